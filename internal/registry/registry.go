@@ -1,0 +1,90 @@
+// Package registry names interchangeable parts: losses, methods, encoders,
+// data formats, optimisers. A part adds itself in an init function; list,
+// help texts, documentation tables and conformance tests range over Names.
+package registry
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Validator is what a registered part must offer: all its faults at once.
+type Validator interface{ Validate() error }
+
+// Registry maps names to constructors of parts with their defaults.
+// The zero value with Kind set is ready for use. Add may only be called from
+// init functions; after that a Registry is read-only and may be shared.
+type Registry[T Validator] struct {
+	// Kind is what error messages call a part: "loss", "encoder".
+	Kind string
+
+	entries map[string]entry[T]
+}
+
+type entry[T Validator] struct {
+	summary  string
+	defaults func() T
+}
+
+// Add registers the constructor of a part under its name, with one line that
+// says what it is and where it comes from. It panics on a duplicate.
+func (r *Registry[T]) Add(name, summary string, defaults func() T) {
+	if _, ok := r.entries[name]; ok {
+		panic(fmt.Sprintf("%s %q is registered twice", r.Kind, name))
+	}
+	if r.entries == nil {
+		r.entries = map[string]entry[T]{}
+	}
+	r.entries[name] = entry[T]{summary, defaults}
+}
+
+// Names returns the registered names in alphabetical order.
+func (r *Registry[T]) Names() []string { return slices.Sorted(maps.Keys(r.entries)) }
+
+// Summary returns the line given to Add, or "" for an unknown name.
+func (r *Registry[T]) Summary(name string) string { return r.entries[name].summary }
+
+// Default returns the named part with its defaults.
+func (r *Registry[T]) Default(name string) (T, error) {
+	e, ok := r.entries[name]
+	if !ok {
+		var none T
+		return none, fmt.Errorf("unknown %s %q; have %s", r.Kind, name, strings.Join(r.Names(), ", "))
+	}
+	return e.defaults(), nil
+}
+
+// New returns the part that choice names: its defaults, overlaid with the
+// choice's parameters, validated. A parameter it does not have is an error.
+func (r *Registry[T]) New(choice Choice) (T, error) {
+	v, err := r.Default(choice.Name)
+	if err != nil {
+		return v, err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(choice.params))
+	dec.KnownFields(true)
+	if err := dec.Decode(v); err != nil && !errors.Is(err, io.EOF) {
+		return v, fmt.Errorf("%s %q: %w", r.Kind, choice.Name, err)
+	}
+	if err := v.Validate(); err != nil {
+		return v, fmt.Errorf("%s %q: %w", r.Kind, choice.Name, err)
+	}
+	return v, nil
+}
+
+// Resolve returns the choice with every parameter of the part spelt out, for
+// a saved configuration that does not change when a default does.
+func (r *Registry[T]) Resolve(choice Choice) (Choice, error) {
+	v, err := r.New(choice)
+	if err != nil {
+		return choice, err
+	}
+	return Choose(choice.Name, v)
+}
