@@ -1,0 +1,149 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Point is one measurement of a curve.
+type Point struct{ X, Y float64 }
+
+// Curve is a line chart: Y over X, with an optional horizontal reference, such
+// as the loss of a collapsed embedding or the accuracy of chance.
+type Curve struct {
+	Title, XLabel  string
+	Points         []Point
+	Reference      float64
+	ReferenceLabel string // empty for none
+}
+
+// The drawing's size and margins in SVG units.
+const (
+	width, height           = 640, 260
+	left, right, top, below = 56, 16, 16, 40
+	maxPoints               = 400
+)
+
+// SVG draws the curve; every point of a short one tells its value when pointed at.
+func (c Curve) SVG() template.HTML {
+	pts := thin(finite(c.Points), maxPoints)
+	if len(pts) == 0 {
+		return "<p>no values yet</p>"
+	}
+	xs, ys := axis(pts, func(p Point) float64 { return p.X }), axis(pts, func(p Point) float64 { return p.Y })
+	if c.ReferenceLabel != "" {
+		ys = ys.including(c.Reference)
+	}
+	ys = ys.padded()
+	px := func(x float64) float64 { return left + xs.at(x)*(width-left-right) }
+	py := func(y float64) float64 { return top + (1-ys.at(y))*(height-top-below) }
+
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, width, height, template.HTMLEscapeString(c.Title))
+	for _, y := range ys.ticks() {
+		fmt.Fprintf(&b, `<path class="grid" d="M%d %.1fH%d"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`,
+			left, py(y), width-right, left-8, py(y)+4, label(y))
+	}
+	for _, x := range xs.ticks() {
+		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`, px(x), height-below+18, label(x))
+	}
+	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`, (left+width-right)/2, height-4, template.HTMLEscapeString(c.XLabel))
+	if c.ReferenceLabel != "" {
+		fmt.Fprintf(&b, `<path class="reference" d="M%d %.1fH%d"/><text class="reference" x="%d" y="%.1f" text-anchor="end">%s</text>`,
+			left, py(c.Reference), width-right, width-right, py(c.Reference)-5, template.HTMLEscapeString(c.ReferenceLabel))
+	}
+	b.WriteString(`<path class="line" d="`)
+	for i, p := range pts {
+		b.WriteString(map[bool]string{true: "M", false: "L"}[i == 0])
+		fmt.Fprintf(&b, "%.1f %.1f", px(p.X), py(p.Y))
+	}
+	b.WriteString(`"/>`)
+	if len(pts) <= 60 {
+		for _, p := range pts {
+			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="3"><title>%s: %s</title></circle>`, px(p.X), py(p.Y), label(p.X), label(p.Y))
+		}
+	}
+	b.WriteString("</svg>")
+	return template.HTML(b.String())
+}
+
+// span is the part of an axis that is shown.
+type span struct{ low, high float64 }
+
+func axis(pts []Point, coordinate func(Point) float64) span {
+	s := span{math.Inf(1), math.Inf(-1)}
+	for _, p := range pts {
+		s = s.including(coordinate(p))
+	}
+	return s
+}
+
+func (s span) including(v float64) span { return span{min(s.low, v), max(s.high, v)} }
+
+// padded leaves some air above and below, and gives a flat curve a height.
+func (s span) padded() span {
+	air := 0.06 * (s.high - s.low)
+	if air == 0 {
+		air = max(0.5*math.Abs(s.high), 1e-3)
+	}
+	return span{s.low - air, s.high + air}
+}
+
+// at is the place of v between 0 (low) and 1 (high).
+func (s span) at(v float64) float64 {
+	if s.high == s.low {
+		return 0.5
+	}
+	return (v - s.low) / (s.high - s.low)
+}
+
+// ticks are round values, at most seven, a step of 1, 2 or 5 times a power of ten apart.
+func (s span) ticks() []float64 {
+	if s.high == s.low {
+		return []float64{s.low}
+	}
+	rough := (s.high - s.low) / 5
+	step := math.Pow(10, math.Floor(math.Log10(rough)))
+	for _, m := range []float64{2, 2.5, 2} { // 2, 5, 10 times the power
+		if step < rough {
+			step *= m
+		}
+	}
+	var ticks []float64
+	for i := math.Ceil(s.low / step); i*step <= s.high; i++ {
+		ticks = append(ticks, i*step)
+	}
+	return ticks
+}
+
+func label(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+
+func finite(pts []Point) []Point {
+	var out []Point
+	for _, p := range pts {
+		if !math.IsNaN(p.Y) && !math.IsInf(p.Y, 0) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// thin averages neighbours until at most n points are left, so that a long
+// run's curve stays small and shows its trend.
+func thin(pts []Point, n int) []Point {
+	if len(pts) <= n {
+		return pts
+	}
+	out := make([]Point, n)
+	for i := range out {
+		group := pts[i*len(pts)/n : (i+1)*len(pts)/n]
+		for _, p := range group {
+			out[i].X += p.X / float64(len(group))
+			out[i].Y += p.Y / float64(len(group))
+		}
+	}
+	return out
+}

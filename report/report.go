@@ -1,0 +1,59 @@
+// Package report writes a run as one HTML file that needs nothing beside it:
+// what was trained, how it went, what it learned, and how that was measured.
+package report
+
+import (
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+)
+
+// Report is what one page shows, in this order. Empty parts are left out.
+type Report struct {
+	Title    string
+	Verdict  []string // plain sentences: what happened, what to try
+	Facts    []Fact
+	Curves   []Curve
+	Scores   []Score
+	Pictures []Picture
+	Config   string // the resolved configuration, YAML
+}
+
+// Fact is one line of the summary table.
+type Fact struct{ Name, Value string }
+
+// Score is one measurement with its 95 % interval, as fractions, and the
+// protocol that it was measured by.
+type Score struct {
+	Name, Subject   string
+	Value, Low, Top float64
+	Protocol        []Fact
+}
+
+// Percent is the value as people read it.
+func (s Score) Percent() string { return fmt.Sprintf("%.1f %%", 100*s.Value) }
+
+// Interval is the 95 % interval as people read it.
+func (s Score) Interval() string { return fmt.Sprintf("%.1f to %.1f", 100*s.Low, 100*s.Top) }
+
+// Picture is a PNG with a title and a line that says how to read it.
+type Picture struct {
+	Title, Caption string
+	PNG            []byte
+}
+
+// URI is the picture as a data URI, so that the page stays one file.
+func (p Picture) URI() template.URL {
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(p.PNG))
+}
+
+//go:embed report.html.tmpl
+var page string
+
+var tmpl = template.Must(template.New("report").Parse(page))
+
+// Write writes the page. It is self-contained: no script, font or image is
+// loaded from elsewhere.
+func (r *Report) Write(w io.Writer) error { return tmpl.Execute(w, r) }

@@ -1,0 +1,76 @@
+package report
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestPageIsOneFile(t *testing.T) {
+	r := Report{
+		Title:    "run <1>",
+		Verdict:  []string{"It learned."},
+		Facts:    []Fact{{"steps", "100"}},
+		Curves:   []Curve{{Title: "loss", XLabel: "step", Points: []Point{{0, 6}, {1, 5}}, Reference: 6.2, ReferenceLabel: "collapsed"}},
+		Scores:   []Score{{Name: "knn_accuracy", Value: 0.506, Low: 0.496, Top: 0.516, Protocol: []Fact{{"k", "200"}}}},
+		Pictures: []Picture{{Title: "views", PNG: []byte("png")}},
+		Config:   "method: simclr\n",
+	}
+	var b bytes.Buffer
+	if err := r.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	for _, want := range []string{"run &lt;1&gt;", "50.6 %", "49.6 to 51.6", "data:image/png;base64,cG5n", "<svg", "collapsed", "method: simclr"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, remote := range []string{"http:", "https:", "src=\"/", "<script", "ZgotmplZ"} {
+		if strings.Contains(page, remote) {
+			t.Errorf("the page holds %q", remote)
+		}
+	}
+}
+
+func TestCurve(t *testing.T) {
+	long := make([]Point, 10_000)
+	for i := range long {
+		long[i] = Point{float64(i), math.Sin(float64(i))}
+	}
+	for _, tc := range []struct {
+		name  string
+		curve Curve
+		want  string
+	}{
+		{"no points say so", Curve{}, "no values yet"},
+		{"only NaN counts as no points", Curve{Points: []Point{{1, math.NaN()}}}, "no values yet"},
+		{"one point is drawn", Curve{Points: []Point{{1, 2}}}, "<circle"},
+		{"a long curve is thinned", Curve{Points: long}, `class="line"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			svg := string(tc.curve.SVG())
+			if !strings.Contains(svg, tc.want) || strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+				t.Errorf("got %.300s", svg)
+			}
+			if n := len(svg); n > 20_000 {
+				t.Errorf("%d bytes", n)
+			}
+		})
+	}
+}
+
+func TestTicksAreRoundAndInside(t *testing.T) {
+	for _, s := range []span{{0, 1}, {-3.7, 12.2}, {1e-4, 2e-4}, {5.1, 5.4}, {0, 97657}} {
+		ticks := s.ticks()
+		if len(ticks) < 2 || len(ticks) > 7 {
+			t.Errorf("%v: ticks %v", s, ticks)
+		}
+		for _, v := range ticks {
+			if v < s.low || v > s.high {
+				t.Errorf("%v: tick %g outside", s, v)
+			}
+		}
+	}
+}
