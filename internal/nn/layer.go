@@ -1,0 +1,38 @@
+package nn
+
+import (
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// Conv is a square convolution without bias on x [N, H, W, C]. Its zero
+// padding is symmetric and depends on the kernel only, (kernel-1)/2 on every
+// side, as in the authors' code and PyTorch (TensorFlow's SAME is asymmetric
+// where the stride is 2). The output is [N, ceil(H/stride), ceil(W/stride), out]
+// for odd kernels. Parameter: "weight" [kernel, kernel, C, out].
+func Conv(scope *model.Scope, x *Node, out, kernel, stride int) *Node {
+	in := x.Shape().Dim(-1)
+	weight := Param(scope, "weight", shapes.Make(x.DType(), kernel, kernel, in, out), FanIn(kernel*kernel*in))
+	pad := [2]int{(kernel - 1) / 2, (kernel - 1) / 2}
+	return Convolve(x, weight.NodeValue(x)).Strides(stride).PaddingPerDim([][2]int{pad, pad}).Done()
+}
+
+// Linear returns x W (+ b) for x [N, C]. Parameters: "weight" [C, out] drawn
+// with init and, where bias is set, "bias" [out] starting at 0.
+func Linear(scope *model.Scope, x *Node, out int, bias bool, init Init) *Node {
+	in := x.Shape().Dim(-1)
+	weight := Param(scope, "weight", shapes.Make(x.DType(), in, out), init)
+	y := Dot(x, weight.NodeValue(x)).Product()
+	if bias {
+		b := Param(scope, "bias", shapes.Make(x.DType(), out), Constant(0))
+		y = Add(y, ExpandDims(b.NodeValue(x), 0))
+	}
+	return y
+}
+
+// ReLU is max(x, 0) with gradient 0 at 0, as in PyTorch. Written as a choice
+// its gradient can be recovered from its output; GoMLX's Max has gradient 1 at 0.
+func ReLU(x *Node) *Node {
+	return Where(GreaterThan(x, ScalarZero(x.Graph(), x.DType())), x, ScalarZero(x.Graph(), x.DType()))
+}

@@ -1,0 +1,99 @@
+// Package nn holds the layers that encoders and heads are made of, as graph
+// functions on a model.Scope. Images are NHWC. Parameters are named and kept
+// as torchvision names them, with "/" for ".", in the layouts that the graph
+// wants: convolution kernels [height, width, in, out], linear weights
+// [in, out].
+//
+// Like all graph building these functions panic on shapes that do not fit.
+package nn
+
+import (
+	"hash/fnv"
+	"math"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"alike/internal/rng"
+)
+
+// SeedParam is the root parameter of a model.Store that holds the seed of its
+// initial weights, a uint64; 0 if it is not set.
+const SeedParam = "seed"
+
+// Init draws one initial value of a parameter.
+type Init func(*rng.Stream) float64
+
+// Constant starts every value at v and draws nothing.
+func Constant(v float64) Init { return func(*rng.Stream) float64 { return v } }
+
+// Normal draws from N(0, std²).
+func Normal(std float64) Init {
+	return func(s *rng.Stream) float64 { return std * s.NormFloat64() }
+}
+
+// truncatedStd is the standard deviation of N(0, 1) truncated at ±2.
+const truncatedStd = 0.87962566103423978
+
+// FanIn is TensorFlow's variance scaling with scale 1, which the authors of
+// SimCLR use for convolutions: a normal distribution truncated at two of its
+// standard deviations, whose variance after the truncation is 1/fanIn.
+// (PyTorch ports use He's factor 2.)
+func FanIn(fanIn int) Init {
+	std := 1 / math.Sqrt(float64(fanIn)) / truncatedStd
+	return func(s *rng.Stream) float64 {
+		for {
+			if x := s.NormFloat64(); math.Abs(x) < 2 {
+				return std * x
+			}
+		}
+	}
+}
+
+// Param returns the scope's trainable variable of that name. One that does not
+// exist yet is created with values drawn on the host, so that every backend
+// starts from the same ones: from the stream keyed by the store's seed and
+// the parameter's dotted name. It panics if the variable exists with another shape.
+func Param(scope *model.Scope, name string, shape shapes.Shape, init Init) *model.Variable {
+	if scope.GetVariable(name) != nil {
+		return scope.VariableWithShape(name, shape)
+	}
+	seed := model.GetRootParamOr(scope.Store(), SeedParam, uint64(0))
+	path := model.JoinPath(scope.Scope(), name)
+	stream := rng.New(rng.Init, seed, hash(strings.ReplaceAll(path[1:], "/", ".")))
+	return scope.VariableWithValue(name, draw(shape, init, stream))
+}
+
+// statistic returns the scope's variable of that name that no gradient
+// changes, created with every value v.
+func statistic(scope *model.Scope, name string, shape shapes.Shape, v float64) *model.Variable {
+	return Param(scope, name, shape, Constant(v)).SetTrainable(false)
+}
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}
+
+// draw returns a tensor with values drawn in row-major order.
+func draw(shape shapes.Shape, init Init, stream *rng.Stream) *tensors.Tensor {
+	t := tensors.FromShape(shape)
+	if shape.DType == dtypes.Float64 {
+		tensors.MustMutableFlatData(t, func(flat []float64) {
+			for i := range flat {
+				flat[i] = init(stream)
+			}
+		})
+		return t
+	}
+	tensors.MustMutableFlatData(t, func(flat []float32) {
+		for i := range flat {
+			flat[i] = float32(init(stream))
+		}
+	})
+	return t
+}

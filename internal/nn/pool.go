@@ -1,0 +1,38 @@
+package nn
+
+import . "github.com/gomlx/gomlx/core/graph"
+
+// Padding is how MaxPool2D treats the border of an image.
+type Padding int
+
+const (
+	// Same is TensorFlow's SAME, which the authors of SimCLR used: just enough
+	// padding for ceil(side/stride) windows, the odd pixel of it at the bottom
+	// and right only (for an even side and 3x3 windows of stride 2: none above).
+	Same Padding = iota
+	// Symmetric pads (window-1)/2 on every side, as torchvision does.
+	Symmetric
+)
+
+// MaxPool2D returns the maxima of square windows of x [N, H, W, C]; pixels
+// outside the image do not count.
+func MaxPool2D(x *Node, window, stride int, padding Padding) *Node {
+	pads := make([][2]int, 2)
+	for i := range pads {
+		pads[i] = padding.sides(x.Shape().Dim(1+i), window, stride)
+	}
+	return MaxPool(x).Window(window).Strides(stride).PaddingPerDim(pads).Done()
+}
+
+// sides returns the pixels added before and after an image side.
+func (p Padding) sides(side, window, stride int) [2]int {
+	if p == Symmetric {
+		return [2]int{(window - 1) / 2, (window - 1) / 2}
+	}
+	windows := (side + stride - 1) / stride
+	total := max((windows-1)*stride+window-side, 0)
+	return [2]int{total / 2, total - total/2}
+}
+
+// GlobalAvgPool averages x [N, H, W, C] over its pixels: [N, C].
+func GlobalAvgPool(x *Node) *Node { return ReduceMean(x, 1, 2) }
