@@ -43,7 +43,7 @@ func (l *NTXent) Graph(z, positive, weight *Node) *Node {
 	if l.L2Normalize {
 		z = unit(z) // [M, D]
 	}
-	s := DivScalar(similarity(z), l.Temperature)               // [M, M]
+	s := DivScalar(similarity(z), l.Temperature)                // [M, M]
 	others := LogicalNot(Diagonal(z.Graph(), z.Shape().Dim(0))) // no row is its own candidate
 	perPair := Sub(ExpandDims(logSumExp(s, others), -1), s)     // [M, M]: l(i,j) for every j
 	return meanWhere(positive, perPair, weight)
