@@ -1,0 +1,155 @@
+// Package norm is batch normalisation (Ioffe and Szegedy 2015) over the last axis
+// of x [R, C], row-major, where R = N*H*W is everything that is averaged over:
+//
+//	mean[c] = 1/R Σ_r x[r,c]
+//	var[c]  = 1/R Σ_r (x[r,c] - mean[c])²          (of the population, not R-1)
+//	x̂[r,c]  = (x[r,c] - mean[c]) / √(var[c] + ε)
+//	y[r,c]  = scale[c] x̂[r,c] + offset[c]
+//
+// and its gradient, optionally together with the ReLU and the residual addition
+// that follow it in a network. Each function reads its tensors once.
+//
+// Results depend on the shape alone: neither the number of workers nor the variant
+// (generic, AVX2, AVX-512) changes a bit. Slices of wrong length panic.
+package norm
+
+import (
+	"fmt"
+	"math"
+
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/pool"
+)
+
+// Scratch is working memory, grown as needed and kept from call to call; one call
+// at a time may use it. The zero value is ready.
+type Scratch struct {
+	sums   []float64
+	params []float32
+}
+
+// Stats sets mean and variance [C] to those of the columns of x [R, C]; R > 0.
+//
+// Sums are taken of x - K, with K[c] the mean of a few rows spread over x, so a
+// mean far from zero costs no precision: the variance is right to about 1e-5 of
+// itself unless the column's mean is tens of standard deviations away from K.
+func Stats(p *pool.Pool, lv cpu.Level, s *Scratch, x, mean, variance []float32) {
+	t := newTable(len(x), len(mean))
+	t.expect("variance", variance, t.cols)
+	shift := s.tile(t, 1)[0]
+	t.sampleMeans(x, shift)
+	total := t.sum(p, s, func(acc sums, at span) {
+		moments(lv, acc, x, shift, at)
+	})
+	rows := float64(len(x) / t.cols)
+	for c := range mean {
+		d, d2 := total[0][c]/rows, total[1][c]/rows
+		mean[c] = float32(float64(shift[c]) + d)
+		variance[c] = float32(max(0, d2-d*d))
+	}
+}
+
+// Forward is the normalisation of X with given statistics: those of Stats when
+// training, running averages in inference.
+type Forward struct {
+	X, Y                          []float32 // [R, C]; Y is written and may be X
+	Mean, Variance, Scale, Offset []float32 // [C]
+	Epsilon                       float32   // ε > 0
+	Residual                      []float32 // nil, or [R, C] added to y
+	ReLU                          bool      // y = max(0, y), last of all; NaN stays NaN
+}
+
+// Normalize writes f.Y.
+func Normalize(p *pool.Pool, lv cpu.Level, s *Scratch, f *Forward) {
+	t := newTable(len(f.X), len(f.Scale))
+	t.expect("Y", f.Y, len(f.X))
+	t.expect("Residual", f.Residual, 0, len(f.X))
+	for _, v := range [][]float32{f.Mean, f.Variance, f.Offset} {
+		t.expect("a parameter", v, t.cols)
+	}
+	params := s.tile(t, 3)
+	mean, scale, offset := params[0], params[1], params[2]
+	for c := range t.width {
+		i := c % t.cols
+		mean[c], offset[c] = f.Mean[i], f.Offset[i]
+		scale[c] = float32(float64(f.Scale[i]) * rstd(f.Variance[i], f.Epsilon))
+	}
+	t.each(p, func(at span) { normalize(lv, f, mean, scale, offset, at) })
+}
+
+// Backward is the gradient of Forward with respect to its inputs, where Mean and
+// Variance were those of X itself. With g = DY, or 0 where Y says that the ReLU
+// was off, ŝ = Scale/√(Variance+ε):
+//
+//	DOffset[c]     = Σ_r g[r,c]
+//	DScale[c]      = Σ_r g[r,c] x̂[r,c]
+//	DX[r,c]        = ŝ[c] (g[r,c] - DOffset[c]/R - x̂[r,c] DScale[c]/R)
+//	DResidual[r,c] = g[r,c]
+type Backward struct {
+	X, DY                 []float32 // [R, C]
+	Y                     []float32 // nil, or [R, C], what Normalize wrote with ReLU: g passes where Y > 0
+	Mean, Variance, Scale []float32 // [C]
+	Epsilon               float32
+	DScale, DOffset       []float32 // [C]: GradSums writes, GradInput reads
+	DX                    []float32 // [R, C], written by GradInput; may be DY
+	DResidual             []float32 // nil, or [R, C], written by GradInput if Y is given; may be DY
+}
+
+// GradSums writes b.DScale and b.DOffset.
+func GradSums(p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward) {
+	t := b.table()
+	mean := s.tile(t, 1)[0]
+	for c := range mean {
+		mean[c] = b.Mean[c%t.cols]
+	}
+	total := t.sum(p, s, func(acc sums, at span) { gradSums(lv, acc, b, mean, at) })
+	for c := range t.cols {
+		b.DOffset[c] = float32(total[0][c])
+		b.DScale[c] = float32(total[1][c] * rstd(b.Variance[c], b.Epsilon))
+	}
+}
+
+// GradInput writes b.DX, and b.DResidual if there is one.
+func GradInput(p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward) {
+	t := b.table()
+	t.expect("DX", b.DX, len(b.X))
+	t.expect("DResidual", b.DResidual, 0, len(b.Y))
+	params := s.tile(t, 4)
+	mean, k := params[0], [3][]float32(params[1:])
+	rows := float64(len(b.X) / t.cols)
+	for c := range t.width {
+		i := c % t.cols
+		inv := rstd(b.Variance[i], b.Epsilon)
+		scale := float64(b.Scale[i]) * inv
+		mean[c] = b.Mean[i]
+		k[0][c] = float32(scale)
+		k[1][c] = float32(-scale * inv * float64(b.DScale[i]) / rows)
+		k[2][c] = float32(-scale * float64(b.DOffset[i]) / rows)
+	}
+	t.each(p, func(at span) { gradInput(lv, b, mean, k, at) })
+}
+
+// rstd is 1/√(variance + ε).
+func rstd(variance, epsilon float32) float64 {
+	return 1 / math.Sqrt(float64(variance)+float64(epsilon))
+}
+
+func (b *Backward) table() table {
+	t := newTable(len(b.X), len(b.Scale))
+	t.expect("DY", b.DY, len(b.X))
+	t.expect("Y", b.Y, 0, len(b.X))
+	for _, v := range [][]float32{b.Mean, b.Variance, b.DScale, b.DOffset} {
+		t.expect("a parameter", v, t.cols)
+	}
+	return t
+}
+
+// expect panics unless x has one of the given lengths.
+func (t table) expect(name string, x []float32, lengths ...int) {
+	for _, n := range lengths {
+		if len(x) == n {
+			return
+		}
+	}
+	panic(fmt.Sprintf("norm: %s has %d elements, want %d", name, len(x), lengths[len(lengths)-1]))
+}
