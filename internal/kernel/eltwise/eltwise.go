@@ -18,6 +18,8 @@ import (
 	"alike/internal/kernel/cpu"
 )
 
+//go:generate go run -C gen . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg eltwise
+
 // Op names an operation; see the constants for what each computes.
 type Op uint8
 
@@ -55,7 +57,7 @@ const (
 // operations are evaluated in float64 by package math and rounded; they have no
 // vector form.
 const (
-	Neg Op = iota + 64
+	Neg Op = iota + numBinary
 	Abs
 	Sign   // -1, 0 or 1; zeros keep their sign, and NaN stays NaN
 	Square // x²
@@ -80,13 +82,19 @@ const (
 	endUnary
 )
 
+// The operations that have a function of their own.
+const (
+	selectOp Op = iota + endUnary
+	mulAddOp
+)
+
 // Binary sets dst[i] = x[i] op y[i].
 func Binary(lv cpu.Level, op Op, dst, x, y []float32) {
 	if op >= numBinary {
 		panic(fmt.Sprintf("eltwise: operation %d does not take two operands", op))
 	}
 	check(dst, x, y)
-	if len(dst) > 0 && !binaryVector(lv, op, dst, x, y) {
+	if len(dst) > 0 && !vector(lv, op, dst, x, y, nil) {
 		binaryGeneric(op, dst, x, y)
 	}
 }
@@ -107,7 +115,7 @@ func Unary(lv cpu.Level, op Op, dst, x []float32) {
 		panic(fmt.Sprintf("eltwise: operation %d does not take one operand", op))
 	}
 	check(dst, x)
-	if len(dst) > 0 && !unaryVector(lv, op, dst, x) {
+	if len(dst) > 0 && !vector(lv, op, dst, x, nil, nil) {
 		unaryGeneric(op, dst, x)
 	}
 }
@@ -115,7 +123,7 @@ func Unary(lv cpu.Level, op Op, dst, x []float32) {
 // Select sets dst[i] = x[i] where mask[i] is not 0, else y[i].
 func Select(lv cpu.Level, dst, mask, x, y []float32) {
 	check(dst, mask, x, y)
-	if len(dst) > 0 && !selectVector(lv, dst, mask, x, y) {
+	if len(dst) > 0 && !vector(lv, selectOp, dst, mask, x, y) {
 		selectGeneric(dst, mask, x, y)
 	}
 }
@@ -123,7 +131,7 @@ func Select(lv cpu.Level, dst, mask, x, y []float32) {
 // MulAdd sets dst[i] = x[i]*y[i] + z[i], rounded once.
 func MulAdd(lv cpu.Level, dst, x, y, z []float32) {
 	check(dst, x, y, z)
-	if len(dst) > 0 && !mulAddVector(lv, dst, x, y, z) {
+	if len(dst) > 0 && !vector(lv, mulAddOp, dst, x, y, z) {
 		mulAddGeneric(dst, x, y, z)
 	}
 }

@@ -23,7 +23,7 @@ func binaryGeneric(op Op, dst, x, y []float32) {
 }
 
 func unaryGeneric(op Op, dst, x []float32) {
-	f, dx := unary[op-Neg], step(x)
+	f, dx := unary[op], step(x)
 	for i := range dst {
 		dst[i] = f(x[i*dx])
 	}
@@ -68,28 +68,28 @@ var binary = [numBinary]func(x, y float32) float32{
 	Atan2: inFloat64x2(math.Atan2),
 }
 
-var unary = [endUnary - Neg]func(x float32) float32{
-	Neg - Neg:      func(x float32) float32 { return -x },
-	Abs - Neg:      inFloat64(math.Abs),
-	Sign - Neg:     sign,
-	Square - Neg:   func(x float32) float32 { return x * x },
-	Sqrt - Neg:     inFloat64(math.Sqrt), // rounding twice is harmless for a root
-	Rsqrt - Neg:    func(x float32) float32 { return 1 / float32(math.Sqrt(float64(x))) },
-	Floor - Neg:    inFloat64(math.Floor),
-	Ceil - Neg:     inFloat64(math.Ceil),
-	Round - Neg:    inFloat64(math.RoundToEven),
-	Not - Neg:      func(x float32) float32 { return mask(x == 0) },
-	IsNaN - Neg:    func(x float32) float32 { return mask(x != x) },
-	IsFinite - Neg: func(x float32) float32 { return mask(x-x == 0) },
-	Exp - Neg:      exp,
-	Log - Neg:      log,
-	Tanh - Neg:     tanh,
-	Logistic - Neg: logistic,
-	Expm1 - Neg:    inFloat64(math.Expm1),
-	Log1p - Neg:    inFloat64(math.Log1p),
-	Sin - Neg:      inFloat64(math.Sin),
-	Cos - Neg:      inFloat64(math.Cos),
-	Erf - Neg:      inFloat64(math.Erf),
+var unary = [endUnary]func(x float32) float32{
+	Neg:      func(x float32) float32 { return -x },
+	Abs:      inFloat64(math.Abs),
+	Sign:     sign,
+	Square:   func(x float32) float32 { return x * x },
+	Sqrt:     inFloat64(math.Sqrt), // rounding twice is harmless for a root
+	Rsqrt:    func(x float32) float32 { return 1 / float32(math.Sqrt(float64(x))) },
+	Floor:    inFloat64(math.Floor),
+	Ceil:     inFloat64(math.Ceil),
+	Round:    inFloat64(math.RoundToEven),
+	Not:      func(x float32) float32 { return mask(x == 0) },
+	IsNaN:    func(x float32) float32 { return mask(x != x) },
+	IsFinite: func(x float32) float32 { return mask(math.Abs(float64(x)) <= math.MaxFloat32) },
+	Exp:      exp,
+	Log:      log,
+	Tanh:     tanh,
+	Logistic: logistic,
+	Expm1:    inFloat64(math.Expm1),
+	Log1p:    inFloat64(math.Log1p),
+	Sin:      inFloat64(math.Sin),
+	Cos:      inFloat64(math.Cos),
+	Erf:      inFloat64(math.Erf),
 }
 
 func inFloat64(f func(float64) float64) func(float32) float32 {

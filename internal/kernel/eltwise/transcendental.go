@@ -58,11 +58,15 @@ func log(x float32) float32 {
 	case !(x <= math.MaxFloat32):
 		return x // +Inf or NaN
 	}
-	m, e := math.Frexp(float64(x)) // ½ <= m < 1
-	if m < math.Sqrt2/2 {
-		m, e = 2*m, e-1
+	n := float32(0)
+	if x < 0x1p-126 { // subnormal
+		x, n = x*0x1p23, -23
 	}
-	f, n := float32(m)-1, float32(e)
+	const sqrtHalf = 0x3f3504f4 // the bits of the least float32 above √½
+	bits := int32(math.Float32bits(x))
+	i := (bits - sqrtHalf) >> 23
+	f := math.Float32frombits(uint32(bits-i<<23)) - 1
+	n += float32(i)
 	f2 := f * f
 	y := f * f2 * horner(f, logCoefficients)
 	y = fma.Float32(n, ln2Lo, y)
