@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package norm
 
 import "alike/internal/kernel/cpu"

@@ -21,6 +21,8 @@ import (
 	"alike/internal/kernel/pool"
 )
 
+//go:generate go run -C gen . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg norm
+
 // Scratch is working memory, grown as needed and kept from call to call; one call
 // at a time may use it. The zero value is ready.
 type Scratch struct {

@@ -1,0 +1,85 @@
+//go:build !purego
+
+package norm
+
+import "alike/internal/kernel/cpu"
+
+// The functions below give the whole strips of a span to a vector kernel, and
+// return how many columns those are.
+
+func momentsVector(lv cpu.Level, acc sums, x, shift []float32, at span) int {
+	cols := at.strips(lv)
+	if cols > 0 {
+		pick(lv, momentsAVX2, momentsAVX512)(&x[at.from], &shift[0], &acc[0][0], &acc[1][0], at.rows, cols, 4*at.stride)
+	}
+	return cols
+}
+
+func normalizeVector(lv cpu.Level, f *Forward, mean, scale, offset []float32, at span) int {
+	cols := at.strips(lv)
+	if cols == 0 {
+		return 0
+	}
+	x, y, m, s, o := &f.X[at.from], &f.Y[at.from], &mean[0], &scale[0], &offset[0]
+	rows, stride := at.rows, 4*at.stride
+	switch {
+	case f.Residual == nil && !f.ReLU:
+		pick(lv, normalizeAVX2, normalizeAVX512)(x, y, m, s, o, rows, cols, stride)
+	case f.Residual == nil:
+		pick(lv, normalizeReLUAVX2, normalizeReLUAVX512)(x, y, m, s, o, rows, cols, stride)
+	case !f.ReLU:
+		pick(lv, normalizeResidualAVX2, normalizeResidualAVX512)(x, y, &f.Residual[at.from], m, s, o, rows, cols, stride)
+	default:
+		pick(lv, normalizeResidualReLUAVX2, normalizeResidualReLUAVX512)(x, y, &f.Residual[at.from], m, s, o, rows, cols, stride)
+	}
+	return cols
+}
+
+func gradSumsVector(lv cpu.Level, acc sums, b *Backward, mean []float32, at span) int {
+	cols := at.strips(lv)
+	if cols == 0 {
+		return 0
+	}
+	x, dy, m, s, sx := &b.X[at.from], &b.DY[at.from], &mean[0], &acc[0][0], &acc[1][0]
+	rows, stride := at.rows, 4*at.stride
+	if b.Y == nil {
+		pick(lv, gradSumsAVX2, gradSumsAVX512)(x, dy, m, s, sx, rows, cols, stride)
+	} else {
+		pick(lv, gradSumsReLUAVX2, gradSumsReLUAVX512)(x, dy, &b.Y[at.from], m, s, sx, rows, cols, stride)
+	}
+	return cols
+}
+
+func gradInputVector(lv cpu.Level, b *Backward, mean []float32, k [3][]float32, at span) int {
+	cols := at.strips(lv)
+	if cols == 0 {
+		return 0
+	}
+	x, dy, dx, m, k0, k1, k2 := &b.X[at.from], &b.DY[at.from], &b.DX[at.from], &mean[0], &k[0][0], &k[1][0], &k[2][0]
+	rows, stride := at.rows, 4*at.stride
+	switch {
+	case b.Y == nil:
+		pick(lv, gradInputAVX2, gradInputAVX512)(x, dy, dx, m, k0, k1, k2, rows, cols, stride)
+	case b.DResidual == nil:
+		pick(lv, gradInputReLUAVX2, gradInputReLUAVX512)(x, dy, dx, &b.Y[at.from], m, k0, k1, k2, rows, cols, stride)
+	default:
+		pick(lv, gradInputReLUResidualAVX2, gradInputReLUResidualAVX512)(
+			x, dy, dx, &b.Y[at.from], &b.DResidual[at.from], m, k0, k1, k2, rows, cols, stride)
+	}
+	return cols
+}
+
+// strips is how many of the columns a vector kernel takes.
+func (at span) strips(lv cpu.Level) int {
+	if lv == cpu.Generic {
+		return 0
+	}
+	return at.cols / stripWidth * stripWidth
+}
+
+func pick[F any](lv cpu.Level, avx2, avx512 F) F {
+	if lv == cpu.AVX512 {
+		return avx512
+	}
+	return avx2
+}
