@@ -7,7 +7,7 @@ import "alike/internal/kernel/cpu"
 // The functions below give the whole strips of a span to a vector kernel, and
 // return how many columns those are.
 
-func momentsVector(lv cpu.Level, acc sums, x, shift []float32, at span) int {
+func momentsVector(lv cpu.Level, acc sums[float32], x, shift []float32, at span) int {
 	cols := at.strips(lv)
 	if cols > 0 {
 		pick(lv, momentsAVX2, momentsAVX512)(&x[at.from], &shift[0], &acc[0][0], &acc[1][0], at.rows, cols, 4*at.stride)
@@ -35,7 +35,7 @@ func normalizeVector(lv cpu.Level, f *Forward, mean, scale, offset []float32, at
 	return cols
 }
 
-func gradSumsVector(lv cpu.Level, acc sums, b *Backward, mean []float32, at span) int {
+func gradSumsVector(lv cpu.Level, acc sums[float32], b *Backward, mean []float32, at span) int {
 	cols := at.strips(lv)
 	if cols == 0 {
 		return 0
@@ -82,4 +82,12 @@ func pick[F any](lv cpu.Level, avx2, avx512 F) F {
 		return avx512
 	}
 	return avx2
+}
+
+func widenVector(lv cpu.Level, acc []float64, x []float32) int {
+	n := span{cols: len(x)}.strips(lv)
+	if n > 0 {
+		pick(lv, widenAVX2, widenAVX512)(&acc[0], &x[0], n)
+	}
+	return n
 }

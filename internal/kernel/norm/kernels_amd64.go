@@ -5,7 +5,7 @@
 package norm
 
 //go:noescape
-func momentsAVX512(x *float32, shift *float32, sum *float64, sum2 *float64, rows int, cols int, stride int)
+func momentsAVX512(x *float32, shift *float32, sum *float32, sum2 *float32, rows int, cols int, stride int)
 
 //go:noescape
 func normalizeAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
@@ -14,7 +14,7 @@ func normalizeAVX512(x *float32, y *float32, mean *float32, scale *float32, offs
 func normalizeResidualAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 
 //go:noescape
-func gradSumsAVX512(x *float32, dy *float32, mean *float32, sum *float64, sumX *float64, rows int, cols int, stride int)
+func gradSumsAVX512(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
 func gradInputAVX512(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
@@ -26,7 +26,7 @@ func normalizeReLUAVX512(x *float32, y *float32, mean *float32, scale *float32, 
 func normalizeResidualReLUAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 
 //go:noescape
-func gradSumsReLUAVX512(x *float32, dy *float32, y *float32, mean *float32, sum *float64, sumX *float64, rows int, cols int, stride int)
+func gradSumsReLUAVX512(x *float32, dy *float32, y *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
 func gradInputReLUAVX512(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
@@ -35,7 +35,10 @@ func gradInputReLUAVX512(x *float32, dy *float32, dx *float32, y *float32, mean 
 func gradInputReLUResidualAVX512(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
 
 //go:noescape
-func momentsAVX2(x *float32, shift *float32, sum *float64, sum2 *float64, rows int, cols int, stride int)
+func widenAVX512(acc *float64, x *float32, n int)
+
+//go:noescape
+func momentsAVX2(x *float32, shift *float32, sum *float32, sum2 *float32, rows int, cols int, stride int)
 
 //go:noescape
 func normalizeAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
@@ -44,7 +47,7 @@ func normalizeAVX2(x *float32, y *float32, mean *float32, scale *float32, offset
 func normalizeResidualAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 
 //go:noescape
-func gradSumsAVX2(x *float32, dy *float32, mean *float32, sum *float64, sumX *float64, rows int, cols int, stride int)
+func gradSumsAVX2(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
 func gradInputAVX2(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
@@ -56,10 +59,13 @@ func normalizeReLUAVX2(x *float32, y *float32, mean *float32, scale *float32, of
 func normalizeResidualReLUAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 
 //go:noescape
-func gradSumsReLUAVX2(x *float32, dy *float32, y *float32, mean *float32, sum *float64, sumX *float64, rows int, cols int, stride int)
+func gradSumsReLUAVX2(x *float32, dy *float32, y *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
 func gradInputReLUAVX2(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
 
 //go:noescape
 func gradInputReLUResidualAVX2(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
+
+//go:noescape
+func widenAVX2(acc *float64, x *float32, n int)

@@ -4,1544 +4,1600 @@
 
 #include "textflag.h"
 
-// func momentsAVX512(x *float32, shift *float32, sum *float64, sum2 *float64, rows int, cols int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F
+// func momentsAVX512(x *float32, shift *float32, sum *float32, sum2 *float32, rows int, cols int, stride int)
+// Requires: AVX, AVX512F
 TEXT ·momentsAVX512(SB), NOSPLIT, $0-56
-	MOVQ x+0(FP), DX
-	MOVQ shift+8(FP), BX
-	MOVQ sum+16(FP), SI
-	MOVQ sum2+24(FP), DI
+	MOVQ x+0(FP), CX
+	MOVQ shift+8(FP), DX
+	MOVQ sum+16(FP), BX
+	MOVQ sum2+24(FP), SI
+	MOVQ rows+32(FP), DI
 	MOVQ cols+40(FP), R8
 	MOVQ stride+48(FP), R9
-	XORQ AX, AX
-
-strip:
-	VMOVUPS (BX)(AX*1), Z0
-	VMOVUPS 64(BX)(AX*1), Z3
-	VMOVUPS 128(BX)(AX*1), Z6
-	VMOVUPS 192(BX)(AX*1), Z9
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z4, Z4, Z4
-	VXORPS  Z7, Z7, Z7
-	VXORPS  Z10, Z10, Z10
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z5, Z5, Z5
-	VXORPS  Z8, Z8, Z8
-	VXORPS  Z11, Z11, Z11
-	MOVQ    AX, CX
-	MOVQ    rows+32(FP), R10
+	SHLQ $0x02, R8
 
 row:
-	VMOVUPS       (DX)(CX*1), Z12
-	VSUBPS        Z0, Z12, Z12
-	VADDPS        Z12, Z1, Z1
-	VFMADD231PS   Z12, Z12, Z2
-	VMOVUPS       64(DX)(CX*1), Z12
-	VSUBPS        Z3, Z12, Z12
-	VADDPS        Z12, Z4, Z4
-	VFMADD231PS   Z12, Z12, Z5
-	VMOVUPS       128(DX)(CX*1), Z12
-	VSUBPS        Z6, Z12, Z12
-	VADDPS        Z12, Z7, Z7
-	VFMADD231PS   Z12, Z12, Z8
-	VMOVUPS       192(DX)(CX*1), Z12
-	VSUBPS        Z9, Z12, Z12
-	VADDPS        Z12, Z10, Z10
-	VFMADD231PS   Z12, Z12, Z11
-	ADDQ          R9, CX
-	DECQ          R10
-	JNZ           row
-	VCVTPS2PD     Y1, Z0
-	VADDPD        (SI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, (SI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        64(SI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 64(SI)(AX*2)
-	VCVTPS2PD     Y4, Z0
-	VADDPD        128(SI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 128(SI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        192(SI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 192(SI)(AX*2)
-	VCVTPS2PD     Y7, Z0
-	VADDPD        256(SI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 256(SI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z7, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        320(SI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 320(SI)(AX*2)
-	VCVTPS2PD     Y10, Z0
-	VADDPD        384(SI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 384(SI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z10, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        448(SI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 448(SI)(AX*2)
-	VCVTPS2PD     Y2, Z0
-	VADDPD        (DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, (DI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        64(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 64(DI)(AX*2)
-	VCVTPS2PD     Y5, Z0
-	VADDPD        128(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 128(DI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        192(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 192(DI)(AX*2)
-	VCVTPS2PD     Y8, Z0
-	VADDPD        256(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 256(DI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z8, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        320(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 320(DI)(AX*2)
-	VCVTPS2PD     Y11, Z0
-	VADDPD        384(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 384(DI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z11, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        448(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 448(DI)(AX*2)
-	ADDQ          $0x00000100, AX
-	SUBQ          $0x40, R8
-	JNZ           strip
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Z0
+	VMOVUPS     (BX)(AX*1), Z1
+	VMOVUPS     (SI)(AX*1), Z2
+	VSUBPS      (DX)(AX*1), Z0, Z0
+	VADDPS      Z0, Z1, Z1
+	VFMADD231PS Z0, Z0, Z2
+	VMOVUPS     Z1, (BX)(AX*1)
+	VMOVUPS     Z2, (SI)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Z0
+	VMOVUPS     64(BX)(AX*1), Z1
+	VMOVUPS     64(SI)(AX*1), Z2
+	VSUBPS      64(DX)(AX*1), Z0, Z0
+	VADDPS      Z0, Z1, Z1
+	VFMADD231PS Z0, Z0, Z2
+	VMOVUPS     Z1, 64(BX)(AX*1)
+	VMOVUPS     Z2, 64(SI)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Z0
+	VMOVUPS     128(BX)(AX*1), Z1
+	VMOVUPS     128(SI)(AX*1), Z2
+	VSUBPS      128(DX)(AX*1), Z0, Z0
+	VADDPS      Z0, Z1, Z1
+	VFMADD231PS Z0, Z0, Z2
+	VMOVUPS     Z1, 128(BX)(AX*1)
+	VMOVUPS     Z2, 128(SI)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Z0
+	VMOVUPS     192(BX)(AX*1), Z1
+	VMOVUPS     192(SI)(AX*1), Z2
+	VSUBPS      192(DX)(AX*1), Z0, Z0
+	VADDPS      Z0, Z1, Z1
+	VFMADD231PS Z0, Z0, Z2
+	VMOVUPS     Z1, 192(BX)(AX*1)
+	VMOVUPS     Z2, 192(SI)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R8
+	JLT         columns
+	ADDQ        R9, CX
+	DECQ        DI
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func normalizeAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·normalizeAVX512(SB), NOSPLIT, $0-64
-	MOVQ   x+0(FP), DX
-	MOVQ   y+8(FP), BX
-	MOVQ   mean+16(FP), SI
-	MOVQ   scale+24(FP), DI
-	MOVQ   offset+32(FP), R8
+	MOVQ   x+0(FP), CX
+	MOVQ   y+8(FP), DX
+	MOVQ   mean+16(FP), BX
+	MOVQ   scale+24(FP), SI
+	MOVQ   offset+32(FP), DI
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
-	VXORPS Z0, Z0, Z0
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (SI)(AX*1), Z0
-	VMOVUPS 64(SI)(AX*1), Z3
-	VMOVUPS 128(SI)(AX*1), Z6
-	VMOVUPS 192(SI)(AX*1), Z9
-	VMOVUPS (DI)(AX*1), Z1
-	VMOVUPS 64(DI)(AX*1), Z4
-	VMOVUPS 128(DI)(AX*1), Z7
-	VMOVUPS 192(DI)(AX*1), Z10
-	VMOVUPS (R8)(AX*1), Z2
-	VMOVUPS 64(R8)(AX*1), Z5
-	VMOVUPS 128(R8)(AX*1), Z8
-	VMOVUPS 192(R8)(AX*1), Z11
-	MOVQ    AX, CX
-	MOVQ    rows+40(FP), R11
+	SHLQ   $0x02, R9
 
 row:
-	VMOVUPS     (DX)(CX*1), Z12
-	VSUBPS      Z0, Z12, Z12
-	VFMADD213PS Z2, Z1, Z12
-	VMOVUPS     Z12, (BX)(CX*1)
-	VMOVUPS     64(DX)(CX*1), Z12
-	VSUBPS      Z3, Z12, Z12
-	VFMADD213PS Z5, Z4, Z12
-	VMOVUPS     Z12, 64(BX)(CX*1)
-	VMOVUPS     128(DX)(CX*1), Z12
-	VSUBPS      Z6, Z12, Z12
-	VFMADD213PS Z8, Z7, Z12
-	VMOVUPS     Z12, 128(BX)(CX*1)
-	VMOVUPS     192(DX)(CX*1), Z12
-	VSUBPS      Z9, Z12, Z12
-	VFMADD213PS Z11, Z10, Z12
-	VMOVUPS     Z12, 192(BX)(CX*1)
-	ADDQ        R10, CX
-	DECQ        R11
-	JNZ         row
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Z0
+	VMOVUPS     (SI)(AX*1), Z1
+	VSUBPS      (BX)(AX*1), Z0, Z0
+	VFMADD213PS (DI)(AX*1), Z1, Z0
+	VMOVUPS     Z0, (DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Z0
+	VMOVUPS     64(SI)(AX*1), Z1
+	VSUBPS      64(BX)(AX*1), Z0, Z0
+	VFMADD213PS 64(DI)(AX*1), Z1, Z0
+	VMOVUPS     Z0, 64(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Z0
+	VMOVUPS     128(SI)(AX*1), Z1
+	VSUBPS      128(BX)(AX*1), Z0, Z0
+	VFMADD213PS 128(DI)(AX*1), Z1, Z0
+	VMOVUPS     Z0, 128(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Z0
+	VMOVUPS     192(SI)(AX*1), Z1
+	VSUBPS      192(BX)(AX*1), Z0, Z0
+	VFMADD213PS 192(DI)(AX*1), Z1, Z0
+	VMOVUPS     Z0, 192(DX)(AX*1)
 	ADDQ        $0x00000100, AX
-	SUBQ        $0x40, R9
-	JNZ         strip
+	CMPQ        AX, R9
+	JLT         columns
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func normalizeResidualAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·normalizeResidualAVX512(SB), NOSPLIT, $0-72
-	MOVQ   x+0(FP), DX
-	MOVQ   y+8(FP), BX
-	MOVQ   residual+16(FP), SI
-	MOVQ   mean+24(FP), DI
-	MOVQ   scale+32(FP), R8
-	MOVQ   offset+40(FP), R9
+	MOVQ   x+0(FP), CX
+	MOVQ   y+8(FP), DX
+	MOVQ   residual+16(FP), BX
+	MOVQ   mean+24(FP), SI
+	MOVQ   scale+32(FP), DI
+	MOVQ   offset+40(FP), R8
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
-	VXORPS Z0, Z0, Z0
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (DI)(AX*1), Z0
-	VMOVUPS 64(DI)(AX*1), Z3
-	VMOVUPS 128(DI)(AX*1), Z6
-	VMOVUPS 192(DI)(AX*1), Z9
-	VMOVUPS (R8)(AX*1), Z1
-	VMOVUPS 64(R8)(AX*1), Z4
-	VMOVUPS 128(R8)(AX*1), Z7
-	VMOVUPS 192(R8)(AX*1), Z10
-	VMOVUPS (R9)(AX*1), Z2
-	VMOVUPS 64(R9)(AX*1), Z5
-	VMOVUPS 128(R9)(AX*1), Z8
-	VMOVUPS 192(R9)(AX*1), Z11
-	MOVQ    AX, CX
-	MOVQ    rows+48(FP), R12
+	SHLQ   $0x02, R10
 
 row:
-	VMOVUPS     (DX)(CX*1), Z12
-	VSUBPS      Z0, Z12, Z12
-	VFMADD213PS Z2, Z1, Z12
-	VADDPS      (SI)(CX*1), Z12, Z12
-	VMOVUPS     Z12, (BX)(CX*1)
-	VMOVUPS     64(DX)(CX*1), Z12
-	VSUBPS      Z3, Z12, Z12
-	VFMADD213PS Z5, Z4, Z12
-	VADDPS      64(SI)(CX*1), Z12, Z12
-	VMOVUPS     Z12, 64(BX)(CX*1)
-	VMOVUPS     128(DX)(CX*1), Z12
-	VSUBPS      Z6, Z12, Z12
-	VFMADD213PS Z8, Z7, Z12
-	VADDPS      128(SI)(CX*1), Z12, Z12
-	VMOVUPS     Z12, 128(BX)(CX*1)
-	VMOVUPS     192(DX)(CX*1), Z12
-	VSUBPS      Z9, Z12, Z12
-	VFMADD213PS Z11, Z10, Z12
-	VADDPS      192(SI)(CX*1), Z12, Z12
-	VMOVUPS     Z12, 192(BX)(CX*1)
-	ADDQ        R11, CX
-	DECQ        R12
-	JNZ         row
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Z0
+	VMOVUPS     (DI)(AX*1), Z1
+	VSUBPS      (SI)(AX*1), Z0, Z0
+	VFMADD213PS (R8)(AX*1), Z1, Z0
+	VADDPS      (BX)(AX*1), Z0, Z0
+	VMOVUPS     Z0, (DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Z0
+	VMOVUPS     64(DI)(AX*1), Z1
+	VSUBPS      64(SI)(AX*1), Z0, Z0
+	VFMADD213PS 64(R8)(AX*1), Z1, Z0
+	VADDPS      64(BX)(AX*1), Z0, Z0
+	VMOVUPS     Z0, 64(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Z0
+	VMOVUPS     128(DI)(AX*1), Z1
+	VSUBPS      128(SI)(AX*1), Z0, Z0
+	VFMADD213PS 128(R8)(AX*1), Z1, Z0
+	VADDPS      128(BX)(AX*1), Z0, Z0
+	VMOVUPS     Z0, 128(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Z0
+	VMOVUPS     192(DI)(AX*1), Z1
+	VSUBPS      192(SI)(AX*1), Z0, Z0
+	VFMADD213PS 192(R8)(AX*1), Z1, Z0
+	VADDPS      192(BX)(AX*1), Z0, Z0
+	VMOVUPS     Z0, 192(DX)(AX*1)
 	ADDQ        $0x00000100, AX
-	SUBQ        $0x40, R10
-	JNZ         strip
+	CMPQ        AX, R10
+	JLT         columns
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         row
 	VZEROUPPER
 	RET
 
-// func gradSumsAVX512(x *float32, dy *float32, mean *float32, sum *float64, sumX *float64, rows int, cols int, stride int)
+// func gradSumsAVX512(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·gradSumsAVX512(SB), NOSPLIT, $0-64
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   mean+16(FP), SI
-	MOVQ   sum+24(FP), DI
-	MOVQ   sumX+32(FP), R8
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   mean+16(FP), BX
+	MOVQ   sum+24(FP), SI
+	MOVQ   sumX+32(FP), DI
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
-	VXORPS Z0, Z0, Z0
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (SI)(AX*1), Z0
-	VMOVUPS 64(SI)(AX*1), Z3
-	VMOVUPS 128(SI)(AX*1), Z6
-	VMOVUPS 192(SI)(AX*1), Z9
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z4, Z4, Z4
-	VXORPS  Z7, Z7, Z7
-	VXORPS  Z10, Z10, Z10
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z5, Z5, Z5
-	VXORPS  Z8, Z8, Z8
-	VXORPS  Z11, Z11, Z11
-	MOVQ    AX, CX
-	MOVQ    rows+40(FP), R11
+	SHLQ   $0x02, R9
 
 row:
-	VMOVUPS       (BX)(CX*1), Z12
-	VMOVUPS       (DX)(CX*1), Z13
-	VSUBPS        Z0, Z13, Z13
-	VADDPS        Z12, Z1, Z1
-	VFMADD231PS   Z13, Z12, Z2
-	VMOVUPS       64(BX)(CX*1), Z12
-	VMOVUPS       64(DX)(CX*1), Z13
-	VSUBPS        Z3, Z13, Z13
-	VADDPS        Z12, Z4, Z4
-	VFMADD231PS   Z13, Z12, Z5
-	VMOVUPS       128(BX)(CX*1), Z12
-	VMOVUPS       128(DX)(CX*1), Z13
-	VSUBPS        Z6, Z13, Z13
-	VADDPS        Z12, Z7, Z7
-	VFMADD231PS   Z13, Z12, Z8
-	VMOVUPS       192(BX)(CX*1), Z12
-	VMOVUPS       192(DX)(CX*1), Z13
-	VSUBPS        Z9, Z13, Z13
-	VADDPS        Z12, Z10, Z10
-	VFMADD231PS   Z13, Z12, Z11
-	ADDQ          R10, CX
-	DECQ          R11
-	JNZ           row
-	VCVTPS2PD     Y1, Z0
-	VADDPD        (DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, (DI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        64(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 64(DI)(AX*2)
-	VCVTPS2PD     Y4, Z0
-	VADDPD        128(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 128(DI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        192(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 192(DI)(AX*2)
-	VCVTPS2PD     Y7, Z0
-	VADDPD        256(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 256(DI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z7, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        320(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 320(DI)(AX*2)
-	VCVTPS2PD     Y10, Z0
-	VADDPD        384(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 384(DI)(AX*2)
-	VEXTRACTF64X4 $0x01, Z10, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        448(DI)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 448(DI)(AX*2)
-	VCVTPS2PD     Y2, Z0
-	VADDPD        (R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, (R8)(AX*2)
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 64(R8)(AX*2)
-	VCVTPS2PD     Y5, Z0
-	VADDPD        128(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 128(R8)(AX*2)
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 192(R8)(AX*2)
-	VCVTPS2PD     Y8, Z0
-	VADDPD        256(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 256(R8)(AX*2)
-	VEXTRACTF64X4 $0x01, Z8, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        320(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 320(R8)(AX*2)
-	VCVTPS2PD     Y11, Z0
-	VADDPD        384(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 384(R8)(AX*2)
-	VEXTRACTF64X4 $0x01, Z11, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        448(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 448(R8)(AX*2)
-	ADDQ          $0x00000100, AX
-	SUBQ          $0x40, R9
-	JNZ           strip
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (DX)(AX*1), Z0
+	VMOVUPS     (CX)(AX*1), Z1
+	VMOVUPS     (SI)(AX*1), Z2
+	VMOVUPS     (DI)(AX*1), Z3
+	VSUBPS      (BX)(AX*1), Z1, Z1
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS Z1, Z0, Z3
+	VMOVUPS     Z2, (SI)(AX*1)
+	VMOVUPS     Z3, (DI)(AX*1)
+	VMOVUPS     64(DX)(AX*1), Z0
+	VMOVUPS     64(CX)(AX*1), Z1
+	VMOVUPS     64(SI)(AX*1), Z2
+	VMOVUPS     64(DI)(AX*1), Z3
+	VSUBPS      64(BX)(AX*1), Z1, Z1
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS Z1, Z0, Z3
+	VMOVUPS     Z2, 64(SI)(AX*1)
+	VMOVUPS     Z3, 64(DI)(AX*1)
+	VMOVUPS     128(DX)(AX*1), Z0
+	VMOVUPS     128(CX)(AX*1), Z1
+	VMOVUPS     128(SI)(AX*1), Z2
+	VMOVUPS     128(DI)(AX*1), Z3
+	VSUBPS      128(BX)(AX*1), Z1, Z1
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS Z1, Z0, Z3
+	VMOVUPS     Z2, 128(SI)(AX*1)
+	VMOVUPS     Z3, 128(DI)(AX*1)
+	VMOVUPS     192(DX)(AX*1), Z0
+	VMOVUPS     192(CX)(AX*1), Z1
+	VMOVUPS     192(SI)(AX*1), Z2
+	VMOVUPS     192(DI)(AX*1), Z3
+	VSUBPS      192(BX)(AX*1), Z1, Z1
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS Z1, Z0, Z3
+	VMOVUPS     Z2, 192(SI)(AX*1)
+	VMOVUPS     Z3, 192(DI)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R9
+	JLT         columns
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func gradInputAVX512(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·gradInputAVX512(SB), NOSPLIT, $0-80
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   dx+16(FP), SI
-	MOVQ   mean+24(FP), DI
-	MOVQ   k0+32(FP), R8
-	MOVQ   k1+40(FP), R9
-	MOVQ   k2+48(FP), R10
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   dx+16(FP), BX
+	MOVQ   mean+24(FP), SI
+	MOVQ   k0+32(FP), DI
+	MOVQ   k1+40(FP), R8
+	MOVQ   k2+48(FP), R9
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+56(FP), R10
 	MOVQ   cols+64(FP), R11
 	MOVQ   stride+72(FP), R12
-	VXORPS Z0, Z0, Z0
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (DI)(AX*1), Z0
-	VMOVUPS 64(DI)(AX*1), Z4
-	VMOVUPS 128(DI)(AX*1), Z8
-	VMOVUPS 192(DI)(AX*1), Z12
-	VMOVUPS (R8)(AX*1), Z1
-	VMOVUPS 64(R8)(AX*1), Z5
-	VMOVUPS 128(R8)(AX*1), Z9
-	VMOVUPS 192(R8)(AX*1), Z13
-	VMOVUPS (R9)(AX*1), Z2
-	VMOVUPS 64(R9)(AX*1), Z6
-	VMOVUPS 128(R9)(AX*1), Z10
-	VMOVUPS 192(R9)(AX*1), Z14
-	VMOVUPS (R10)(AX*1), Z3
-	VMOVUPS 64(R10)(AX*1), Z7
-	VMOVUPS 128(R10)(AX*1), Z11
-	VMOVUPS 192(R10)(AX*1), Z15
-	MOVQ    AX, CX
-	MOVQ    rows+56(FP), R13
+	SHLQ   $0x02, R11
 
 row:
-	VMOVUPS     (BX)(CX*1), Z16
-	VMOVUPS     (DX)(CX*1), Z17
-	VSUBPS      Z0, Z17, Z17
-	VFMADD213PS Z3, Z2, Z17
-	VFMADD231PS Z1, Z16, Z17
-	VMOVUPS     Z17, (SI)(CX*1)
-	VMOVUPS     64(BX)(CX*1), Z16
-	VMOVUPS     64(DX)(CX*1), Z17
-	VSUBPS      Z4, Z17, Z17
-	VFMADD213PS Z7, Z6, Z17
-	VFMADD231PS Z5, Z16, Z17
-	VMOVUPS     Z17, 64(SI)(CX*1)
-	VMOVUPS     128(BX)(CX*1), Z16
-	VMOVUPS     128(DX)(CX*1), Z17
-	VSUBPS      Z8, Z17, Z17
-	VFMADD213PS Z11, Z10, Z17
-	VFMADD231PS Z9, Z16, Z17
-	VMOVUPS     Z17, 128(SI)(CX*1)
-	VMOVUPS     192(BX)(CX*1), Z16
-	VMOVUPS     192(DX)(CX*1), Z17
-	VSUBPS      Z12, Z17, Z17
-	VFMADD213PS Z15, Z14, Z17
-	VFMADD231PS Z13, Z16, Z17
-	VMOVUPS     Z17, 192(SI)(CX*1)
-	ADDQ        R12, CX
-	DECQ        R13
-	JNZ         row
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (DX)(AX*1), Z0
+	VMOVUPS     (CX)(AX*1), Z1
+	VMOVUPS     (R8)(AX*1), Z2
+	VSUBPS      (SI)(AX*1), Z1, Z1
+	VFMADD213PS (R9)(AX*1), Z2, Z1
+	VFMADD231PS (DI)(AX*1), Z0, Z1
+	VMOVUPS     Z1, (BX)(AX*1)
+	VMOVUPS     64(DX)(AX*1), Z0
+	VMOVUPS     64(CX)(AX*1), Z1
+	VMOVUPS     64(R8)(AX*1), Z2
+	VSUBPS      64(SI)(AX*1), Z1, Z1
+	VFMADD213PS 64(R9)(AX*1), Z2, Z1
+	VFMADD231PS 64(DI)(AX*1), Z0, Z1
+	VMOVUPS     Z1, 64(BX)(AX*1)
+	VMOVUPS     128(DX)(AX*1), Z0
+	VMOVUPS     128(CX)(AX*1), Z1
+	VMOVUPS     128(R8)(AX*1), Z2
+	VSUBPS      128(SI)(AX*1), Z1, Z1
+	VFMADD213PS 128(R9)(AX*1), Z2, Z1
+	VFMADD231PS 128(DI)(AX*1), Z0, Z1
+	VMOVUPS     Z1, 128(BX)(AX*1)
+	VMOVUPS     192(DX)(AX*1), Z0
+	VMOVUPS     192(CX)(AX*1), Z1
+	VMOVUPS     192(R8)(AX*1), Z2
+	VSUBPS      192(SI)(AX*1), Z1, Z1
+	VFMADD213PS 192(R9)(AX*1), Z2, Z1
+	VFMADD231PS 192(DI)(AX*1), Z0, Z1
+	VMOVUPS     Z1, 192(BX)(AX*1)
 	ADDQ        $0x00000100, AX
-	SUBQ        $0x40, R11
-	JNZ         strip
+	CMPQ        AX, R11
+	JLT         columns
+	ADDQ        R12, CX
+	ADDQ        R12, DX
+	ADDQ        R12, BX
+	DECQ        R10
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func normalizeReLUAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·normalizeReLUAVX512(SB), NOSPLIT, $0-64
-	MOVQ   x+0(FP), DX
-	MOVQ   y+8(FP), BX
-	MOVQ   mean+16(FP), SI
-	MOVQ   scale+24(FP), DI
-	MOVQ   offset+32(FP), R8
+	MOVQ   x+0(FP), CX
+	MOVQ   y+8(FP), DX
+	MOVQ   mean+16(FP), BX
+	MOVQ   scale+24(FP), SI
+	MOVQ   offset+32(FP), DI
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
-	VXORPS Z12, Z12, Z12
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (SI)(AX*1), Z0
-	VMOVUPS 64(SI)(AX*1), Z3
-	VMOVUPS 128(SI)(AX*1), Z6
-	VMOVUPS 192(SI)(AX*1), Z9
-	VMOVUPS (DI)(AX*1), Z1
-	VMOVUPS 64(DI)(AX*1), Z4
-	VMOVUPS 128(DI)(AX*1), Z7
-	VMOVUPS 192(DI)(AX*1), Z10
-	VMOVUPS (R8)(AX*1), Z2
-	VMOVUPS 64(R8)(AX*1), Z5
-	VMOVUPS 128(R8)(AX*1), Z8
-	VMOVUPS 192(R8)(AX*1), Z11
-	MOVQ    AX, CX
-	MOVQ    rows+40(FP), R11
+	SHLQ   $0x02, R9
 
 row:
-	VMOVUPS     (DX)(CX*1), Z13
-	VSUBPS      Z0, Z13, Z13
-	VFMADD213PS Z2, Z1, Z13
-	VMAXPS      Z13, Z12, Z13
-	VMOVUPS     Z13, (BX)(CX*1)
-	VMOVUPS     64(DX)(CX*1), Z13
-	VSUBPS      Z3, Z13, Z13
-	VFMADD213PS Z5, Z4, Z13
-	VMAXPS      Z13, Z12, Z13
-	VMOVUPS     Z13, 64(BX)(CX*1)
-	VMOVUPS     128(DX)(CX*1), Z13
-	VSUBPS      Z6, Z13, Z13
-	VFMADD213PS Z8, Z7, Z13
-	VMAXPS      Z13, Z12, Z13
-	VMOVUPS     Z13, 128(BX)(CX*1)
-	VMOVUPS     192(DX)(CX*1), Z13
-	VSUBPS      Z9, Z13, Z13
-	VFMADD213PS Z11, Z10, Z13
-	VMAXPS      Z13, Z12, Z13
-	VMOVUPS     Z13, 192(BX)(CX*1)
-	ADDQ        R10, CX
-	DECQ        R11
-	JNZ         row
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Z1
+	VMOVUPS     (SI)(AX*1), Z2
+	VSUBPS      (BX)(AX*1), Z1, Z1
+	VFMADD213PS (DI)(AX*1), Z2, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVUPS     Z1, (DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Z1
+	VMOVUPS     64(SI)(AX*1), Z2
+	VSUBPS      64(BX)(AX*1), Z1, Z1
+	VFMADD213PS 64(DI)(AX*1), Z2, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVUPS     Z1, 64(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Z1
+	VMOVUPS     128(SI)(AX*1), Z2
+	VSUBPS      128(BX)(AX*1), Z1, Z1
+	VFMADD213PS 128(DI)(AX*1), Z2, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVUPS     Z1, 128(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Z1
+	VMOVUPS     192(SI)(AX*1), Z2
+	VSUBPS      192(BX)(AX*1), Z1, Z1
+	VFMADD213PS 192(DI)(AX*1), Z2, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVUPS     Z1, 192(DX)(AX*1)
 	ADDQ        $0x00000100, AX
-	SUBQ        $0x40, R9
-	JNZ         strip
+	CMPQ        AX, R9
+	JLT         columns
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func normalizeResidualReLUAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·normalizeResidualReLUAVX512(SB), NOSPLIT, $0-72
-	MOVQ   x+0(FP), DX
-	MOVQ   y+8(FP), BX
-	MOVQ   residual+16(FP), SI
-	MOVQ   mean+24(FP), DI
-	MOVQ   scale+32(FP), R8
-	MOVQ   offset+40(FP), R9
+	MOVQ   x+0(FP), CX
+	MOVQ   y+8(FP), DX
+	MOVQ   residual+16(FP), BX
+	MOVQ   mean+24(FP), SI
+	MOVQ   scale+32(FP), DI
+	MOVQ   offset+40(FP), R8
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
-	VXORPS Z12, Z12, Z12
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (DI)(AX*1), Z0
-	VMOVUPS 64(DI)(AX*1), Z3
-	VMOVUPS 128(DI)(AX*1), Z6
-	VMOVUPS 192(DI)(AX*1), Z9
-	VMOVUPS (R8)(AX*1), Z1
-	VMOVUPS 64(R8)(AX*1), Z4
-	VMOVUPS 128(R8)(AX*1), Z7
-	VMOVUPS 192(R8)(AX*1), Z10
-	VMOVUPS (R9)(AX*1), Z2
-	VMOVUPS 64(R9)(AX*1), Z5
-	VMOVUPS 128(R9)(AX*1), Z8
-	VMOVUPS 192(R9)(AX*1), Z11
-	MOVQ    AX, CX
-	MOVQ    rows+48(FP), R12
+	SHLQ   $0x02, R10
 
 row:
-	VMOVUPS     (DX)(CX*1), Z13
-	VSUBPS      Z0, Z13, Z13
-	VFMADD213PS Z2, Z1, Z13
-	VADDPS      (SI)(CX*1), Z13, Z13
-	VMAXPS      Z13, Z12, Z13
-	VMOVUPS     Z13, (BX)(CX*1)
-	VMOVUPS     64(DX)(CX*1), Z13
-	VSUBPS      Z3, Z13, Z13
-	VFMADD213PS Z5, Z4, Z13
-	VADDPS      64(SI)(CX*1), Z13, Z13
-	VMAXPS      Z13, Z12, Z13
-	VMOVUPS     Z13, 64(BX)(CX*1)
-	VMOVUPS     128(DX)(CX*1), Z13
-	VSUBPS      Z6, Z13, Z13
-	VFMADD213PS Z8, Z7, Z13
-	VADDPS      128(SI)(CX*1), Z13, Z13
-	VMAXPS      Z13, Z12, Z13
-	VMOVUPS     Z13, 128(BX)(CX*1)
-	VMOVUPS     192(DX)(CX*1), Z13
-	VSUBPS      Z9, Z13, Z13
-	VFMADD213PS Z11, Z10, Z13
-	VADDPS      192(SI)(CX*1), Z13, Z13
-	VMAXPS      Z13, Z12, Z13
-	VMOVUPS     Z13, 192(BX)(CX*1)
-	ADDQ        R11, CX
-	DECQ        R12
-	JNZ         row
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Z1
+	VMOVUPS     (DI)(AX*1), Z2
+	VSUBPS      (SI)(AX*1), Z1, Z1
+	VFMADD213PS (R8)(AX*1), Z2, Z1
+	VADDPS      (BX)(AX*1), Z1, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVUPS     Z1, (DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Z1
+	VMOVUPS     64(DI)(AX*1), Z2
+	VSUBPS      64(SI)(AX*1), Z1, Z1
+	VFMADD213PS 64(R8)(AX*1), Z2, Z1
+	VADDPS      64(BX)(AX*1), Z1, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVUPS     Z1, 64(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Z1
+	VMOVUPS     128(DI)(AX*1), Z2
+	VSUBPS      128(SI)(AX*1), Z1, Z1
+	VFMADD213PS 128(R8)(AX*1), Z2, Z1
+	VADDPS      128(BX)(AX*1), Z1, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVUPS     Z1, 128(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Z1
+	VMOVUPS     192(DI)(AX*1), Z2
+	VSUBPS      192(SI)(AX*1), Z1, Z1
+	VFMADD213PS 192(R8)(AX*1), Z2, Z1
+	VADDPS      192(BX)(AX*1), Z1, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVUPS     Z1, 192(DX)(AX*1)
 	ADDQ        $0x00000100, AX
-	SUBQ        $0x40, R10
-	JNZ         strip
+	CMPQ        AX, R10
+	JLT         columns
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         row
 	VZEROUPPER
 	RET
 
-// func gradSumsReLUAVX512(x *float32, dy *float32, y *float32, mean *float32, sum *float64, sumX *float64, rows int, cols int, stride int)
+// func gradSumsReLUAVX512(x *float32, dy *float32, y *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·gradSumsReLUAVX512(SB), NOSPLIT, $0-72
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   y+16(FP), SI
-	MOVQ   mean+24(FP), DI
-	MOVQ   sum+32(FP), R8
-	MOVQ   sumX+40(FP), R9
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   y+16(FP), BX
+	MOVQ   mean+24(FP), SI
+	MOVQ   sum+32(FP), DI
+	MOVQ   sumX+40(FP), R8
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
-	VXORPS Z12, Z12, Z12
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (DI)(AX*1), Z0
-	VMOVUPS 64(DI)(AX*1), Z3
-	VMOVUPS 128(DI)(AX*1), Z6
-	VMOVUPS 192(DI)(AX*1), Z9
-	VXORPS  Z1, Z1, Z1
-	VXORPS  Z4, Z4, Z4
-	VXORPS  Z7, Z7, Z7
-	VXORPS  Z10, Z10, Z10
-	VXORPS  Z2, Z2, Z2
-	VXORPS  Z5, Z5, Z5
-	VXORPS  Z8, Z8, Z8
-	VXORPS  Z11, Z11, Z11
-	MOVQ    AX, CX
-	MOVQ    rows+48(FP), R12
+	SHLQ   $0x02, R10
 
 row:
-	VCMPPS        $0x11, (SI)(CX*1), Z12, K1
-	VMOVUPS.Z     (BX)(CX*1), K1, Z13
-	VMOVUPS       (DX)(CX*1), Z14
-	VSUBPS        Z0, Z14, Z14
-	VADDPS        Z13, Z1, Z1
-	VFMADD231PS   Z14, Z13, Z2
-	VCMPPS        $0x11, 64(SI)(CX*1), Z12, K1
-	VMOVUPS.Z     64(BX)(CX*1), K1, Z13
-	VMOVUPS       64(DX)(CX*1), Z14
-	VSUBPS        Z3, Z14, Z14
-	VADDPS        Z13, Z4, Z4
-	VFMADD231PS   Z14, Z13, Z5
-	VCMPPS        $0x11, 128(SI)(CX*1), Z12, K1
-	VMOVUPS.Z     128(BX)(CX*1), K1, Z13
-	VMOVUPS       128(DX)(CX*1), Z14
-	VSUBPS        Z6, Z14, Z14
-	VADDPS        Z13, Z7, Z7
-	VFMADD231PS   Z14, Z13, Z8
-	VCMPPS        $0x11, 192(SI)(CX*1), Z12, K1
-	VMOVUPS.Z     192(BX)(CX*1), K1, Z13
-	VMOVUPS       192(DX)(CX*1), Z14
-	VSUBPS        Z9, Z14, Z14
-	VADDPS        Z13, Z10, Z10
-	VFMADD231PS   Z14, Z13, Z11
-	ADDQ          R11, CX
-	DECQ          R12
-	JNZ           row
-	VCVTPS2PD     Y1, Z0
-	VADDPD        (R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, (R8)(AX*2)
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 64(R8)(AX*2)
-	VCVTPS2PD     Y4, Z0
-	VADDPD        128(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 128(R8)(AX*2)
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 192(R8)(AX*2)
-	VCVTPS2PD     Y7, Z0
-	VADDPD        256(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 256(R8)(AX*2)
-	VEXTRACTF64X4 $0x01, Z7, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        320(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 320(R8)(AX*2)
-	VCVTPS2PD     Y10, Z0
-	VADDPD        384(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 384(R8)(AX*2)
-	VEXTRACTF64X4 $0x01, Z10, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        448(R8)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 448(R8)(AX*2)
-	VCVTPS2PD     Y2, Z0
-	VADDPD        (R9)(AX*2), Z0, Z0
-	VMOVUPD       Z0, (R9)(AX*2)
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        64(R9)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 64(R9)(AX*2)
-	VCVTPS2PD     Y5, Z0
-	VADDPD        128(R9)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 128(R9)(AX*2)
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        192(R9)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 192(R9)(AX*2)
-	VCVTPS2PD     Y8, Z0
-	VADDPD        256(R9)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 256(R9)(AX*2)
-	VEXTRACTF64X4 $0x01, Z8, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        320(R9)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 320(R9)(AX*2)
-	VCVTPS2PD     Y11, Z0
-	VADDPD        384(R9)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 384(R9)(AX*2)
-	VEXTRACTF64X4 $0x01, Z11, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        448(R9)(AX*2), Z0, Z0
-	VMOVUPD       Z0, 448(R9)(AX*2)
-	ADDQ          $0x00000100, AX
-	SUBQ          $0x40, R10
-	JNZ           strip
+	XORQ AX, AX
+
+columns:
+	VCMPPS      $0x11, (BX)(AX*1), Z0, K1
+	VMOVUPS.Z   (DX)(AX*1), K1, Z1
+	VMOVUPS     (CX)(AX*1), Z2
+	VMOVUPS     (DI)(AX*1), Z3
+	VMOVUPS     (R8)(AX*1), Z4
+	VSUBPS      (SI)(AX*1), Z2, Z2
+	VADDPS      Z1, Z3, Z3
+	VFMADD231PS Z2, Z1, Z4
+	VMOVUPS     Z3, (DI)(AX*1)
+	VMOVUPS     Z4, (R8)(AX*1)
+	VCMPPS      $0x11, 64(BX)(AX*1), Z0, K1
+	VMOVUPS.Z   64(DX)(AX*1), K1, Z1
+	VMOVUPS     64(CX)(AX*1), Z2
+	VMOVUPS     64(DI)(AX*1), Z3
+	VMOVUPS     64(R8)(AX*1), Z4
+	VSUBPS      64(SI)(AX*1), Z2, Z2
+	VADDPS      Z1, Z3, Z3
+	VFMADD231PS Z2, Z1, Z4
+	VMOVUPS     Z3, 64(DI)(AX*1)
+	VMOVUPS     Z4, 64(R8)(AX*1)
+	VCMPPS      $0x11, 128(BX)(AX*1), Z0, K1
+	VMOVUPS.Z   128(DX)(AX*1), K1, Z1
+	VMOVUPS     128(CX)(AX*1), Z2
+	VMOVUPS     128(DI)(AX*1), Z3
+	VMOVUPS     128(R8)(AX*1), Z4
+	VSUBPS      128(SI)(AX*1), Z2, Z2
+	VADDPS      Z1, Z3, Z3
+	VFMADD231PS Z2, Z1, Z4
+	VMOVUPS     Z3, 128(DI)(AX*1)
+	VMOVUPS     Z4, 128(R8)(AX*1)
+	VCMPPS      $0x11, 192(BX)(AX*1), Z0, K1
+	VMOVUPS.Z   192(DX)(AX*1), K1, Z1
+	VMOVUPS     192(CX)(AX*1), Z2
+	VMOVUPS     192(DI)(AX*1), Z3
+	VMOVUPS     192(R8)(AX*1), Z4
+	VSUBPS      192(SI)(AX*1), Z2, Z2
+	VADDPS      Z1, Z3, Z3
+	VFMADD231PS Z2, Z1, Z4
+	VMOVUPS     Z3, 192(DI)(AX*1)
+	VMOVUPS     Z4, 192(R8)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R10
+	JLT         columns
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func gradInputReLUAVX512(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·gradInputReLUAVX512(SB), NOSPLIT, $0-88
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   dx+16(FP), SI
-	MOVQ   y+24(FP), DI
-	MOVQ   mean+32(FP), R8
-	MOVQ   k0+40(FP), R9
-	MOVQ   k1+48(FP), R10
-	MOVQ   k2+56(FP), R11
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   dx+16(FP), BX
+	MOVQ   y+24(FP), SI
+	MOVQ   mean+32(FP), DI
+	MOVQ   k0+40(FP), R8
+	MOVQ   k1+48(FP), R9
+	MOVQ   k2+56(FP), R10
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+64(FP), R11
 	MOVQ   cols+72(FP), R12
 	MOVQ   stride+80(FP), R13
-	VXORPS Z16, Z16, Z16
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (R8)(AX*1), Z0
-	VMOVUPS 64(R8)(AX*1), Z4
-	VMOVUPS 128(R8)(AX*1), Z8
-	VMOVUPS 192(R8)(AX*1), Z12
-	VMOVUPS (R9)(AX*1), Z1
-	VMOVUPS 64(R9)(AX*1), Z5
-	VMOVUPS 128(R9)(AX*1), Z9
-	VMOVUPS 192(R9)(AX*1), Z13
-	VMOVUPS (R10)(AX*1), Z2
-	VMOVUPS 64(R10)(AX*1), Z6
-	VMOVUPS 128(R10)(AX*1), Z10
-	VMOVUPS 192(R10)(AX*1), Z14
-	VMOVUPS (R11)(AX*1), Z3
-	VMOVUPS 64(R11)(AX*1), Z7
-	VMOVUPS 128(R11)(AX*1), Z11
-	VMOVUPS 192(R11)(AX*1), Z15
-	MOVQ    AX, CX
-	MOVQ    rows+64(FP), R14
+	SHLQ   $0x02, R12
 
 row:
-	VCMPPS      $0x11, (DI)(CX*1), Z16, K1
-	VMOVUPS.Z   (BX)(CX*1), K1, Z17
-	VMOVUPS     (DX)(CX*1), Z18
-	VSUBPS      Z0, Z18, Z18
-	VFMADD213PS Z3, Z2, Z18
-	VFMADD231PS Z1, Z17, Z18
-	VMOVUPS     Z18, (SI)(CX*1)
-	VCMPPS      $0x11, 64(DI)(CX*1), Z16, K1
-	VMOVUPS.Z   64(BX)(CX*1), K1, Z17
-	VMOVUPS     64(DX)(CX*1), Z18
-	VSUBPS      Z4, Z18, Z18
-	VFMADD213PS Z7, Z6, Z18
-	VFMADD231PS Z5, Z17, Z18
-	VMOVUPS     Z18, 64(SI)(CX*1)
-	VCMPPS      $0x11, 128(DI)(CX*1), Z16, K1
-	VMOVUPS.Z   128(BX)(CX*1), K1, Z17
-	VMOVUPS     128(DX)(CX*1), Z18
-	VSUBPS      Z8, Z18, Z18
-	VFMADD213PS Z11, Z10, Z18
-	VFMADD231PS Z9, Z17, Z18
-	VMOVUPS     Z18, 128(SI)(CX*1)
-	VCMPPS      $0x11, 192(DI)(CX*1), Z16, K1
-	VMOVUPS.Z   192(BX)(CX*1), K1, Z17
-	VMOVUPS     192(DX)(CX*1), Z18
-	VSUBPS      Z12, Z18, Z18
-	VFMADD213PS Z15, Z14, Z18
-	VFMADD231PS Z13, Z17, Z18
-	VMOVUPS     Z18, 192(SI)(CX*1)
-	ADDQ        R13, CX
-	DECQ        R14
-	JNZ         row
+	XORQ AX, AX
+
+columns:
+	VCMPPS      $0x11, (SI)(AX*1), Z0, K1
+	VMOVUPS.Z   (DX)(AX*1), K1, Z1
+	VMOVUPS     (CX)(AX*1), Z2
+	VMOVUPS     (R9)(AX*1), Z3
+	VSUBPS      (DI)(AX*1), Z2, Z2
+	VFMADD213PS (R10)(AX*1), Z3, Z2
+	VFMADD231PS (R8)(AX*1), Z1, Z2
+	VMOVUPS     Z2, (BX)(AX*1)
+	VCMPPS      $0x11, 64(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   64(DX)(AX*1), K1, Z1
+	VMOVUPS     64(CX)(AX*1), Z2
+	VMOVUPS     64(R9)(AX*1), Z3
+	VSUBPS      64(DI)(AX*1), Z2, Z2
+	VFMADD213PS 64(R10)(AX*1), Z3, Z2
+	VFMADD231PS 64(R8)(AX*1), Z1, Z2
+	VMOVUPS     Z2, 64(BX)(AX*1)
+	VCMPPS      $0x11, 128(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   128(DX)(AX*1), K1, Z1
+	VMOVUPS     128(CX)(AX*1), Z2
+	VMOVUPS     128(R9)(AX*1), Z3
+	VSUBPS      128(DI)(AX*1), Z2, Z2
+	VFMADD213PS 128(R10)(AX*1), Z3, Z2
+	VFMADD231PS 128(R8)(AX*1), Z1, Z2
+	VMOVUPS     Z2, 128(BX)(AX*1)
+	VCMPPS      $0x11, 192(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   192(DX)(AX*1), K1, Z1
+	VMOVUPS     192(CX)(AX*1), Z2
+	VMOVUPS     192(R9)(AX*1), Z3
+	VSUBPS      192(DI)(AX*1), Z2, Z2
+	VFMADD213PS 192(R10)(AX*1), Z3, Z2
+	VFMADD231PS 192(R8)(AX*1), Z1, Z2
+	VMOVUPS     Z2, 192(BX)(AX*1)
 	ADDQ        $0x00000100, AX
-	SUBQ        $0x40, R12
-	JNZ         strip
+	CMPQ        AX, R12
+	JLT         columns
+	ADDQ        R13, CX
+	ADDQ        R13, DX
+	ADDQ        R13, BX
+	ADDQ        R13, SI
+	DECQ        R11
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func gradInputReLUResidualAVX512(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·gradInputReLUResidualAVX512(SB), NOSPLIT, $0-96
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   dx+16(FP), SI
-	MOVQ   y+24(FP), DI
-	MOVQ   dResidual+32(FP), R8
-	MOVQ   mean+40(FP), R9
-	MOVQ   k0+48(FP), R10
-	MOVQ   k1+56(FP), R11
-	MOVQ   k2+64(FP), R12
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   dx+16(FP), BX
+	MOVQ   y+24(FP), SI
+	MOVQ   dResidual+32(FP), DI
+	MOVQ   mean+40(FP), R8
+	MOVQ   k0+48(FP), R9
+	MOVQ   k1+56(FP), R10
+	MOVQ   k2+64(FP), R11
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+72(FP), R12
 	MOVQ   cols+80(FP), R13
 	MOVQ   stride+88(FP), R14
-	VXORPS Z16, Z16, Z16
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (R9)(AX*1), Z0
-	VMOVUPS 64(R9)(AX*1), Z4
-	VMOVUPS 128(R9)(AX*1), Z8
-	VMOVUPS 192(R9)(AX*1), Z12
-	VMOVUPS (R10)(AX*1), Z1
-	VMOVUPS 64(R10)(AX*1), Z5
-	VMOVUPS 128(R10)(AX*1), Z9
-	VMOVUPS 192(R10)(AX*1), Z13
-	VMOVUPS (R11)(AX*1), Z2
-	VMOVUPS 64(R11)(AX*1), Z6
-	VMOVUPS 128(R11)(AX*1), Z10
-	VMOVUPS 192(R11)(AX*1), Z14
-	VMOVUPS (R12)(AX*1), Z3
-	VMOVUPS 64(R12)(AX*1), Z7
-	VMOVUPS 128(R12)(AX*1), Z11
-	VMOVUPS 192(R12)(AX*1), Z15
-	MOVQ    AX, CX
-	MOVQ    rows+72(FP), R15
+	SHLQ   $0x02, R13
 
 row:
-	VCMPPS      $0x11, (DI)(CX*1), Z16, K1
-	VMOVUPS.Z   (BX)(CX*1), K1, Z17
-	VMOVUPS     (DX)(CX*1), Z18
-	VSUBPS      Z0, Z18, Z18
-	VFMADD213PS Z3, Z2, Z18
-	VMOVUPS     Z17, (R8)(CX*1)
-	VFMADD231PS Z1, Z17, Z18
-	VMOVUPS     Z18, (SI)(CX*1)
-	VCMPPS      $0x11, 64(DI)(CX*1), Z16, K1
-	VMOVUPS.Z   64(BX)(CX*1), K1, Z17
-	VMOVUPS     64(DX)(CX*1), Z18
-	VSUBPS      Z4, Z18, Z18
-	VFMADD213PS Z7, Z6, Z18
-	VMOVUPS     Z17, 64(R8)(CX*1)
-	VFMADD231PS Z5, Z17, Z18
-	VMOVUPS     Z18, 64(SI)(CX*1)
-	VCMPPS      $0x11, 128(DI)(CX*1), Z16, K1
-	VMOVUPS.Z   128(BX)(CX*1), K1, Z17
-	VMOVUPS     128(DX)(CX*1), Z18
-	VSUBPS      Z8, Z18, Z18
-	VFMADD213PS Z11, Z10, Z18
-	VMOVUPS     Z17, 128(R8)(CX*1)
-	VFMADD231PS Z9, Z17, Z18
-	VMOVUPS     Z18, 128(SI)(CX*1)
-	VCMPPS      $0x11, 192(DI)(CX*1), Z16, K1
-	VMOVUPS.Z   192(BX)(CX*1), K1, Z17
-	VMOVUPS     192(DX)(CX*1), Z18
-	VSUBPS      Z12, Z18, Z18
-	VFMADD213PS Z15, Z14, Z18
-	VMOVUPS     Z17, 192(R8)(CX*1)
-	VFMADD231PS Z13, Z17, Z18
-	VMOVUPS     Z18, 192(SI)(CX*1)
-	ADDQ        R14, CX
-	DECQ        R15
-	JNZ         row
+	XORQ AX, AX
+
+columns:
+	VCMPPS      $0x11, (SI)(AX*1), Z0, K1
+	VMOVUPS.Z   (DX)(AX*1), K1, Z1
+	VMOVUPS     (CX)(AX*1), Z2
+	VMOVUPS     (R10)(AX*1), Z3
+	VSUBPS      (R8)(AX*1), Z2, Z2
+	VFMADD213PS (R11)(AX*1), Z3, Z2
+	VMOVUPS     Z1, (DI)(AX*1)
+	VFMADD231PS (R9)(AX*1), Z1, Z2
+	VMOVUPS     Z2, (BX)(AX*1)
+	VCMPPS      $0x11, 64(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   64(DX)(AX*1), K1, Z1
+	VMOVUPS     64(CX)(AX*1), Z2
+	VMOVUPS     64(R10)(AX*1), Z3
+	VSUBPS      64(R8)(AX*1), Z2, Z2
+	VFMADD213PS 64(R11)(AX*1), Z3, Z2
+	VMOVUPS     Z1, 64(DI)(AX*1)
+	VFMADD231PS 64(R9)(AX*1), Z1, Z2
+	VMOVUPS     Z2, 64(BX)(AX*1)
+	VCMPPS      $0x11, 128(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   128(DX)(AX*1), K1, Z1
+	VMOVUPS     128(CX)(AX*1), Z2
+	VMOVUPS     128(R10)(AX*1), Z3
+	VSUBPS      128(R8)(AX*1), Z2, Z2
+	VFMADD213PS 128(R11)(AX*1), Z3, Z2
+	VMOVUPS     Z1, 128(DI)(AX*1)
+	VFMADD231PS 128(R9)(AX*1), Z1, Z2
+	VMOVUPS     Z2, 128(BX)(AX*1)
+	VCMPPS      $0x11, 192(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   192(DX)(AX*1), K1, Z1
+	VMOVUPS     192(CX)(AX*1), Z2
+	VMOVUPS     192(R10)(AX*1), Z3
+	VSUBPS      192(R8)(AX*1), Z2, Z2
+	VFMADD213PS 192(R11)(AX*1), Z3, Z2
+	VMOVUPS     Z1, 192(DI)(AX*1)
+	VFMADD231PS 192(R9)(AX*1), Z1, Z2
+	VMOVUPS     Z2, 192(BX)(AX*1)
 	ADDQ        $0x00000100, AX
-	SUBQ        $0x40, R13
-	JNZ         strip
+	CMPQ        AX, R13
+	JLT         columns
+	ADDQ        R14, CX
+	ADDQ        R14, DX
+	ADDQ        R14, BX
+	ADDQ        R14, SI
+	ADDQ        R14, DI
+	DECQ        R12
+	JNZ         row
 	VZEROUPPER
 	RET
 
-// func momentsAVX2(x *float32, shift *float32, sum *float64, sum2 *float64, rows int, cols int, stride int)
+// func widenAVX512(acc *float64, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·widenAVX512(SB), NOSPLIT, $0-24
+	MOVQ acc+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	VCVTPS2PD (CX), Z0
+	VADDPD    (AX), Z0, Z0
+	VMOVUPD   Z0, (AX)
+	VCVTPS2PD 32(CX), Z0
+	VADDPD    64(AX), Z0, Z0
+	VMOVUPD   Z0, 64(AX)
+	VCVTPS2PD 64(CX), Z0
+	VADDPD    128(AX), Z0, Z0
+	VMOVUPD   Z0, 128(AX)
+	VCVTPS2PD 96(CX), Z0
+	VADDPD    192(AX), Z0, Z0
+	VMOVUPD   Z0, 192(AX)
+	VCVTPS2PD 128(CX), Z0
+	VADDPD    256(AX), Z0, Z0
+	VMOVUPD   Z0, 256(AX)
+	VCVTPS2PD 160(CX), Z0
+	VADDPD    320(AX), Z0, Z0
+	VMOVUPD   Z0, 320(AX)
+	VCVTPS2PD 192(CX), Z0
+	VADDPD    384(AX), Z0, Z0
+	VMOVUPD   Z0, 384(AX)
+	VCVTPS2PD 224(CX), Z0
+	VADDPD    448(AX), Z0, Z0
+	VMOVUPD   Z0, 448(AX)
+	ADDQ      $0x00000100, CX
+	ADDQ      $0x00000200, AX
+	SUBQ      $0x40, DX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func momentsAVX2(x *float32, shift *float32, sum *float32, sum2 *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·momentsAVX2(SB), NOSPLIT, $0-56
-	MOVQ x+0(FP), DX
-	MOVQ shift+8(FP), BX
-	MOVQ sum+16(FP), SI
-	MOVQ sum2+24(FP), DI
+	MOVQ x+0(FP), CX
+	MOVQ shift+8(FP), DX
+	MOVQ sum+16(FP), BX
+	MOVQ sum2+24(FP), SI
+	MOVQ rows+32(FP), DI
 	MOVQ cols+40(FP), R8
 	MOVQ stride+48(FP), R9
-	XORQ AX, AX
-
-strip:
-	VMOVUPS (BX)(AX*1), Y0
-	VMOVUPS 32(BX)(AX*1), Y3
-	VMOVUPS 64(BX)(AX*1), Y6
-	VMOVUPS 96(BX)(AX*1), Y9
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y10, Y10, Y10
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y8, Y8, Y8
-	VXORPS  Y11, Y11, Y11
-	MOVQ    AX, CX
-	MOVQ    rows+32(FP), R10
+	SHLQ $0x02, R8
 
 row:
-	VMOVUPS      (DX)(CX*1), Y12
-	VSUBPS       Y0, Y12, Y12
-	VADDPS       Y12, Y1, Y1
-	VFMADD231PS  Y12, Y12, Y2
-	VMOVUPS      32(DX)(CX*1), Y12
-	VSUBPS       Y3, Y12, Y12
-	VADDPS       Y12, Y4, Y4
-	VFMADD231PS  Y12, Y12, Y5
-	VMOVUPS      64(DX)(CX*1), Y12
-	VSUBPS       Y6, Y12, Y12
-	VADDPS       Y12, Y7, Y7
-	VFMADD231PS  Y12, Y12, Y8
-	VMOVUPS      96(DX)(CX*1), Y12
-	VSUBPS       Y9, Y12, Y12
-	VADDPS       Y12, Y10, Y10
-	VFMADD231PS  Y12, Y12, Y11
-	ADDQ         R9, CX
-	DECQ         R10
-	JNZ          row
-	VCVTPS2PD    X1, Y0
-	VADDPD       (SI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, (SI)(AX*2)
-	VEXTRACTF128 $0x01, Y1, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       32(SI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 32(SI)(AX*2)
-	VCVTPS2PD    X4, Y0
-	VADDPD       64(SI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 64(SI)(AX*2)
-	VEXTRACTF128 $0x01, Y4, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       96(SI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 96(SI)(AX*2)
-	VCVTPS2PD    X7, Y0
-	VADDPD       128(SI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 128(SI)(AX*2)
-	VEXTRACTF128 $0x01, Y7, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       160(SI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 160(SI)(AX*2)
-	VCVTPS2PD    X10, Y0
-	VADDPD       192(SI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 192(SI)(AX*2)
-	VEXTRACTF128 $0x01, Y10, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       224(SI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 224(SI)(AX*2)
-	VCVTPS2PD    X2, Y0
-	VADDPD       (DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, (DI)(AX*2)
-	VEXTRACTF128 $0x01, Y2, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       32(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 32(DI)(AX*2)
-	VCVTPS2PD    X5, Y0
-	VADDPD       64(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 64(DI)(AX*2)
-	VEXTRACTF128 $0x01, Y5, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       96(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 96(DI)(AX*2)
-	VCVTPS2PD    X8, Y0
-	VADDPD       128(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 128(DI)(AX*2)
-	VEXTRACTF128 $0x01, Y8, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       160(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 160(DI)(AX*2)
-	VCVTPS2PD    X11, Y0
-	VADDPD       192(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 192(DI)(AX*2)
-	VEXTRACTF128 $0x01, Y11, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       224(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 224(DI)(AX*2)
-	ADDQ         $0x00000080, AX
-	SUBQ         $0x20, R8
-	JNZ          strip
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Y0
+	VMOVUPS     (BX)(AX*1), Y1
+	VMOVUPS     (SI)(AX*1), Y2
+	VSUBPS      (DX)(AX*1), Y0, Y0
+	VADDPS      Y0, Y1, Y1
+	VFMADD231PS Y0, Y0, Y2
+	VMOVUPS     Y1, (BX)(AX*1)
+	VMOVUPS     Y2, (SI)(AX*1)
+	VMOVUPS     32(CX)(AX*1), Y0
+	VMOVUPS     32(BX)(AX*1), Y1
+	VMOVUPS     32(SI)(AX*1), Y2
+	VSUBPS      32(DX)(AX*1), Y0, Y0
+	VADDPS      Y0, Y1, Y1
+	VFMADD231PS Y0, Y0, Y2
+	VMOVUPS     Y1, 32(BX)(AX*1)
+	VMOVUPS     Y2, 32(SI)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Y0
+	VMOVUPS     64(BX)(AX*1), Y1
+	VMOVUPS     64(SI)(AX*1), Y2
+	VSUBPS      64(DX)(AX*1), Y0, Y0
+	VADDPS      Y0, Y1, Y1
+	VFMADD231PS Y0, Y0, Y2
+	VMOVUPS     Y1, 64(BX)(AX*1)
+	VMOVUPS     Y2, 64(SI)(AX*1)
+	VMOVUPS     96(CX)(AX*1), Y0
+	VMOVUPS     96(BX)(AX*1), Y1
+	VMOVUPS     96(SI)(AX*1), Y2
+	VSUBPS      96(DX)(AX*1), Y0, Y0
+	VADDPS      Y0, Y1, Y1
+	VFMADD231PS Y0, Y0, Y2
+	VMOVUPS     Y1, 96(BX)(AX*1)
+	VMOVUPS     Y2, 96(SI)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Y0
+	VMOVUPS     128(BX)(AX*1), Y1
+	VMOVUPS     128(SI)(AX*1), Y2
+	VSUBPS      128(DX)(AX*1), Y0, Y0
+	VADDPS      Y0, Y1, Y1
+	VFMADD231PS Y0, Y0, Y2
+	VMOVUPS     Y1, 128(BX)(AX*1)
+	VMOVUPS     Y2, 128(SI)(AX*1)
+	VMOVUPS     160(CX)(AX*1), Y0
+	VMOVUPS     160(BX)(AX*1), Y1
+	VMOVUPS     160(SI)(AX*1), Y2
+	VSUBPS      160(DX)(AX*1), Y0, Y0
+	VADDPS      Y0, Y1, Y1
+	VFMADD231PS Y0, Y0, Y2
+	VMOVUPS     Y1, 160(BX)(AX*1)
+	VMOVUPS     Y2, 160(SI)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Y0
+	VMOVUPS     192(BX)(AX*1), Y1
+	VMOVUPS     192(SI)(AX*1), Y2
+	VSUBPS      192(DX)(AX*1), Y0, Y0
+	VADDPS      Y0, Y1, Y1
+	VFMADD231PS Y0, Y0, Y2
+	VMOVUPS     Y1, 192(BX)(AX*1)
+	VMOVUPS     Y2, 192(SI)(AX*1)
+	VMOVUPS     224(CX)(AX*1), Y0
+	VMOVUPS     224(BX)(AX*1), Y1
+	VMOVUPS     224(SI)(AX*1), Y2
+	VSUBPS      224(DX)(AX*1), Y0, Y0
+	VADDPS      Y0, Y1, Y1
+	VFMADD231PS Y0, Y0, Y2
+	VMOVUPS     Y1, 224(BX)(AX*1)
+	VMOVUPS     Y2, 224(SI)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R8
+	JLT         columns
+	ADDQ        R9, CX
+	DECQ        DI
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func normalizeAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·normalizeAVX2(SB), NOSPLIT, $0-64
-	MOVQ   x+0(FP), DX
-	MOVQ   y+8(FP), BX
-	MOVQ   mean+16(FP), SI
-	MOVQ   scale+24(FP), DI
-	MOVQ   offset+32(FP), R8
+	MOVQ   x+0(FP), CX
+	MOVQ   y+8(FP), DX
+	MOVQ   mean+16(FP), BX
+	MOVQ   scale+24(FP), SI
+	MOVQ   offset+32(FP), DI
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
-	VXORPS Y0, Y0, Y0
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (SI)(AX*1), Y0
-	VMOVUPS 32(SI)(AX*1), Y3
-	VMOVUPS 64(SI)(AX*1), Y6
-	VMOVUPS 96(SI)(AX*1), Y9
-	VMOVUPS (DI)(AX*1), Y1
-	VMOVUPS 32(DI)(AX*1), Y4
-	VMOVUPS 64(DI)(AX*1), Y7
-	VMOVUPS 96(DI)(AX*1), Y10
-	VMOVUPS (R8)(AX*1), Y2
-	VMOVUPS 32(R8)(AX*1), Y5
-	VMOVUPS 64(R8)(AX*1), Y8
-	VMOVUPS 96(R8)(AX*1), Y11
-	MOVQ    AX, CX
-	MOVQ    rows+40(FP), R11
+	SHLQ   $0x02, R9
 
 row:
-	VMOVUPS     (DX)(CX*1), Y12
-	VSUBPS      Y0, Y12, Y12
-	VFMADD213PS Y2, Y1, Y12
-	VMOVUPS     Y12, (BX)(CX*1)
-	VMOVUPS     32(DX)(CX*1), Y12
-	VSUBPS      Y3, Y12, Y12
-	VFMADD213PS Y5, Y4, Y12
-	VMOVUPS     Y12, 32(BX)(CX*1)
-	VMOVUPS     64(DX)(CX*1), Y12
-	VSUBPS      Y6, Y12, Y12
-	VFMADD213PS Y8, Y7, Y12
-	VMOVUPS     Y12, 64(BX)(CX*1)
-	VMOVUPS     96(DX)(CX*1), Y12
-	VSUBPS      Y9, Y12, Y12
-	VFMADD213PS Y11, Y10, Y12
-	VMOVUPS     Y12, 96(BX)(CX*1)
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Y0
+	VMOVUPS     (SI)(AX*1), Y1
+	VSUBPS      (BX)(AX*1), Y0, Y0
+	VFMADD213PS (DI)(AX*1), Y1, Y0
+	VMOVUPS     Y0, (DX)(AX*1)
+	VMOVUPS     32(CX)(AX*1), Y0
+	VMOVUPS     32(SI)(AX*1), Y1
+	VSUBPS      32(BX)(AX*1), Y0, Y0
+	VFMADD213PS 32(DI)(AX*1), Y1, Y0
+	VMOVUPS     Y0, 32(DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Y0
+	VMOVUPS     64(SI)(AX*1), Y1
+	VSUBPS      64(BX)(AX*1), Y0, Y0
+	VFMADD213PS 64(DI)(AX*1), Y1, Y0
+	VMOVUPS     Y0, 64(DX)(AX*1)
+	VMOVUPS     96(CX)(AX*1), Y0
+	VMOVUPS     96(SI)(AX*1), Y1
+	VSUBPS      96(BX)(AX*1), Y0, Y0
+	VFMADD213PS 96(DI)(AX*1), Y1, Y0
+	VMOVUPS     Y0, 96(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Y0
+	VMOVUPS     128(SI)(AX*1), Y1
+	VSUBPS      128(BX)(AX*1), Y0, Y0
+	VFMADD213PS 128(DI)(AX*1), Y1, Y0
+	VMOVUPS     Y0, 128(DX)(AX*1)
+	VMOVUPS     160(CX)(AX*1), Y0
+	VMOVUPS     160(SI)(AX*1), Y1
+	VSUBPS      160(BX)(AX*1), Y0, Y0
+	VFMADD213PS 160(DI)(AX*1), Y1, Y0
+	VMOVUPS     Y0, 160(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Y0
+	VMOVUPS     192(SI)(AX*1), Y1
+	VSUBPS      192(BX)(AX*1), Y0, Y0
+	VFMADD213PS 192(DI)(AX*1), Y1, Y0
+	VMOVUPS     Y0, 192(DX)(AX*1)
+	VMOVUPS     224(CX)(AX*1), Y0
+	VMOVUPS     224(SI)(AX*1), Y1
+	VSUBPS      224(BX)(AX*1), Y0, Y0
+	VFMADD213PS 224(DI)(AX*1), Y1, Y0
+	VMOVUPS     Y0, 224(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R9
+	JLT         columns
 	ADDQ        R10, CX
-	DECQ        R11
+	ADDQ        R10, DX
+	DECQ        R8
 	JNZ         row
-	ADDQ        $0x00000080, AX
-	SUBQ        $0x20, R9
-	JNZ         strip
 	VZEROUPPER
 	RET
 
 // func normalizeResidualAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·normalizeResidualAVX2(SB), NOSPLIT, $0-72
-	MOVQ   x+0(FP), DX
-	MOVQ   y+8(FP), BX
-	MOVQ   residual+16(FP), SI
-	MOVQ   mean+24(FP), DI
-	MOVQ   scale+32(FP), R8
-	MOVQ   offset+40(FP), R9
+	MOVQ   x+0(FP), CX
+	MOVQ   y+8(FP), DX
+	MOVQ   residual+16(FP), BX
+	MOVQ   mean+24(FP), SI
+	MOVQ   scale+32(FP), DI
+	MOVQ   offset+40(FP), R8
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
-	VXORPS Y0, Y0, Y0
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (DI)(AX*1), Y0
-	VMOVUPS 32(DI)(AX*1), Y3
-	VMOVUPS 64(DI)(AX*1), Y6
-	VMOVUPS 96(DI)(AX*1), Y9
-	VMOVUPS (R8)(AX*1), Y1
-	VMOVUPS 32(R8)(AX*1), Y4
-	VMOVUPS 64(R8)(AX*1), Y7
-	VMOVUPS 96(R8)(AX*1), Y10
-	VMOVUPS (R9)(AX*1), Y2
-	VMOVUPS 32(R9)(AX*1), Y5
-	VMOVUPS 64(R9)(AX*1), Y8
-	VMOVUPS 96(R9)(AX*1), Y11
-	MOVQ    AX, CX
-	MOVQ    rows+48(FP), R12
+	SHLQ   $0x02, R10
 
 row:
-	VMOVUPS     (DX)(CX*1), Y12
-	VSUBPS      Y0, Y12, Y12
-	VFMADD213PS Y2, Y1, Y12
-	VADDPS      (SI)(CX*1), Y12, Y12
-	VMOVUPS     Y12, (BX)(CX*1)
-	VMOVUPS     32(DX)(CX*1), Y12
-	VSUBPS      Y3, Y12, Y12
-	VFMADD213PS Y5, Y4, Y12
-	VADDPS      32(SI)(CX*1), Y12, Y12
-	VMOVUPS     Y12, 32(BX)(CX*1)
-	VMOVUPS     64(DX)(CX*1), Y12
-	VSUBPS      Y6, Y12, Y12
-	VFMADD213PS Y8, Y7, Y12
-	VADDPS      64(SI)(CX*1), Y12, Y12
-	VMOVUPS     Y12, 64(BX)(CX*1)
-	VMOVUPS     96(DX)(CX*1), Y12
-	VSUBPS      Y9, Y12, Y12
-	VFMADD213PS Y11, Y10, Y12
-	VADDPS      96(SI)(CX*1), Y12, Y12
-	VMOVUPS     Y12, 96(BX)(CX*1)
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Y0
+	VMOVUPS     (DI)(AX*1), Y1
+	VSUBPS      (SI)(AX*1), Y0, Y0
+	VFMADD213PS (R8)(AX*1), Y1, Y0
+	VADDPS      (BX)(AX*1), Y0, Y0
+	VMOVUPS     Y0, (DX)(AX*1)
+	VMOVUPS     32(CX)(AX*1), Y0
+	VMOVUPS     32(DI)(AX*1), Y1
+	VSUBPS      32(SI)(AX*1), Y0, Y0
+	VFMADD213PS 32(R8)(AX*1), Y1, Y0
+	VADDPS      32(BX)(AX*1), Y0, Y0
+	VMOVUPS     Y0, 32(DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Y0
+	VMOVUPS     64(DI)(AX*1), Y1
+	VSUBPS      64(SI)(AX*1), Y0, Y0
+	VFMADD213PS 64(R8)(AX*1), Y1, Y0
+	VADDPS      64(BX)(AX*1), Y0, Y0
+	VMOVUPS     Y0, 64(DX)(AX*1)
+	VMOVUPS     96(CX)(AX*1), Y0
+	VMOVUPS     96(DI)(AX*1), Y1
+	VSUBPS      96(SI)(AX*1), Y0, Y0
+	VFMADD213PS 96(R8)(AX*1), Y1, Y0
+	VADDPS      96(BX)(AX*1), Y0, Y0
+	VMOVUPS     Y0, 96(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Y0
+	VMOVUPS     128(DI)(AX*1), Y1
+	VSUBPS      128(SI)(AX*1), Y0, Y0
+	VFMADD213PS 128(R8)(AX*1), Y1, Y0
+	VADDPS      128(BX)(AX*1), Y0, Y0
+	VMOVUPS     Y0, 128(DX)(AX*1)
+	VMOVUPS     160(CX)(AX*1), Y0
+	VMOVUPS     160(DI)(AX*1), Y1
+	VSUBPS      160(SI)(AX*1), Y0, Y0
+	VFMADD213PS 160(R8)(AX*1), Y1, Y0
+	VADDPS      160(BX)(AX*1), Y0, Y0
+	VMOVUPS     Y0, 160(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Y0
+	VMOVUPS     192(DI)(AX*1), Y1
+	VSUBPS      192(SI)(AX*1), Y0, Y0
+	VFMADD213PS 192(R8)(AX*1), Y1, Y0
+	VADDPS      192(BX)(AX*1), Y0, Y0
+	VMOVUPS     Y0, 192(DX)(AX*1)
+	VMOVUPS     224(CX)(AX*1), Y0
+	VMOVUPS     224(DI)(AX*1), Y1
+	VSUBPS      224(SI)(AX*1), Y0, Y0
+	VFMADD213PS 224(R8)(AX*1), Y1, Y0
+	VADDPS      224(BX)(AX*1), Y0, Y0
+	VMOVUPS     Y0, 224(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R10
+	JLT         columns
 	ADDQ        R11, CX
-	DECQ        R12
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
 	JNZ         row
-	ADDQ        $0x00000080, AX
-	SUBQ        $0x20, R10
-	JNZ         strip
 	VZEROUPPER
 	RET
 
-// func gradSumsAVX2(x *float32, dy *float32, mean *float32, sum *float64, sumX *float64, rows int, cols int, stride int)
+// func gradSumsAVX2(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·gradSumsAVX2(SB), NOSPLIT, $0-64
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   mean+16(FP), SI
-	MOVQ   sum+24(FP), DI
-	MOVQ   sumX+32(FP), R8
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   mean+16(FP), BX
+	MOVQ   sum+24(FP), SI
+	MOVQ   sumX+32(FP), DI
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
-	VXORPS Y0, Y0, Y0
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (SI)(AX*1), Y0
-	VMOVUPS 32(SI)(AX*1), Y3
-	VMOVUPS 64(SI)(AX*1), Y6
-	VMOVUPS 96(SI)(AX*1), Y9
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y10, Y10, Y10
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y8, Y8, Y8
-	VXORPS  Y11, Y11, Y11
-	MOVQ    AX, CX
-	MOVQ    rows+40(FP), R11
+	SHLQ   $0x02, R9
 
 row:
-	VMOVUPS      (BX)(CX*1), Y12
-	VMOVUPS      (DX)(CX*1), Y13
-	VSUBPS       Y0, Y13, Y13
-	VADDPS       Y12, Y1, Y1
-	VFMADD231PS  Y13, Y12, Y2
-	VMOVUPS      32(BX)(CX*1), Y12
-	VMOVUPS      32(DX)(CX*1), Y13
-	VSUBPS       Y3, Y13, Y13
-	VADDPS       Y12, Y4, Y4
-	VFMADD231PS  Y13, Y12, Y5
-	VMOVUPS      64(BX)(CX*1), Y12
-	VMOVUPS      64(DX)(CX*1), Y13
-	VSUBPS       Y6, Y13, Y13
-	VADDPS       Y12, Y7, Y7
-	VFMADD231PS  Y13, Y12, Y8
-	VMOVUPS      96(BX)(CX*1), Y12
-	VMOVUPS      96(DX)(CX*1), Y13
-	VSUBPS       Y9, Y13, Y13
-	VADDPS       Y12, Y10, Y10
-	VFMADD231PS  Y13, Y12, Y11
-	ADDQ         R10, CX
-	DECQ         R11
-	JNZ          row
-	VCVTPS2PD    X1, Y0
-	VADDPD       (DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, (DI)(AX*2)
-	VEXTRACTF128 $0x01, Y1, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       32(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 32(DI)(AX*2)
-	VCVTPS2PD    X4, Y0
-	VADDPD       64(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 64(DI)(AX*2)
-	VEXTRACTF128 $0x01, Y4, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       96(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 96(DI)(AX*2)
-	VCVTPS2PD    X7, Y0
-	VADDPD       128(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 128(DI)(AX*2)
-	VEXTRACTF128 $0x01, Y7, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       160(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 160(DI)(AX*2)
-	VCVTPS2PD    X10, Y0
-	VADDPD       192(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 192(DI)(AX*2)
-	VEXTRACTF128 $0x01, Y10, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       224(DI)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 224(DI)(AX*2)
-	VCVTPS2PD    X2, Y0
-	VADDPD       (R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, (R8)(AX*2)
-	VEXTRACTF128 $0x01, Y2, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       32(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 32(R8)(AX*2)
-	VCVTPS2PD    X5, Y0
-	VADDPD       64(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 64(R8)(AX*2)
-	VEXTRACTF128 $0x01, Y5, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       96(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 96(R8)(AX*2)
-	VCVTPS2PD    X8, Y0
-	VADDPD       128(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 128(R8)(AX*2)
-	VEXTRACTF128 $0x01, Y8, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       160(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 160(R8)(AX*2)
-	VCVTPS2PD    X11, Y0
-	VADDPD       192(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 192(R8)(AX*2)
-	VEXTRACTF128 $0x01, Y11, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       224(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 224(R8)(AX*2)
-	ADDQ         $0x00000080, AX
-	SUBQ         $0x20, R9
-	JNZ          strip
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (DX)(AX*1), Y0
+	VMOVUPS     (CX)(AX*1), Y1
+	VMOVUPS     (SI)(AX*1), Y2
+	VMOVUPS     (DI)(AX*1), Y3
+	VSUBPS      (BX)(AX*1), Y1, Y1
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, (SI)(AX*1)
+	VMOVUPS     Y3, (DI)(AX*1)
+	VMOVUPS     32(DX)(AX*1), Y0
+	VMOVUPS     32(CX)(AX*1), Y1
+	VMOVUPS     32(SI)(AX*1), Y2
+	VMOVUPS     32(DI)(AX*1), Y3
+	VSUBPS      32(BX)(AX*1), Y1, Y1
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, 32(SI)(AX*1)
+	VMOVUPS     Y3, 32(DI)(AX*1)
+	VMOVUPS     64(DX)(AX*1), Y0
+	VMOVUPS     64(CX)(AX*1), Y1
+	VMOVUPS     64(SI)(AX*1), Y2
+	VMOVUPS     64(DI)(AX*1), Y3
+	VSUBPS      64(BX)(AX*1), Y1, Y1
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, 64(SI)(AX*1)
+	VMOVUPS     Y3, 64(DI)(AX*1)
+	VMOVUPS     96(DX)(AX*1), Y0
+	VMOVUPS     96(CX)(AX*1), Y1
+	VMOVUPS     96(SI)(AX*1), Y2
+	VMOVUPS     96(DI)(AX*1), Y3
+	VSUBPS      96(BX)(AX*1), Y1, Y1
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, 96(SI)(AX*1)
+	VMOVUPS     Y3, 96(DI)(AX*1)
+	VMOVUPS     128(DX)(AX*1), Y0
+	VMOVUPS     128(CX)(AX*1), Y1
+	VMOVUPS     128(SI)(AX*1), Y2
+	VMOVUPS     128(DI)(AX*1), Y3
+	VSUBPS      128(BX)(AX*1), Y1, Y1
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, 128(SI)(AX*1)
+	VMOVUPS     Y3, 128(DI)(AX*1)
+	VMOVUPS     160(DX)(AX*1), Y0
+	VMOVUPS     160(CX)(AX*1), Y1
+	VMOVUPS     160(SI)(AX*1), Y2
+	VMOVUPS     160(DI)(AX*1), Y3
+	VSUBPS      160(BX)(AX*1), Y1, Y1
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, 160(SI)(AX*1)
+	VMOVUPS     Y3, 160(DI)(AX*1)
+	VMOVUPS     192(DX)(AX*1), Y0
+	VMOVUPS     192(CX)(AX*1), Y1
+	VMOVUPS     192(SI)(AX*1), Y2
+	VMOVUPS     192(DI)(AX*1), Y3
+	VSUBPS      192(BX)(AX*1), Y1, Y1
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, 192(SI)(AX*1)
+	VMOVUPS     Y3, 192(DI)(AX*1)
+	VMOVUPS     224(DX)(AX*1), Y0
+	VMOVUPS     224(CX)(AX*1), Y1
+	VMOVUPS     224(SI)(AX*1), Y2
+	VMOVUPS     224(DI)(AX*1), Y3
+	VSUBPS      224(BX)(AX*1), Y1, Y1
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, 224(SI)(AX*1)
+	VMOVUPS     Y3, 224(DI)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R9
+	JLT         columns
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func gradInputAVX2(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·gradInputAVX2(SB), NOSPLIT, $0-80
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   dx+16(FP), SI
-	MOVQ   mean+24(FP), DI
-	MOVQ   k0+32(FP), R8
-	MOVQ   k1+40(FP), R9
-	MOVQ   k2+48(FP), R10
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   dx+16(FP), BX
+	MOVQ   mean+24(FP), SI
+	MOVQ   k0+32(FP), DI
+	MOVQ   k1+40(FP), R8
+	MOVQ   k2+48(FP), R9
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+56(FP), R10
 	MOVQ   cols+64(FP), R11
 	MOVQ   stride+72(FP), R12
-	VXORPS Y0, Y0, Y0
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (DI)(AX*1), Y0
-	VMOVUPS 32(DI)(AX*1), Y4
-	VMOVUPS (R8)(AX*1), Y1
-	VMOVUPS 32(R8)(AX*1), Y5
-	VMOVUPS (R9)(AX*1), Y2
-	VMOVUPS 32(R9)(AX*1), Y6
-	VMOVUPS (R10)(AX*1), Y3
-	VMOVUPS 32(R10)(AX*1), Y7
-	MOVQ    AX, CX
-	MOVQ    rows+56(FP), R13
+	SHLQ   $0x02, R11
 
 row:
-	VMOVUPS     (BX)(CX*1), Y8
-	VMOVUPS     (DX)(CX*1), Y9
-	VSUBPS      Y0, Y9, Y9
-	VFMADD213PS Y3, Y2, Y9
-	VFMADD231PS Y1, Y8, Y9
-	VMOVUPS     Y9, (SI)(CX*1)
-	VMOVUPS     32(BX)(CX*1), Y8
-	VMOVUPS     32(DX)(CX*1), Y9
-	VSUBPS      Y4, Y9, Y9
-	VFMADD213PS Y7, Y6, Y9
-	VFMADD231PS Y5, Y8, Y9
-	VMOVUPS     Y9, 32(SI)(CX*1)
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (DX)(AX*1), Y0
+	VMOVUPS     (CX)(AX*1), Y1
+	VMOVUPS     (R8)(AX*1), Y2
+	VSUBPS      (SI)(AX*1), Y1, Y1
+	VFMADD213PS (R9)(AX*1), Y2, Y1
+	VFMADD231PS (DI)(AX*1), Y0, Y1
+	VMOVUPS     Y1, (BX)(AX*1)
+	VMOVUPS     32(DX)(AX*1), Y0
+	VMOVUPS     32(CX)(AX*1), Y1
+	VMOVUPS     32(R8)(AX*1), Y2
+	VSUBPS      32(SI)(AX*1), Y1, Y1
+	VFMADD213PS 32(R9)(AX*1), Y2, Y1
+	VFMADD231PS 32(DI)(AX*1), Y0, Y1
+	VMOVUPS     Y1, 32(BX)(AX*1)
+	VMOVUPS     64(DX)(AX*1), Y0
+	VMOVUPS     64(CX)(AX*1), Y1
+	VMOVUPS     64(R8)(AX*1), Y2
+	VSUBPS      64(SI)(AX*1), Y1, Y1
+	VFMADD213PS 64(R9)(AX*1), Y2, Y1
+	VFMADD231PS 64(DI)(AX*1), Y0, Y1
+	VMOVUPS     Y1, 64(BX)(AX*1)
+	VMOVUPS     96(DX)(AX*1), Y0
+	VMOVUPS     96(CX)(AX*1), Y1
+	VMOVUPS     96(R8)(AX*1), Y2
+	VSUBPS      96(SI)(AX*1), Y1, Y1
+	VFMADD213PS 96(R9)(AX*1), Y2, Y1
+	VFMADD231PS 96(DI)(AX*1), Y0, Y1
+	VMOVUPS     Y1, 96(BX)(AX*1)
+	VMOVUPS     128(DX)(AX*1), Y0
+	VMOVUPS     128(CX)(AX*1), Y1
+	VMOVUPS     128(R8)(AX*1), Y2
+	VSUBPS      128(SI)(AX*1), Y1, Y1
+	VFMADD213PS 128(R9)(AX*1), Y2, Y1
+	VFMADD231PS 128(DI)(AX*1), Y0, Y1
+	VMOVUPS     Y1, 128(BX)(AX*1)
+	VMOVUPS     160(DX)(AX*1), Y0
+	VMOVUPS     160(CX)(AX*1), Y1
+	VMOVUPS     160(R8)(AX*1), Y2
+	VSUBPS      160(SI)(AX*1), Y1, Y1
+	VFMADD213PS 160(R9)(AX*1), Y2, Y1
+	VFMADD231PS 160(DI)(AX*1), Y0, Y1
+	VMOVUPS     Y1, 160(BX)(AX*1)
+	VMOVUPS     192(DX)(AX*1), Y0
+	VMOVUPS     192(CX)(AX*1), Y1
+	VMOVUPS     192(R8)(AX*1), Y2
+	VSUBPS      192(SI)(AX*1), Y1, Y1
+	VFMADD213PS 192(R9)(AX*1), Y2, Y1
+	VFMADD231PS 192(DI)(AX*1), Y0, Y1
+	VMOVUPS     Y1, 192(BX)(AX*1)
+	VMOVUPS     224(DX)(AX*1), Y0
+	VMOVUPS     224(CX)(AX*1), Y1
+	VMOVUPS     224(R8)(AX*1), Y2
+	VSUBPS      224(SI)(AX*1), Y1, Y1
+	VFMADD213PS 224(R9)(AX*1), Y2, Y1
+	VFMADD231PS 224(DI)(AX*1), Y0, Y1
+	VMOVUPS     Y1, 224(BX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R11
+	JLT         columns
 	ADDQ        R12, CX
-	DECQ        R13
+	ADDQ        R12, DX
+	ADDQ        R12, BX
+	DECQ        R10
 	JNZ         row
-	ADDQ        $0x00000040, AX
-	SUBQ        $0x10, R11
-	JNZ         strip
 	VZEROUPPER
 	RET
 
 // func normalizeReLUAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·normalizeReLUAVX2(SB), NOSPLIT, $0-64
-	MOVQ   x+0(FP), DX
-	MOVQ   y+8(FP), BX
-	MOVQ   mean+16(FP), SI
-	MOVQ   scale+24(FP), DI
-	MOVQ   offset+32(FP), R8
+	MOVQ   x+0(FP), CX
+	MOVQ   y+8(FP), DX
+	MOVQ   mean+16(FP), BX
+	MOVQ   scale+24(FP), SI
+	MOVQ   offset+32(FP), DI
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
-	VXORPS Y12, Y12, Y12
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (SI)(AX*1), Y0
-	VMOVUPS 32(SI)(AX*1), Y3
-	VMOVUPS 64(SI)(AX*1), Y6
-	VMOVUPS 96(SI)(AX*1), Y9
-	VMOVUPS (DI)(AX*1), Y1
-	VMOVUPS 32(DI)(AX*1), Y4
-	VMOVUPS 64(DI)(AX*1), Y7
-	VMOVUPS 96(DI)(AX*1), Y10
-	VMOVUPS (R8)(AX*1), Y2
-	VMOVUPS 32(R8)(AX*1), Y5
-	VMOVUPS 64(R8)(AX*1), Y8
-	VMOVUPS 96(R8)(AX*1), Y11
-	MOVQ    AX, CX
-	MOVQ    rows+40(FP), R11
+	SHLQ   $0x02, R9
 
 row:
-	VMOVUPS     (DX)(CX*1), Y13
-	VSUBPS      Y0, Y13, Y13
-	VFMADD213PS Y2, Y1, Y13
-	VMAXPS      Y13, Y12, Y13
-	VMOVUPS     Y13, (BX)(CX*1)
-	VMOVUPS     32(DX)(CX*1), Y13
-	VSUBPS      Y3, Y13, Y13
-	VFMADD213PS Y5, Y4, Y13
-	VMAXPS      Y13, Y12, Y13
-	VMOVUPS     Y13, 32(BX)(CX*1)
-	VMOVUPS     64(DX)(CX*1), Y13
-	VSUBPS      Y6, Y13, Y13
-	VFMADD213PS Y8, Y7, Y13
-	VMAXPS      Y13, Y12, Y13
-	VMOVUPS     Y13, 64(BX)(CX*1)
-	VMOVUPS     96(DX)(CX*1), Y13
-	VSUBPS      Y9, Y13, Y13
-	VFMADD213PS Y11, Y10, Y13
-	VMAXPS      Y13, Y12, Y13
-	VMOVUPS     Y13, 96(BX)(CX*1)
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Y1
+	VMOVUPS     (SI)(AX*1), Y2
+	VSUBPS      (BX)(AX*1), Y1, Y1
+	VFMADD213PS (DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, (DX)(AX*1)
+	VMOVUPS     32(CX)(AX*1), Y1
+	VMOVUPS     32(SI)(AX*1), Y2
+	VSUBPS      32(BX)(AX*1), Y1, Y1
+	VFMADD213PS 32(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 32(DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Y1
+	VMOVUPS     64(SI)(AX*1), Y2
+	VSUBPS      64(BX)(AX*1), Y1, Y1
+	VFMADD213PS 64(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 64(DX)(AX*1)
+	VMOVUPS     96(CX)(AX*1), Y1
+	VMOVUPS     96(SI)(AX*1), Y2
+	VSUBPS      96(BX)(AX*1), Y1, Y1
+	VFMADD213PS 96(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 96(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Y1
+	VMOVUPS     128(SI)(AX*1), Y2
+	VSUBPS      128(BX)(AX*1), Y1, Y1
+	VFMADD213PS 128(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 128(DX)(AX*1)
+	VMOVUPS     160(CX)(AX*1), Y1
+	VMOVUPS     160(SI)(AX*1), Y2
+	VSUBPS      160(BX)(AX*1), Y1, Y1
+	VFMADD213PS 160(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 160(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Y1
+	VMOVUPS     192(SI)(AX*1), Y2
+	VSUBPS      192(BX)(AX*1), Y1, Y1
+	VFMADD213PS 192(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 192(DX)(AX*1)
+	VMOVUPS     224(CX)(AX*1), Y1
+	VMOVUPS     224(SI)(AX*1), Y2
+	VSUBPS      224(BX)(AX*1), Y1, Y1
+	VFMADD213PS 224(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 224(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R9
+	JLT         columns
 	ADDQ        R10, CX
-	DECQ        R11
+	ADDQ        R10, DX
+	DECQ        R8
 	JNZ         row
-	ADDQ        $0x00000080, AX
-	SUBQ        $0x20, R9
-	JNZ         strip
 	VZEROUPPER
 	RET
 
 // func normalizeResidualReLUAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·normalizeResidualReLUAVX2(SB), NOSPLIT, $0-72
-	MOVQ   x+0(FP), DX
-	MOVQ   y+8(FP), BX
-	MOVQ   residual+16(FP), SI
-	MOVQ   mean+24(FP), DI
-	MOVQ   scale+32(FP), R8
-	MOVQ   offset+40(FP), R9
+	MOVQ   x+0(FP), CX
+	MOVQ   y+8(FP), DX
+	MOVQ   residual+16(FP), BX
+	MOVQ   mean+24(FP), SI
+	MOVQ   scale+32(FP), DI
+	MOVQ   offset+40(FP), R8
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
-	VXORPS Y12, Y12, Y12
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (DI)(AX*1), Y0
-	VMOVUPS 32(DI)(AX*1), Y3
-	VMOVUPS 64(DI)(AX*1), Y6
-	VMOVUPS 96(DI)(AX*1), Y9
-	VMOVUPS (R8)(AX*1), Y1
-	VMOVUPS 32(R8)(AX*1), Y4
-	VMOVUPS 64(R8)(AX*1), Y7
-	VMOVUPS 96(R8)(AX*1), Y10
-	VMOVUPS (R9)(AX*1), Y2
-	VMOVUPS 32(R9)(AX*1), Y5
-	VMOVUPS 64(R9)(AX*1), Y8
-	VMOVUPS 96(R9)(AX*1), Y11
-	MOVQ    AX, CX
-	MOVQ    rows+48(FP), R12
+	SHLQ   $0x02, R10
 
 row:
-	VMOVUPS     (DX)(CX*1), Y13
-	VSUBPS      Y0, Y13, Y13
-	VFMADD213PS Y2, Y1, Y13
-	VADDPS      (SI)(CX*1), Y13, Y13
-	VMAXPS      Y13, Y12, Y13
-	VMOVUPS     Y13, (BX)(CX*1)
-	VMOVUPS     32(DX)(CX*1), Y13
-	VSUBPS      Y3, Y13, Y13
-	VFMADD213PS Y5, Y4, Y13
-	VADDPS      32(SI)(CX*1), Y13, Y13
-	VMAXPS      Y13, Y12, Y13
-	VMOVUPS     Y13, 32(BX)(CX*1)
-	VMOVUPS     64(DX)(CX*1), Y13
-	VSUBPS      Y6, Y13, Y13
-	VFMADD213PS Y8, Y7, Y13
-	VADDPS      64(SI)(CX*1), Y13, Y13
-	VMAXPS      Y13, Y12, Y13
-	VMOVUPS     Y13, 64(BX)(CX*1)
-	VMOVUPS     96(DX)(CX*1), Y13
-	VSUBPS      Y9, Y13, Y13
-	VFMADD213PS Y11, Y10, Y13
-	VADDPS      96(SI)(CX*1), Y13, Y13
-	VMAXPS      Y13, Y12, Y13
-	VMOVUPS     Y13, 96(BX)(CX*1)
+	XORQ AX, AX
+
+columns:
+	VMOVUPS     (CX)(AX*1), Y1
+	VMOVUPS     (DI)(AX*1), Y2
+	VSUBPS      (SI)(AX*1), Y1, Y1
+	VFMADD213PS (R8)(AX*1), Y2, Y1
+	VADDPS      (BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, (DX)(AX*1)
+	VMOVUPS     32(CX)(AX*1), Y1
+	VMOVUPS     32(DI)(AX*1), Y2
+	VSUBPS      32(SI)(AX*1), Y1, Y1
+	VFMADD213PS 32(R8)(AX*1), Y2, Y1
+	VADDPS      32(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 32(DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Y1
+	VMOVUPS     64(DI)(AX*1), Y2
+	VSUBPS      64(SI)(AX*1), Y1, Y1
+	VFMADD213PS 64(R8)(AX*1), Y2, Y1
+	VADDPS      64(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 64(DX)(AX*1)
+	VMOVUPS     96(CX)(AX*1), Y1
+	VMOVUPS     96(DI)(AX*1), Y2
+	VSUBPS      96(SI)(AX*1), Y1, Y1
+	VFMADD213PS 96(R8)(AX*1), Y2, Y1
+	VADDPS      96(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 96(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Y1
+	VMOVUPS     128(DI)(AX*1), Y2
+	VSUBPS      128(SI)(AX*1), Y1, Y1
+	VFMADD213PS 128(R8)(AX*1), Y2, Y1
+	VADDPS      128(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 128(DX)(AX*1)
+	VMOVUPS     160(CX)(AX*1), Y1
+	VMOVUPS     160(DI)(AX*1), Y2
+	VSUBPS      160(SI)(AX*1), Y1, Y1
+	VFMADD213PS 160(R8)(AX*1), Y2, Y1
+	VADDPS      160(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 160(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Y1
+	VMOVUPS     192(DI)(AX*1), Y2
+	VSUBPS      192(SI)(AX*1), Y1, Y1
+	VFMADD213PS 192(R8)(AX*1), Y2, Y1
+	VADDPS      192(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 192(DX)(AX*1)
+	VMOVUPS     224(CX)(AX*1), Y1
+	VMOVUPS     224(DI)(AX*1), Y2
+	VSUBPS      224(SI)(AX*1), Y1, Y1
+	VFMADD213PS 224(R8)(AX*1), Y2, Y1
+	VADDPS      224(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVUPS     Y1, 224(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R10
+	JLT         columns
 	ADDQ        R11, CX
-	DECQ        R12
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
 	JNZ         row
-	ADDQ        $0x00000080, AX
-	SUBQ        $0x20, R10
-	JNZ         strip
 	VZEROUPPER
 	RET
 
-// func gradSumsReLUAVX2(x *float32, dy *float32, y *float32, mean *float32, sum *float64, sumX *float64, rows int, cols int, stride int)
+// func gradSumsReLUAVX2(x *float32, dy *float32, y *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·gradSumsReLUAVX2(SB), NOSPLIT, $0-72
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   y+16(FP), SI
-	MOVQ   mean+24(FP), DI
-	MOVQ   sum+32(FP), R8
-	MOVQ   sumX+40(FP), R9
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   y+16(FP), BX
+	MOVQ   mean+24(FP), SI
+	MOVQ   sum+32(FP), DI
+	MOVQ   sumX+40(FP), R8
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
-	VXORPS Y12, Y12, Y12
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (DI)(AX*1), Y0
-	VMOVUPS 32(DI)(AX*1), Y3
-	VMOVUPS 64(DI)(AX*1), Y6
-	VMOVUPS 96(DI)(AX*1), Y9
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y7, Y7, Y7
-	VXORPS  Y10, Y10, Y10
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y5, Y5, Y5
-	VXORPS  Y8, Y8, Y8
-	VXORPS  Y11, Y11, Y11
-	MOVQ    AX, CX
-	MOVQ    rows+48(FP), R12
+	SHLQ   $0x02, R10
 
 row:
-	VCMPPS       $0x11, (SI)(CX*1), Y12, Y13
-	VANDPS       (BX)(CX*1), Y13, Y13
-	VMOVUPS      (DX)(CX*1), Y14
-	VSUBPS       Y0, Y14, Y14
-	VADDPS       Y13, Y1, Y1
-	VFMADD231PS  Y14, Y13, Y2
-	VCMPPS       $0x11, 32(SI)(CX*1), Y12, Y13
-	VANDPS       32(BX)(CX*1), Y13, Y13
-	VMOVUPS      32(DX)(CX*1), Y14
-	VSUBPS       Y3, Y14, Y14
-	VADDPS       Y13, Y4, Y4
-	VFMADD231PS  Y14, Y13, Y5
-	VCMPPS       $0x11, 64(SI)(CX*1), Y12, Y13
-	VANDPS       64(BX)(CX*1), Y13, Y13
-	VMOVUPS      64(DX)(CX*1), Y14
-	VSUBPS       Y6, Y14, Y14
-	VADDPS       Y13, Y7, Y7
-	VFMADD231PS  Y14, Y13, Y8
-	VCMPPS       $0x11, 96(SI)(CX*1), Y12, Y13
-	VANDPS       96(BX)(CX*1), Y13, Y13
-	VMOVUPS      96(DX)(CX*1), Y14
-	VSUBPS       Y9, Y14, Y14
-	VADDPS       Y13, Y10, Y10
-	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         R11, CX
-	DECQ         R12
-	JNZ          row
-	VCVTPS2PD    X1, Y0
-	VADDPD       (R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, (R8)(AX*2)
-	VEXTRACTF128 $0x01, Y1, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       32(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 32(R8)(AX*2)
-	VCVTPS2PD    X4, Y0
-	VADDPD       64(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 64(R8)(AX*2)
-	VEXTRACTF128 $0x01, Y4, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       96(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 96(R8)(AX*2)
-	VCVTPS2PD    X7, Y0
-	VADDPD       128(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 128(R8)(AX*2)
-	VEXTRACTF128 $0x01, Y7, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       160(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 160(R8)(AX*2)
-	VCVTPS2PD    X10, Y0
-	VADDPD       192(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 192(R8)(AX*2)
-	VEXTRACTF128 $0x01, Y10, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       224(R8)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 224(R8)(AX*2)
-	VCVTPS2PD    X2, Y0
-	VADDPD       (R9)(AX*2), Y0, Y0
-	VMOVUPD      Y0, (R9)(AX*2)
-	VEXTRACTF128 $0x01, Y2, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       32(R9)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 32(R9)(AX*2)
-	VCVTPS2PD    X5, Y0
-	VADDPD       64(R9)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 64(R9)(AX*2)
-	VEXTRACTF128 $0x01, Y5, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       96(R9)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 96(R9)(AX*2)
-	VCVTPS2PD    X8, Y0
-	VADDPD       128(R9)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 128(R9)(AX*2)
-	VEXTRACTF128 $0x01, Y8, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       160(R9)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 160(R9)(AX*2)
-	VCVTPS2PD    X11, Y0
-	VADDPD       192(R9)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 192(R9)(AX*2)
-	VEXTRACTF128 $0x01, Y11, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       224(R9)(AX*2), Y0, Y0
-	VMOVUPD      Y0, 224(R9)(AX*2)
-	ADDQ         $0x00000080, AX
-	SUBQ         $0x20, R10
-	JNZ          strip
+	XORQ AX, AX
+
+columns:
+	VCMPPS      $0x11, (BX)(AX*1), Y0, Y1
+	VANDPS      (DX)(AX*1), Y1, Y1
+	VMOVUPS     (CX)(AX*1), Y2
+	VMOVUPS     (DI)(AX*1), Y3
+	VMOVUPS     (R8)(AX*1), Y4
+	VSUBPS      (SI)(AX*1), Y2, Y2
+	VADDPS      Y1, Y3, Y3
+	VFMADD231PS Y2, Y1, Y4
+	VMOVUPS     Y3, (DI)(AX*1)
+	VMOVUPS     Y4, (R8)(AX*1)
+	VCMPPS      $0x11, 32(BX)(AX*1), Y0, Y1
+	VANDPS      32(DX)(AX*1), Y1, Y1
+	VMOVUPS     32(CX)(AX*1), Y2
+	VMOVUPS     32(DI)(AX*1), Y3
+	VMOVUPS     32(R8)(AX*1), Y4
+	VSUBPS      32(SI)(AX*1), Y2, Y2
+	VADDPS      Y1, Y3, Y3
+	VFMADD231PS Y2, Y1, Y4
+	VMOVUPS     Y3, 32(DI)(AX*1)
+	VMOVUPS     Y4, 32(R8)(AX*1)
+	VCMPPS      $0x11, 64(BX)(AX*1), Y0, Y1
+	VANDPS      64(DX)(AX*1), Y1, Y1
+	VMOVUPS     64(CX)(AX*1), Y2
+	VMOVUPS     64(DI)(AX*1), Y3
+	VMOVUPS     64(R8)(AX*1), Y4
+	VSUBPS      64(SI)(AX*1), Y2, Y2
+	VADDPS      Y1, Y3, Y3
+	VFMADD231PS Y2, Y1, Y4
+	VMOVUPS     Y3, 64(DI)(AX*1)
+	VMOVUPS     Y4, 64(R8)(AX*1)
+	VCMPPS      $0x11, 96(BX)(AX*1), Y0, Y1
+	VANDPS      96(DX)(AX*1), Y1, Y1
+	VMOVUPS     96(CX)(AX*1), Y2
+	VMOVUPS     96(DI)(AX*1), Y3
+	VMOVUPS     96(R8)(AX*1), Y4
+	VSUBPS      96(SI)(AX*1), Y2, Y2
+	VADDPS      Y1, Y3, Y3
+	VFMADD231PS Y2, Y1, Y4
+	VMOVUPS     Y3, 96(DI)(AX*1)
+	VMOVUPS     Y4, 96(R8)(AX*1)
+	VCMPPS      $0x11, 128(BX)(AX*1), Y0, Y1
+	VANDPS      128(DX)(AX*1), Y1, Y1
+	VMOVUPS     128(CX)(AX*1), Y2
+	VMOVUPS     128(DI)(AX*1), Y3
+	VMOVUPS     128(R8)(AX*1), Y4
+	VSUBPS      128(SI)(AX*1), Y2, Y2
+	VADDPS      Y1, Y3, Y3
+	VFMADD231PS Y2, Y1, Y4
+	VMOVUPS     Y3, 128(DI)(AX*1)
+	VMOVUPS     Y4, 128(R8)(AX*1)
+	VCMPPS      $0x11, 160(BX)(AX*1), Y0, Y1
+	VANDPS      160(DX)(AX*1), Y1, Y1
+	VMOVUPS     160(CX)(AX*1), Y2
+	VMOVUPS     160(DI)(AX*1), Y3
+	VMOVUPS     160(R8)(AX*1), Y4
+	VSUBPS      160(SI)(AX*1), Y2, Y2
+	VADDPS      Y1, Y3, Y3
+	VFMADD231PS Y2, Y1, Y4
+	VMOVUPS     Y3, 160(DI)(AX*1)
+	VMOVUPS     Y4, 160(R8)(AX*1)
+	VCMPPS      $0x11, 192(BX)(AX*1), Y0, Y1
+	VANDPS      192(DX)(AX*1), Y1, Y1
+	VMOVUPS     192(CX)(AX*1), Y2
+	VMOVUPS     192(DI)(AX*1), Y3
+	VMOVUPS     192(R8)(AX*1), Y4
+	VSUBPS      192(SI)(AX*1), Y2, Y2
+	VADDPS      Y1, Y3, Y3
+	VFMADD231PS Y2, Y1, Y4
+	VMOVUPS     Y3, 192(DI)(AX*1)
+	VMOVUPS     Y4, 192(R8)(AX*1)
+	VCMPPS      $0x11, 224(BX)(AX*1), Y0, Y1
+	VANDPS      224(DX)(AX*1), Y1, Y1
+	VMOVUPS     224(CX)(AX*1), Y2
+	VMOVUPS     224(DI)(AX*1), Y3
+	VMOVUPS     224(R8)(AX*1), Y4
+	VSUBPS      224(SI)(AX*1), Y2, Y2
+	VADDPS      Y1, Y3, Y3
+	VFMADD231PS Y2, Y1, Y4
+	VMOVUPS     Y3, 224(DI)(AX*1)
+	VMOVUPS     Y4, 224(R8)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R10
+	JLT         columns
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         row
 	VZEROUPPER
 	RET
 
 // func gradInputReLUAVX2(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·gradInputReLUAVX2(SB), NOSPLIT, $0-88
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   dx+16(FP), SI
-	MOVQ   y+24(FP), DI
-	MOVQ   mean+32(FP), R8
-	MOVQ   k0+40(FP), R9
-	MOVQ   k1+48(FP), R10
-	MOVQ   k2+56(FP), R11
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   dx+16(FP), BX
+	MOVQ   y+24(FP), SI
+	MOVQ   mean+32(FP), DI
+	MOVQ   k0+40(FP), R8
+	MOVQ   k1+48(FP), R9
+	MOVQ   k2+56(FP), R10
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+64(FP), R11
 	MOVQ   cols+72(FP), R12
 	MOVQ   stride+80(FP), R13
-	VXORPS Y8, Y8, Y8
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (R8)(AX*1), Y0
-	VMOVUPS 32(R8)(AX*1), Y4
-	VMOVUPS (R9)(AX*1), Y1
-	VMOVUPS 32(R9)(AX*1), Y5
-	VMOVUPS (R10)(AX*1), Y2
-	VMOVUPS 32(R10)(AX*1), Y6
-	VMOVUPS (R11)(AX*1), Y3
-	VMOVUPS 32(R11)(AX*1), Y7
-	MOVQ    AX, CX
-	MOVQ    rows+64(FP), R14
+	SHLQ   $0x02, R12
 
 row:
-	VCMPPS      $0x11, (DI)(CX*1), Y8, Y9
-	VANDPS      (BX)(CX*1), Y9, Y9
-	VMOVUPS     (DX)(CX*1), Y10
-	VSUBPS      Y0, Y10, Y10
-	VFMADD213PS Y3, Y2, Y10
-	VFMADD231PS Y1, Y9, Y10
-	VMOVUPS     Y10, (SI)(CX*1)
-	VCMPPS      $0x11, 32(DI)(CX*1), Y8, Y9
-	VANDPS      32(BX)(CX*1), Y9, Y9
-	VMOVUPS     32(DX)(CX*1), Y10
-	VSUBPS      Y4, Y10, Y10
-	VFMADD213PS Y7, Y6, Y10
-	VFMADD231PS Y5, Y9, Y10
-	VMOVUPS     Y10, 32(SI)(CX*1)
+	XORQ AX, AX
+
+columns:
+	VCMPPS      $0x11, (SI)(AX*1), Y0, Y1
+	VANDPS      (DX)(AX*1), Y1, Y1
+	VMOVUPS     (CX)(AX*1), Y2
+	VMOVUPS     (R9)(AX*1), Y3
+	VSUBPS      (DI)(AX*1), Y2, Y2
+	VFMADD213PS (R10)(AX*1), Y3, Y2
+	VFMADD231PS (R8)(AX*1), Y1, Y2
+	VMOVUPS     Y2, (BX)(AX*1)
+	VCMPPS      $0x11, 32(SI)(AX*1), Y0, Y1
+	VANDPS      32(DX)(AX*1), Y1, Y1
+	VMOVUPS     32(CX)(AX*1), Y2
+	VMOVUPS     32(R9)(AX*1), Y3
+	VSUBPS      32(DI)(AX*1), Y2, Y2
+	VFMADD213PS 32(R10)(AX*1), Y3, Y2
+	VFMADD231PS 32(R8)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 32(BX)(AX*1)
+	VCMPPS      $0x11, 64(SI)(AX*1), Y0, Y1
+	VANDPS      64(DX)(AX*1), Y1, Y1
+	VMOVUPS     64(CX)(AX*1), Y2
+	VMOVUPS     64(R9)(AX*1), Y3
+	VSUBPS      64(DI)(AX*1), Y2, Y2
+	VFMADD213PS 64(R10)(AX*1), Y3, Y2
+	VFMADD231PS 64(R8)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 64(BX)(AX*1)
+	VCMPPS      $0x11, 96(SI)(AX*1), Y0, Y1
+	VANDPS      96(DX)(AX*1), Y1, Y1
+	VMOVUPS     96(CX)(AX*1), Y2
+	VMOVUPS     96(R9)(AX*1), Y3
+	VSUBPS      96(DI)(AX*1), Y2, Y2
+	VFMADD213PS 96(R10)(AX*1), Y3, Y2
+	VFMADD231PS 96(R8)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 96(BX)(AX*1)
+	VCMPPS      $0x11, 128(SI)(AX*1), Y0, Y1
+	VANDPS      128(DX)(AX*1), Y1, Y1
+	VMOVUPS     128(CX)(AX*1), Y2
+	VMOVUPS     128(R9)(AX*1), Y3
+	VSUBPS      128(DI)(AX*1), Y2, Y2
+	VFMADD213PS 128(R10)(AX*1), Y3, Y2
+	VFMADD231PS 128(R8)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 128(BX)(AX*1)
+	VCMPPS      $0x11, 160(SI)(AX*1), Y0, Y1
+	VANDPS      160(DX)(AX*1), Y1, Y1
+	VMOVUPS     160(CX)(AX*1), Y2
+	VMOVUPS     160(R9)(AX*1), Y3
+	VSUBPS      160(DI)(AX*1), Y2, Y2
+	VFMADD213PS 160(R10)(AX*1), Y3, Y2
+	VFMADD231PS 160(R8)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 160(BX)(AX*1)
+	VCMPPS      $0x11, 192(SI)(AX*1), Y0, Y1
+	VANDPS      192(DX)(AX*1), Y1, Y1
+	VMOVUPS     192(CX)(AX*1), Y2
+	VMOVUPS     192(R9)(AX*1), Y3
+	VSUBPS      192(DI)(AX*1), Y2, Y2
+	VFMADD213PS 192(R10)(AX*1), Y3, Y2
+	VFMADD231PS 192(R8)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 192(BX)(AX*1)
+	VCMPPS      $0x11, 224(SI)(AX*1), Y0, Y1
+	VANDPS      224(DX)(AX*1), Y1, Y1
+	VMOVUPS     224(CX)(AX*1), Y2
+	VMOVUPS     224(R9)(AX*1), Y3
+	VSUBPS      224(DI)(AX*1), Y2, Y2
+	VFMADD213PS 224(R10)(AX*1), Y3, Y2
+	VFMADD231PS 224(R8)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 224(BX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R12
+	JLT         columns
 	ADDQ        R13, CX
-	DECQ        R14
+	ADDQ        R13, DX
+	ADDQ        R13, BX
+	ADDQ        R13, SI
+	DECQ        R11
 	JNZ         row
-	ADDQ        $0x00000040, AX
-	SUBQ        $0x10, R12
-	JNZ         strip
 	VZEROUPPER
 	RET
 
 // func gradInputReLUResidualAVX2(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
 // Requires: AVX, FMA3
 TEXT ·gradInputReLUResidualAVX2(SB), NOSPLIT, $0-96
-	MOVQ   x+0(FP), DX
-	MOVQ   dy+8(FP), BX
-	MOVQ   dx+16(FP), SI
-	MOVQ   y+24(FP), DI
-	MOVQ   dResidual+32(FP), R8
-	MOVQ   mean+40(FP), R9
-	MOVQ   k0+48(FP), R10
-	MOVQ   k1+56(FP), R11
-	MOVQ   k2+64(FP), R12
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   dx+16(FP), BX
+	MOVQ   y+24(FP), SI
+	MOVQ   dResidual+32(FP), DI
+	MOVQ   mean+40(FP), R8
+	MOVQ   k0+48(FP), R9
+	MOVQ   k1+56(FP), R10
+	MOVQ   k2+64(FP), R11
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+72(FP), R12
 	MOVQ   cols+80(FP), R13
 	MOVQ   stride+88(FP), R14
-	VXORPS Y8, Y8, Y8
-	XORQ   AX, AX
-
-strip:
-	VMOVUPS (R9)(AX*1), Y0
-	VMOVUPS 32(R9)(AX*1), Y4
-	VMOVUPS (R10)(AX*1), Y1
-	VMOVUPS 32(R10)(AX*1), Y5
-	VMOVUPS (R11)(AX*1), Y2
-	VMOVUPS 32(R11)(AX*1), Y6
-	VMOVUPS (R12)(AX*1), Y3
-	VMOVUPS 32(R12)(AX*1), Y7
-	MOVQ    AX, CX
-	MOVQ    rows+72(FP), R15
+	SHLQ   $0x02, R13
 
 row:
-	VCMPPS      $0x11, (DI)(CX*1), Y8, Y9
-	VANDPS      (BX)(CX*1), Y9, Y9
-	VMOVUPS     (DX)(CX*1), Y10
-	VSUBPS      Y0, Y10, Y10
-	VFMADD213PS Y3, Y2, Y10
-	VMOVUPS     Y9, (R8)(CX*1)
-	VFMADD231PS Y1, Y9, Y10
-	VMOVUPS     Y10, (SI)(CX*1)
-	VCMPPS      $0x11, 32(DI)(CX*1), Y8, Y9
-	VANDPS      32(BX)(CX*1), Y9, Y9
-	VMOVUPS     32(DX)(CX*1), Y10
-	VSUBPS      Y4, Y10, Y10
-	VFMADD213PS Y7, Y6, Y10
-	VMOVUPS     Y9, 32(R8)(CX*1)
-	VFMADD231PS Y5, Y9, Y10
-	VMOVUPS     Y10, 32(SI)(CX*1)
+	XORQ AX, AX
+
+columns:
+	VCMPPS      $0x11, (SI)(AX*1), Y0, Y1
+	VANDPS      (DX)(AX*1), Y1, Y1
+	VMOVUPS     (CX)(AX*1), Y2
+	VMOVUPS     (R10)(AX*1), Y3
+	VSUBPS      (R8)(AX*1), Y2, Y2
+	VFMADD213PS (R11)(AX*1), Y3, Y2
+	VMOVUPS     Y1, (DI)(AX*1)
+	VFMADD231PS (R9)(AX*1), Y1, Y2
+	VMOVUPS     Y2, (BX)(AX*1)
+	VCMPPS      $0x11, 32(SI)(AX*1), Y0, Y1
+	VANDPS      32(DX)(AX*1), Y1, Y1
+	VMOVUPS     32(CX)(AX*1), Y2
+	VMOVUPS     32(R10)(AX*1), Y3
+	VSUBPS      32(R8)(AX*1), Y2, Y2
+	VFMADD213PS 32(R11)(AX*1), Y3, Y2
+	VMOVUPS     Y1, 32(DI)(AX*1)
+	VFMADD231PS 32(R9)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 32(BX)(AX*1)
+	VCMPPS      $0x11, 64(SI)(AX*1), Y0, Y1
+	VANDPS      64(DX)(AX*1), Y1, Y1
+	VMOVUPS     64(CX)(AX*1), Y2
+	VMOVUPS     64(R10)(AX*1), Y3
+	VSUBPS      64(R8)(AX*1), Y2, Y2
+	VFMADD213PS 64(R11)(AX*1), Y3, Y2
+	VMOVUPS     Y1, 64(DI)(AX*1)
+	VFMADD231PS 64(R9)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 64(BX)(AX*1)
+	VCMPPS      $0x11, 96(SI)(AX*1), Y0, Y1
+	VANDPS      96(DX)(AX*1), Y1, Y1
+	VMOVUPS     96(CX)(AX*1), Y2
+	VMOVUPS     96(R10)(AX*1), Y3
+	VSUBPS      96(R8)(AX*1), Y2, Y2
+	VFMADD213PS 96(R11)(AX*1), Y3, Y2
+	VMOVUPS     Y1, 96(DI)(AX*1)
+	VFMADD231PS 96(R9)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 96(BX)(AX*1)
+	VCMPPS      $0x11, 128(SI)(AX*1), Y0, Y1
+	VANDPS      128(DX)(AX*1), Y1, Y1
+	VMOVUPS     128(CX)(AX*1), Y2
+	VMOVUPS     128(R10)(AX*1), Y3
+	VSUBPS      128(R8)(AX*1), Y2, Y2
+	VFMADD213PS 128(R11)(AX*1), Y3, Y2
+	VMOVUPS     Y1, 128(DI)(AX*1)
+	VFMADD231PS 128(R9)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 128(BX)(AX*1)
+	VCMPPS      $0x11, 160(SI)(AX*1), Y0, Y1
+	VANDPS      160(DX)(AX*1), Y1, Y1
+	VMOVUPS     160(CX)(AX*1), Y2
+	VMOVUPS     160(R10)(AX*1), Y3
+	VSUBPS      160(R8)(AX*1), Y2, Y2
+	VFMADD213PS 160(R11)(AX*1), Y3, Y2
+	VMOVUPS     Y1, 160(DI)(AX*1)
+	VFMADD231PS 160(R9)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 160(BX)(AX*1)
+	VCMPPS      $0x11, 192(SI)(AX*1), Y0, Y1
+	VANDPS      192(DX)(AX*1), Y1, Y1
+	VMOVUPS     192(CX)(AX*1), Y2
+	VMOVUPS     192(R10)(AX*1), Y3
+	VSUBPS      192(R8)(AX*1), Y2, Y2
+	VFMADD213PS 192(R11)(AX*1), Y3, Y2
+	VMOVUPS     Y1, 192(DI)(AX*1)
+	VFMADD231PS 192(R9)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 192(BX)(AX*1)
+	VCMPPS      $0x11, 224(SI)(AX*1), Y0, Y1
+	VANDPS      224(DX)(AX*1), Y1, Y1
+	VMOVUPS     224(CX)(AX*1), Y2
+	VMOVUPS     224(R10)(AX*1), Y3
+	VSUBPS      224(R8)(AX*1), Y2, Y2
+	VFMADD213PS 224(R11)(AX*1), Y3, Y2
+	VMOVUPS     Y1, 224(DI)(AX*1)
+	VFMADD231PS 224(R9)(AX*1), Y1, Y2
+	VMOVUPS     Y2, 224(BX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R13
+	JLT         columns
 	ADDQ        R14, CX
-	DECQ        R15
+	ADDQ        R14, DX
+	ADDQ        R14, BX
+	ADDQ        R14, SI
+	ADDQ        R14, DI
+	DECQ        R12
 	JNZ         row
-	ADDQ        $0x00000040, AX
-	SUBQ        $0x10, R13
-	JNZ         strip
+	VZEROUPPER
+	RET
+
+// func widenAVX2(acc *float64, x *float32, n int)
+// Requires: AVX
+TEXT ·widenAVX2(SB), NOSPLIT, $0-24
+	MOVQ acc+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	VCVTPS2PD (CX), Y0
+	VADDPD    (AX), Y0, Y0
+	VMOVUPD   Y0, (AX)
+	VCVTPS2PD 16(CX), Y0
+	VADDPD    32(AX), Y0, Y0
+	VMOVUPD   Y0, 32(AX)
+	VCVTPS2PD 32(CX), Y0
+	VADDPD    64(AX), Y0, Y0
+	VMOVUPD   Y0, 64(AX)
+	VCVTPS2PD 48(CX), Y0
+	VADDPD    96(AX), Y0, Y0
+	VMOVUPD   Y0, 96(AX)
+	VCVTPS2PD 64(CX), Y0
+	VADDPD    128(AX), Y0, Y0
+	VMOVUPD   Y0, 128(AX)
+	VCVTPS2PD 80(CX), Y0
+	VADDPD    160(AX), Y0, Y0
+	VMOVUPD   Y0, 160(AX)
+	VCVTPS2PD 96(CX), Y0
+	VADDPD    192(AX), Y0, Y0
+	VMOVUPD   Y0, 192(AX)
+	VCVTPS2PD 112(CX), Y0
+	VADDPD    224(AX), Y0, Y0
+	VMOVUPD   Y0, 224(AX)
+	VCVTPS2PD 128(CX), Y0
+	VADDPD    256(AX), Y0, Y0
+	VMOVUPD   Y0, 256(AX)
+	VCVTPS2PD 144(CX), Y0
+	VADDPD    288(AX), Y0, Y0
+	VMOVUPD   Y0, 288(AX)
+	VCVTPS2PD 160(CX), Y0
+	VADDPD    320(AX), Y0, Y0
+	VMOVUPD   Y0, 320(AX)
+	VCVTPS2PD 176(CX), Y0
+	VADDPD    352(AX), Y0, Y0
+	VMOVUPD   Y0, 352(AX)
+	VCVTPS2PD 192(CX), Y0
+	VADDPD    384(AX), Y0, Y0
+	VMOVUPD   Y0, 384(AX)
+	VCVTPS2PD 208(CX), Y0
+	VADDPD    416(AX), Y0, Y0
+	VMOVUPD   Y0, 416(AX)
+	VCVTPS2PD 224(CX), Y0
+	VADDPD    448(AX), Y0, Y0
+	VMOVUPD   Y0, 448(AX)
+	VCVTPS2PD 240(CX), Y0
+	VADDPD    480(AX), Y0, Y0
+	VMOVUPD   Y0, 480(AX)
+	ADDQ      $0x00000100, CX
+	ADDQ      $0x00000200, AX
+	SUBQ      $0x40, DX
+	JNZ       loop
 	VZEROUPPER
 	RET

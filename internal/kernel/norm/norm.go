@@ -38,9 +38,10 @@ type Scratch struct {
 func Stats(p *pool.Pool, lv cpu.Level, s *Scratch, x, mean, variance []float32) {
 	t := newTable(len(x), len(mean))
 	t.expect("variance", variance, t.cols)
-	shift := s.tile(t, 1)[0]
-	t.sampleMeans(x, shift)
-	total := t.sum(p, s, func(acc sums, at span) {
+	params := s.tile(t, 2)
+	shift := params[0]
+	t.sampleMeans(lv, x, shift, params[1][:t.cols])
+	total := t.sum(p, lv, s, func(acc sums[float32], at span) {
 		moments(lv, acc, x, shift, at)
 	})
 	rows := float64(len(x) / t.cols)
@@ -71,11 +72,12 @@ func Normalize(p *pool.Pool, lv cpu.Level, s *Scratch, f *Forward) {
 	}
 	params := s.tile(t, 3)
 	mean, scale, offset := params[0], params[1], params[2]
-	for c := range t.width {
-		i := c % t.cols
-		mean[c], offset[c] = f.Mean[i], f.Offset[i]
-		scale[c] = float32(float64(f.Scale[i]) * rstd(f.Variance[i], f.Epsilon))
+	copy(mean, f.Mean)
+	copy(offset, f.Offset)
+	for c := range f.Scale {
+		scale[c] = float32(float64(f.Scale[c]) * rstd(f.Variance[c], f.Epsilon))
 	}
+	t.repeat(params...)
 	t.each(p, func(at span) { normalize(lv, f, mean, scale, offset, at) })
 }
 
@@ -101,10 +103,9 @@ type Backward struct {
 func GradSums(p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward) {
 	t := b.table()
 	mean := s.tile(t, 1)[0]
-	for c := range mean {
-		mean[c] = b.Mean[c%t.cols]
-	}
-	total := t.sum(p, s, func(acc sums, at span) { gradSums(lv, acc, b, mean, at) })
+	copy(mean, b.Mean)
+	t.repeat(mean)
+	total := t.sum(p, lv, s, func(acc sums[float32], at span) { gradSums(lv, acc, b, mean, at) })
 	for c := range t.cols {
 		b.DOffset[c] = float32(total[0][c])
 		b.DScale[c] = float32(total[1][c] * rstd(b.Variance[c], b.Epsilon))
@@ -119,15 +120,15 @@ func GradInput(p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward) {
 	params := s.tile(t, 4)
 	mean, k := params[0], [3][]float32(params[1:])
 	rows := float64(len(b.X) / t.cols)
-	for c := range t.width {
-		i := c % t.cols
-		inv := rstd(b.Variance[i], b.Epsilon)
-		scale := float64(b.Scale[i]) * inv
-		mean[c] = b.Mean[i]
+	copy(mean, b.Mean)
+	for c := range t.cols {
+		inv := rstd(b.Variance[c], b.Epsilon)
+		scale := float64(b.Scale[c]) * inv
 		k[0][c] = float32(scale)
-		k[1][c] = float32(-scale * inv * float64(b.DScale[i]) / rows)
-		k[2][c] = float32(-scale * float64(b.DOffset[i]) / rows)
+		k[1][c] = float32(-scale * inv * float64(b.DScale[c]) / rows)
+		k[2][c] = float32(-scale * float64(b.DOffset[c]) / rows)
 	}
+	t.repeat(params...)
 	t.each(p, func(at span) { gradInput(lv, b, mean, k, at) })
 }
 

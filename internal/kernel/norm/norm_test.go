@@ -116,7 +116,7 @@ func TestStats(t *testing.T) {
 		// A block's sum of d = x-K passes each element through at most blockRows+1
 		// roundings. K is the mean of rows of the column, so E|x-K|² < 2 var with room.
 		for c := range wantVar {
-			tolVar[c] = (blockRows+4)*u*3*wantVar[c] + 1e-28 // the twin's own error
+			tolVar[c] = (blockRows+4)*u*3*wantVar[c] + 1e-24 // the twin's own error
 			tolMean[c] = 2*u*math.Abs(wantMean[c]) + (blockRows+4)*u*2*math.Sqrt(wantVar[c])
 		}
 		var first [2][]float32

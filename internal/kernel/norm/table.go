@@ -1,11 +1,15 @@
 package norm
 
-import "alike/internal/kernel/pool"
+import (
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/eltwise"
+	"alike/internal/kernel/pool"
+)
 
 const (
 	stripWidth = 64      // columns that a vector kernel takes at a time
 	blockRows  = 64      // rows summed in float32; blocks are joined in float64
-	taskSize   = 1 << 16 // elements of one task, about
+	taskSize   = 1 << 15 // elements of one task, about
 	samples    = 16      // rows that K, the shift of Stats, is the mean of
 )
 
@@ -70,26 +74,35 @@ func (t table) each(p *pool.Pool, f func(at span)) {
 	p.Run(t.tasks(), func(task int) { f(t.task(task)) })
 }
 
+// blocks calls f for each block of rows of a span, in order.
+func (all span) blocks(f func(at span)) {
+	for r := 0; r < all.rows; r += blockRows {
+		f(span{all.from + r*all.stride, min(blockRows, all.rows-r), all.cols, all.stride})
+	}
+}
+
 // sums is two quantities for each column.
-type sums [2][]float64
+type sums[T float32 | float64] [2][]T
 
 // sum adds up two quantities over the rows: f adds those of a block to acc. The
 // sums of the tasks are joined in order, and then the columns that were read as
 // one row.
-func (t table) sum(p *pool.Pool, s *Scratch, f func(acc sums, at span)) sums {
+func (t table) sum(p *pool.Pool, lv cpu.Level, s *Scratch, f func(acc sums[float32], at span)) sums[float64] {
 	tasks := t.tasks()
 	if n := 2 * tasks * t.width; len(s.sums) < n {
 		s.sums = make([]float64, n)
 	}
 	part := func(task int) []float64 { return s.sums[2*task*t.width : 2*(task+1)*t.width] }
 	p.Run(tasks, func(task int) {
-		acc, at := part(task), t.task(task)
+		acc := part(task)
 		clear(acc)
-		for rows := at.rows; rows > 0; rows -= blockRows {
-			at.rows = min(rows, blockRows)
-			f(sums{acc[:at.cols], acc[t.width:][:at.cols]}, at)
-			at.from += at.rows * at.stride
-		}
+		block := p.Borrow(2 * t.width)
+		defer p.Return(block)
+		t.task(task).blocks(func(at span) {
+			clear(block)
+			f(sums[float32]{block[:t.width], block[t.width:]}, at)
+			widen(lv, acc, block)
+		})
 	})
 	total := part(0)
 	for task := 1; task < tasks; task++ {
@@ -97,7 +110,7 @@ func (t table) sum(p *pool.Pool, s *Scratch, f func(acc sums, at span)) sums {
 			total[c] += v
 		}
 	}
-	out := sums{total[:t.width], total[t.width:]}
+	out := sums[float64]{total[:t.width], total[t.width:]}
 	for i, v := range out {
 		for c := t.cols; c < t.width; c++ {
 			v[c%t.cols] += v[c]
@@ -107,18 +120,27 @@ func (t table) sum(p *pool.Pool, s *Scratch, f func(acc sums, at span)) sums {
 	return out
 }
 
-// sampleMeans sets shift to the means of a few rows of x, spread over all of it.
-func (t table) sampleMeans(x, shift []float32) {
+// sampleMeans sets shift to about the means of a few rows of x, spread over all of
+// it. A column with one value all through gets exactly that value. tmp has t.cols
+// elements.
+func (t table) sampleMeans(lv cpu.Level, x, shift, tmp []float32) {
 	rows := len(x) / t.cols
-	n := min(samples, rows)
-	for c := range t.cols {
-		var sum float64
-		for i := range n {
-			sum += float64(x[i*rows/n*t.cols+c])
-		}
-		shift[c] = float32(sum / float64(n))
+	n, mean := min(samples, rows), shift[:t.cols]
+	copy(mean, x)
+	for i := 1; i < n; i++ {
+		row := x[i*rows/n*t.cols:][:t.cols]
+		eltwise.Binary(lv, eltwise.Sub, tmp, row, mean)
+		eltwise.MulAdd(lv, mean, tmp, []float32{1 / float32(i+1)}, mean)
 	}
-	for c := t.cols; c < t.width; c++ {
-		shift[c] = shift[c-t.cols]
+	t.repeat(shift)
+}
+
+// repeat copies the first cols elements of each parameter to the other rows that
+// are read as one.
+func (t table) repeat(params ...[]float32) {
+	for _, p := range params {
+		for done := t.cols; done < t.width; done *= 2 {
+			copy(p[done:], p[:done])
+		}
 	}
 }

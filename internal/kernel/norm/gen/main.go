@@ -1,12 +1,11 @@
-// Command gen writes the vector kernels of package norm. Each takes a strip of
-// columns at a time, keeps what belongs to the columns in registers, and goes down
-// the rows.
+// Command gen writes the vector kernels of package norm. They go over a table row
+// by row; each names the tensors that have an element at every place, and what
+// there is for every column.
 package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
 )
 
 func main() {
@@ -20,19 +19,21 @@ func main() {
 			gradInput(s, relu, false)
 		}
 		gradInput(s, true, true)
+		widen(s)
 	}
 	Generate()
 }
 
 // moments adds Σ d and Σ d² to sum and sum2, d = x - shift.
 func moments(s set) {
-	k := s.begin("moments", 4, []string{"x"}, []string{"shift"}, []string{"sum", "sum2"})
-	k.strips(func(j int) {
-		d := s.vec()
-		VMOVUPS(k.at("x", j), d)
-		VSUBPS(k.params["shift"][j], d, d)
-		VADDPS(d, k.sums["sum"][j], k.sums["sum"][j])
-		VFMADD231PS(d, d, k.sums["sum2"][j])
+	k := s.begin("moments", []string{"x"}, []string{"shift", "sum", "sum2"})
+	k.loops(func(j int) {
+		d, sum, sum2 := k.load("x", j), k.load("sum", j), k.load("sum2", j)
+		VSUBPS(k.at("shift", j), d, d)
+		VADDPS(d, sum, sum)
+		VFMADD231PS(d, d, sum2)
+		VMOVUPS(sum, k.at("sum", j))
+		VMOVUPS(sum2, k.at("sum2", j))
 	})
 }
 
@@ -45,13 +46,12 @@ func normalize(s set, residual, relu bool) {
 	if relu {
 		name += "ReLU"
 	}
-	k := s.begin(name, 4, tensors, []string{"mean", "scale", "offset"}, nil)
+	k := s.begin(name, tensors, []string{"mean", "scale", "offset"})
 	zero := s.zero()
-	k.strips(func(j int) {
-		v := s.vec()
-		VMOVUPS(k.at("x", j), v)
-		VSUBPS(k.params["mean"][j], v, v)
-		VFMADD213PS(k.params["offset"][j], k.params["scale"][j], v)
+	k.loops(func(j int) {
+		v, scale := k.load("x", j), k.load("scale", j)
+		VSUBPS(k.at("mean", j), v, v)
+		VFMADD213PS(k.at("offset", j), scale, v)
 		if residual {
 			VADDPS(k.at("residual", j), v, v)
 		}
@@ -68,14 +68,16 @@ func gradSums(s set, relu bool) {
 	if relu {
 		name, tensors = name+"ReLU", append(tensors, "y")
 	}
-	k := s.begin(name, 4, tensors, []string{"mean"}, []string{"sum", "sumX"})
+	k := s.begin(name, tensors, []string{"mean", "sum", "sumX"})
 	zero := s.zero()
-	k.strips(func(j int) {
-		g, d := k.gradient(relu, zero, j), s.vec()
-		VMOVUPS(k.at("x", j), d)
-		VSUBPS(k.params["mean"][j], d, d)
-		VADDPS(g, k.sums["sum"][j], k.sums["sum"][j])
-		VFMADD231PS(d, g, k.sums["sumX"][j])
+	k.loops(func(j int) {
+		g, d := k.gradient(relu, zero, j), k.load("x", j)
+		sum, sumX := k.load("sum", j), k.load("sumX", j)
+		VSUBPS(k.at("mean", j), d, d)
+		VADDPS(g, sum, sum)
+		VFMADD231PS(d, g, sumX)
+		VMOVUPS(sum, k.at("sum", j))
+		VMOVUPS(sumX, k.at("sumX", j))
 	})
 }
 
@@ -88,24 +90,22 @@ func gradInput(s set, relu, residual bool) {
 	if residual {
 		name, tensors = name+"Residual", append(tensors, "dResidual")
 	}
-	vectors := s.lanes / 4 // AVX2 has registers for two vectors a strip
-	k := s.begin(name, vectors, tensors, []string{"mean", "k0", "k1", "k2"}, nil)
+	k := s.begin(name, tensors, []string{"mean", "k0", "k1", "k2"})
 	zero := s.zero()
-	k.strips(func(j int) {
-		g, d := k.gradient(relu, zero, j), s.vec()
-		VMOVUPS(k.at("x", j), d)
-		VSUBPS(k.params["mean"][j], d, d)
-		VFMADD213PS(k.params["k2"][j], k.params["k1"][j], d)
+	k.loops(func(j int) {
+		g, d, k1 := k.gradient(relu, zero, j), k.load("x", j), k.load("k1", j)
+		VSUBPS(k.at("mean", j), d, d)
+		VFMADD213PS(k.at("k2", j), k1, d)
 		if residual {
 			VMOVUPS(g, k.at("dResidual", j))
 		}
-		VFMADD231PS(k.params["k0"][j], g, d)
+		VFMADD231PS(k.at("k0", j), g, d)
 		VMOVUPS(d, k.at("dx", j))
 	})
 }
 
-// gradient is dy, or where the ReLU was on, dy where y > 0 and 0 elsewhere.
-func (k *kernel) gradient(relu bool, zero reg.VecVirtual, j int) reg.VecVirtual {
+// gradient is dy, or where a ReLU followed, dy where y > 0 and 0 elsewhere.
+func (k *kernel) gradient(relu bool, zero vec, j int) vec {
 	const less = 0x11
 	g := k.set.vec()
 	switch {
@@ -120,4 +120,27 @@ func (k *kernel) gradient(relu bool, zero reg.VecVirtual, j int) reg.VecVirtual 
 		VANDPS(k.at("dy", j), g, g)
 	}
 	return g
+}
+
+// widen adds n float32, a positive multiple of unroll, to as many float64.
+func widen(s set) {
+	TEXT("widen"+s.name, NOSPLIT, "func(acc *float64, x *float32, n int)")
+	Pragma("noescape")
+	acc, x, n := Load(Param("acc"), GP64()), Load(Param("x"), GP64()), Load(Param("n"), GP64())
+	lanes := s.lanes / 2
+
+	Label("loop")
+	for j := range unroll / lanes {
+		v := s.vec()
+		VCVTPS2PD(Mem{Base: x, Disp: 4 * lanes * j}, v)
+		VADDPD(Mem{Base: acc, Disp: 8 * lanes * j}, v, v)
+		VMOVUPD(v, Mem{Base: acc, Disp: 8 * lanes * j})
+	}
+	ADDQ(U32(4*unroll), x)
+	ADDQ(U32(8*unroll), acc)
+	SUBQ(U8(unroll), n)
+	JNZ(LabelRef("loop"))
+
+	VZEROUPPER()
+	RET()
 }
