@@ -10,6 +10,7 @@ const (
 	stripWidth = 64      // columns that a vector kernel takes at a time
 	blockRows  = 64      // rows summed in float32; blocks are joined in float64
 	taskSize   = 1 << 15 // elements of one task, about
+	maxTasks   = 64      // or more, if that makes more tasks than these
 	samples    = 16      // rows that K, the shift of Stats, is the mean of
 )
 
@@ -43,7 +44,8 @@ func (s *Scratch) tile(t table, n int) [][]float32 {
 
 // taskRows is how many rows a task takes: whole blocks.
 func (t table) taskRows() int {
-	return (taskSize/t.width + blockRows - 1) / blockRows * blockRows
+	rows := max(taskSize/t.width, t.rows/maxTasks)
+	return (rows + blockRows - 1) / blockRows * blockRows
 }
 
 // tasks counts the tasks; the last one is the row left over, if there is one.

@@ -19,6 +19,14 @@ var padding = func() (p [numOps][lanes]float32) {
 	return p
 }()
 
+// start turns an element into a lane.
+func start(op Op, x float32) float32 {
+	if op == SumSquares {
+		return x * x
+	}
+	return x
+}
+
 // accumulate adds the element x to a lane.
 func accumulate(op Op, acc, x float32) float32 {
 	if op == SumSquares {

@@ -12,6 +12,8 @@ import (
 	"alike/internal/kernel/pool"
 )
 
+//go:generate go run -C gen . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg reduce
+
 // Op says what a reduction computes.
 type Op uint8
 

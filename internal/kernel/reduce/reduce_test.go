@@ -1,7 +1,6 @@
 package reduce
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -156,35 +155,6 @@ func TestWorkersDoNotChangeTheBits(t *testing.T) {
 				if got[i] != first[i] {
 					t.Fatalf("%v: %d workers give %g, one gives %g", s, workers, got[i], first[i])
 				}
-			}
-		}
-	}
-}
-
-// BenchmarkAxis reads tensors that fit the first-level cache and ones that do not.
-func BenchmarkAxis(b *testing.B) {
-	p := pool.New(0)
-	defer p.Close()
-	large := make([]float32, 1<<23)
-	b.Run("op=copy/bytes=33554432", func(b *testing.B) {
-		dst := make([]float32, len(large))
-		b.SetBytes(8 << 23)
-		for b.Loop() {
-			p.Run(256, func(i int) { copy(dst[i<<15:(i+1)<<15], large[i<<15:]) })
-		}
-	})
-	for _, s := range [][3]int{{1, 4096, 1}, {8, 512, 1}, {1, 64, 64}, {1, 1 << 23, 1}, {1 << 14, 512, 1},
-		{1, 1 << 19, 16}, {1, 1 << 17, 64}, {1, 1 << 14, 512}, {1024, 16, 512}} {
-		n := s[0] * s[1] * s[2]
-		for _, op := range []Op{Sum, Max} {
-			for _, lv := range cpu.Levels() {
-				b.Run(fmt.Sprintf("op=%s/outer=%d/n=%d/inner=%d/impl=%s", names[op], s[0], s[1], s[2], lv), func(b *testing.B) {
-					dst := make([]float32, s[0]*s[2])
-					b.SetBytes(int64(4 * n))
-					for b.Loop() {
-						Axis(p, lv, op, dst, large[:n], s[0], s[1], s[2])
-					}
-				})
 			}
 		}
 	}

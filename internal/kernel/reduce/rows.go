@@ -43,28 +43,27 @@ func row(lv cpu.Level, op Op, x []float32) float64 {
 	return acc
 }
 
-// block reduces at most blockLength elements: element i goes to lane i mod lanes,
-// and the upper half of the lanes is folded onto the lower until one is left. The
-// last, incomplete group of lanes is filled up with the identity.
+// block reduces at most blockLength elements. Lane i starts from element i of the
+// last, incomplete group of lanes, filled up with the identity; then come elements
+// i, i+lanes, ... in order. At the end the upper half of the lanes is folded onto the
+// lower, until one is left.
 func block(lv cpu.Level, op Op, x []float32) float32 {
-	last := padding[op]
-	full := len(x) / lanes
-	copy(last[:], x[full*lanes:])
-	if v, ok := blockVector(lv, op, x, full, &last); ok {
+	last, whole := padding[op], len(x)/lanes*lanes
+	copy(last[:], x[whole:])
+	if v, ok := blockVector(lv, op, x[:whole], &last); ok {
 		return v
 	}
-	return blockGeneric(op, x[:full*lanes], &last)
+	return blockGeneric(op, x[:whole], &last)
 }
 
-func blockGeneric(op Op, x []float32, last *[lanes]float32) float32 {
-	acc := padding[op]
+func blockGeneric(op Op, x []float32, acc *[lanes]float32) float32 {
+	for i, v := range acc {
+		acc[i] = start(op, v)
+	}
 	for ; len(x) > 0; x = x[lanes:] {
 		for i, v := range x[:lanes] {
 			acc[i] = accumulate(op, acc[i], v)
 		}
-	}
-	for i, v := range last {
-		acc[i] = accumulate(op, acc[i], v)
 	}
 	for width := lanes / 2; width > 0; width /= 2 {
 		for i := range width {
