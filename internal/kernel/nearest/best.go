@@ -1,0 +1,137 @@
+package nearest
+
+import (
+	"math"
+	"slices"
+
+	"alike/internal/kernel/cpu"
+)
+
+// best keeps the k nearest of a stream of scores. It collects whatever exceeds
+// the k-th best score known so far, and thins the collection out when it is
+// full: so nearly all scores cost one comparison, and the rest O(1).
+type best struct {
+	k     int
+	floor float32  // a later score that is no larger is not among the k nearest
+	keys  []uint64 // collected; see key
+	near  []Neighbour
+}
+
+const (
+	room  = 512 // scores collected beyond k before they are thinned out
+	chunk = 512 // scores compared with one floor
+)
+
+// reset forgets all scores, to keep the k nearest of others.
+func (b *best) reset(k int) {
+	b.k, b.floor = k, float32(math.Inf(-1))
+	if cap(b.keys) != k+room {
+		b.keys = make([]uint64, 0, k+room)
+	}
+	b.keys = b.keys[:0]
+}
+
+// offer considers scores of the rows first, first+1, ... of the bank. Rows are
+// to be offered in order: so a later row never precedes an equal earlier one.
+func (b *best) offer(lv cpu.Level, first int, scores []float32) {
+	if b.k == 0 {
+		return
+	}
+	var found [chunk]int32
+	for len(scores) > 0 {
+		part := scores[:min(chunk, len(scores))]
+		n := above(lv, found[:], part, b.floor)
+		for _, i := range found[:n] {
+			if s := part[i]; s > b.floor {
+				b.collect(key(s, first+int(i)))
+			}
+		}
+		first, scores = first+len(part), scores[len(part):]
+	}
+}
+
+func (b *best) collect(key uint64) {
+	b.keys = append(b.keys, key)
+	if len(b.keys) == cap(b.keys) {
+		b.thin()
+	}
+}
+
+// thin drops all but the k nearest.
+func (b *best) thin() {
+	split(b.keys, b.k)
+	b.keys = b.keys[:b.k]
+	b.floor = neighbour(slices.Min(b.keys)).Similarity
+}
+
+// sorted returns the k nearest, nearest first, in memory that the next call
+// overwrites.
+func (b *best) sorted() []Neighbour {
+	if len(b.keys) > b.k {
+		b.thin()
+	}
+	slices.Sort(b.keys)
+	b.near = b.near[:0]
+	for _, k := range slices.Backward(b.keys) {
+		b.near = append(b.near, neighbour(k))
+	}
+	return b.near
+}
+
+// key packs a score and its row into an integer that is larger the nearer the
+// row is: the score's bits in an order that integers share, then the
+// complement of the row, so that of equal scores the lower row is nearer.
+func key(score float32, row int) uint64 {
+	bits := math.Float32bits(score + 0) // -0 is 0
+	if bits>>31 == 0 {
+		bits |= 1 << 31
+	} else {
+		bits = ^bits
+	}
+	return uint64(bits)<<32 | uint64(^uint32(row))
+}
+
+// neighbour is the inverse of key.
+func neighbour(key uint64) Neighbour {
+	bits := uint32(key >> 32)
+	if bits>>31 == 1 {
+		bits &^= 1 << 31
+	} else {
+		bits = ^bits
+	}
+	return Neighbour{Index: int(^uint32(key)), Similarity: math.Float32frombits(bits)}
+}
+
+// split reorders the keys, which are distinct, so that the k largest come
+// first: Hoare's selection, with the median of three as pivot.
+func split(keys []uint64, k int) {
+	for len(keys) > 1 && 0 < k && k < len(keys) {
+		pivot := median(keys[0], keys[len(keys)/2], keys[len(keys)-1])
+		i, j := 0, len(keys)-1
+		for i <= j {
+			for keys[i] > pivot {
+				i++
+			}
+			for keys[j] < pivot {
+				j--
+			}
+			if i <= j {
+				keys[i], keys[j] = keys[j], keys[i]
+				i++
+				j--
+			}
+		}
+		switch { // keys[:j+1] ≥ pivot ≥ keys[i:], and what lies between is the pivot
+		case k <= j:
+			keys = keys[:j+1]
+		case k > i:
+			keys, k = keys[i:], k-i
+		default:
+			return
+		}
+	}
+}
+
+func median(a, b, c uint64) uint64 {
+	return max(min(a, b), min(max(a, b), c))
+}

@@ -1,0 +1,129 @@
+// Package nearest finds the rows of a bank that are most similar to each query,
+// exactly: all products are formed, block by block, and none but the best of
+// each query is kept.
+package nearest
+
+import (
+	"context"
+	"math"
+
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/gemm"
+	"alike/internal/kernel/pool"
+)
+
+// Rows is a matrix [N, D], row-major.
+type Rows struct {
+	N, D int
+	Data []float32
+}
+
+// Neighbour is a row of the bank with its dot product with the query.
+type Neighbour struct {
+	Index      int
+	Similarity float32
+}
+
+// Options says what to search for, and with what.
+type Options struct {
+	K           int  // neighbours of each query; fewer where the bank has fewer
+	ExcludeSelf bool // queries are the bank: row i is no neighbour of query i
+
+	Pool  *pool.Pool
+	Level cpu.Level
+}
+
+// A block of similarities is 4 MB: it stays in the last cache between being
+// computed and being searched, and is large enough for the product to run at
+// full speed.
+const (
+	queryBlock = 1024
+	bankBlock  = 1024
+)
+
+// Search calls visit once for every query, from several goroutines and in no
+// certain order, with the K rows of the bank that have the largest dot product,
+// nearest first; of equal ones the row with the lower index is nearer. The
+// slice is valid until visit returns. All values must be finite. Neither
+// blocks nor workers change the result; the level rounds differently.
+//
+// Time O(Q N D). Memory is 4 MB and some 20 KB for each query of a block, no
+// matter how large the bank. Search returns early, with the context's cause,
+// when the context ends.
+func Search(ctx context.Context, o Options, queries, bank Rows, visit func(query int, near []Neighbour)) error {
+	return search(ctx, o, queries, bank, queryBlock, bankBlock, visit)
+}
+
+func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bankBlock int, visit func(int, []Neighbour)) error {
+	heights := min(queryBlock, queries.N)
+	scores := make([]float32, heights*min(bankBlock, bank.N))
+	kept := make([]best, heights)
+	for first := 0; first < queries.N; first += queryBlock {
+		m := min(queryBlock, queries.N-first)
+		for i := range m {
+			kept[i].reset(o.K)
+		}
+		for from := 0; from < bank.N; from += bankBlock {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			n := min(bankBlock, bank.N-from)
+			gemm.Run(o.Pool, o.Level, &gemm.Args{
+				M: m, N: n, K: bank.D,
+				A: queries.Data[first*bank.D:], LDA: bank.D,
+				B: bank.Data[from*bank.D:], LDB: bank.D, TransB: true,
+				C: scores, LDC: n,
+			})
+			each(o.Pool, m, func(i int) {
+				row := scores[i*n : (i+1)*n]
+				if self := first + i - from; o.ExcludeSelf && 0 <= self && self < n {
+					row[self] = float32(math.Inf(-1))
+				}
+				kept[i].offer(o.Level, from, row)
+			})
+		}
+		each(o.Pool, m, func(i int) { visit(first+i, kept[i].sorted()) })
+	}
+	return nil
+}
+
+// each calls f(0) to f(n-1), several to a task.
+func each(p *pool.Pool, n int, f func(i int)) {
+	const perTask = 16
+	p.Run((n+perTask-1)/perTask, func(task int) {
+		for i := task * perTask; i < min((task+1)*perTask, n); i++ {
+			f(i)
+		}
+	})
+}
+
+// Unit writes the rows of x divided by their lengths to dst, which may be x's
+// data; a row of zeros stays zero. It returns the first row that holds a NaN or
+// an infinity, or -1.
+func Unit(p *pool.Pool, dst []float32, x Rows) (bad int) {
+	lengths := make([]float64, x.N)
+	each(p, x.N, func(i int) {
+		row, to := x.Data[i*x.D:(i+1)*x.D], dst[i*x.D:(i+1)*x.D]
+		lengths[i] = length(row)
+		scale := 1 / max(lengths[i], math.SmallestNonzeroFloat32)
+		for j, v := range row {
+			to[j] = float32(float64(v) * scale)
+		}
+	})
+	for i, l := range lengths {
+		if math.IsNaN(l) || math.IsInf(l, 0) {
+			return i
+		}
+	}
+	return -1
+}
+
+// length is sqrt(Σ x²). The squares of float32 neither overflow nor vanish in
+// float64.
+func length(x []float32) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum)
+}

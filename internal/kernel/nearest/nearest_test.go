@@ -1,0 +1,223 @@
+package nearest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	diff "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/pool"
+)
+
+// normals draws rows from N(0, 1).
+func normals(n, d int, seed uint64) Rows {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	r := Rows{n, d, make([]float32, n*d)}
+	for i := range r.Data {
+		r.Data[i] = float32(rng.NormFloat64())
+	}
+	return r
+}
+
+// small draws rows of small integers: all products are exact, and many equal.
+func small(n, d int, seed uint64) Rows {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	r := Rows{n, d, make([]float32, n*d)}
+	for i := range r.Data {
+		r.Data[i] = float32(rng.IntN(5) - 2)
+	}
+	return r
+}
+
+// twin sorts all products, in float64.
+func twin(o Options, queries, bank Rows) [][]Neighbour {
+	all := make([][]Neighbour, queries.N)
+	for q := range all {
+		for i := range bank.N {
+			if o.ExcludeSelf && i == q {
+				continue
+			}
+			sum := 0.0
+			for k := range bank.D {
+				sum += float64(queries.Data[q*bank.D+k]) * float64(bank.Data[i*bank.D+k])
+			}
+			all[q] = append(all[q], Neighbour{i, float32(sum)})
+		}
+		slices.SortStableFunc(all[q], func(a, b Neighbour) int { return cmp.Compare(b.Similarity, a.Similarity) })
+		all[q] = all[q][:min(o.K, len(all[q]))]
+	}
+	return all
+}
+
+// collect runs a search in blocks of the given sizes.
+func collect(t testing.TB, o Options, queries, bank Rows, queryBlock, bankBlock int) [][]Neighbour {
+	all := make([][]Neighbour, queries.N)
+	var mu sync.Mutex
+	err := search(context.Background(), o, queries, bank, queryBlock, bankBlock, func(q int, near []Neighbour) {
+		mu.Lock()
+		defer mu.Unlock()
+		if all[q] != nil {
+			t.Errorf("query %d is visited twice", q)
+		}
+		all[q] = slices.Clone(near)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestSearchAgreesWithSorting(t *testing.T) {
+	p := pool.New(2)
+	defer p.Close()
+	rapid.Check(t, func(rt *rapid.T) {
+		d := rapid.IntRange(1, 40).Draw(rt, "d")
+		bank := small(rapid.IntRange(1, 700).Draw(rt, "n"), d, rapid.Uint64().Draw(rt, "seed"))
+		queries := small(rapid.IntRange(1, 20).Draw(rt, "q"), d, 7)
+		o := Options{K: rapid.IntRange(1, 100).Draw(rt, "k"), ExcludeSelf: rapid.Bool().Draw(rt, "self"), Pool: p, Level: cpu.Detect()}
+		got := collect(t, o, queries, bank, rapid.IntRange(1, 30).Draw(rt, "query block"), rapid.IntRange(1, 800).Draw(rt, "bank block"))
+		for q, want := range twin(o, queries, bank) {
+			if d := diff.Diff(want, got[q]); len(want) > 0 && d != "" {
+				rt.Fatalf("query %d (-want +got):\n%s", q, d)
+			}
+		}
+	})
+}
+
+func TestBitsDependOnNeitherBlocksNorWorkers(t *testing.T) {
+	queries, bank := normals(37, 129, 1), normals(1500, 129, 2)
+	for _, lv := range cpu.Levels() {
+		t.Run(lv.String(), func(t *testing.T) {
+			var want [][]Neighbour
+			for _, workers := range []int{1, 2, 5} {
+				p := pool.New(workers)
+				defer p.Close()
+				for _, block := range [][2]int{{1024, 1024}, {37, 1500}, {5, 100}, {1, 257}, {13, 33}} {
+					got := collect(t, Options{K: 50, Pool: p, Level: lv}, queries, bank, block[0], block[1])
+					if want == nil {
+						want = got
+					}
+					if d := diff.Diff(want, got); d != "" {
+						t.Fatalf("%d workers, blocks of %d (-want +got):\n%s", workers, block, d)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestEqualRowsTieExactly(t *testing.T) {
+	p := pool.New(2)
+	defer p.Close()
+	one := normals(1, 100, 3)
+	bank := Rows{N: 2100, D: 100}
+	for range bank.N {
+		bank.Data = append(bank.Data, one.Data...)
+	}
+	for _, lv := range cpu.Levels() {
+		for _, n := range collect(t, Options{K: 900, Pool: p, Level: lv}, normals(3, 100, 4), bank, queryBlock, bankBlock) {
+			for i, got := range n {
+				if got.Index != i {
+					t.Fatalf("%s: neighbour %d is row %d", lv, i, got.Index)
+				}
+			}
+		}
+	}
+}
+
+func TestSearchStopsWithTheContext(t *testing.T) {
+	p := pool.New(1)
+	defer p.Close()
+	ctx, stop := context.WithCancelCause(t.Context())
+	cause := errors.New("enough")
+	stop(cause)
+	rows := normals(2, 2, 1)
+	err := Search(ctx, Options{K: 1, Pool: p}, rows, rows, func(int, []Neighbour) { t.Error("visited") })
+	if err != cause {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestKeysOrderAsNeighboursDo(t *testing.T) {
+	scores := []float32{float32(math.Inf(1)), 2, 1, math.SmallestNonzeroFloat32, 0, -math.SmallestNonzeroFloat32, -1, float32(math.Inf(-1))}
+	last := uint64(math.MaxUint64)
+	for _, s := range scores {
+		for _, row := range []int{0, 1, 1 << 20, math.MaxUint32} {
+			k := key(s, row)
+			if k >= last {
+				t.Errorf("score %g, row %d does not come after what is nearer", s, row)
+			}
+			if got := neighbour(k); got != (Neighbour{row, s}) {
+				t.Errorf("key of %g, %d reads back as %v", s, row, got)
+			}
+			last = k
+		}
+	}
+	if key(float32(math.Copysign(0, -1)), 1) != key(0, 1) {
+		t.Error("-0 and 0 do not tie")
+	}
+}
+
+func TestSplit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfNDistinct(rapid.Uint64Range(0, 1000), 1, 60, rapid.ID).Draw(t, "keys")
+		k := rapid.IntRange(0, len(keys)).Draw(t, "k")
+		want := slices.Clone(keys)
+		slices.SortFunc(want, func(a, b uint64) int { return cmp.Compare(b, a) })
+		split(keys, k)
+		got := slices.Clone(keys[:k])
+		slices.SortFunc(got, func(a, b uint64) int { return cmp.Compare(b, a) })
+		if !slices.Equal(got, want[:k]) {
+			t.Fatalf("got %d, want %d", got, want[:k])
+		}
+	})
+}
+
+func TestUnit(t *testing.T) {
+	p := pool.New(1)
+	defer p.Close()
+	big, tiny := float32(1e38), float32(1e-44)
+	x := Rows{4, 2, []float32{3, -4, 0, 0, big, big, tiny, 0}}
+	dst := make([]float32, 8)
+	if bad := Unit(p, dst, x); bad != -1 {
+		t.Errorf("row %d is called bad", bad)
+	}
+	half := float32(math.Sqrt2 / 2)
+	if want := []float32{0.6, -0.8, 0, 0, half, half, 1, 0}; !slices.Equal(dst, want) {
+		t.Errorf("got %g, want %g", dst, want)
+	}
+	x.Data[4] = float32(math.NaN())
+	x.Data[6] = float32(math.Inf(1))
+	if bad := Unit(p, dst, x); bad != 2 {
+		t.Errorf("bad row is %d, want 2", bad)
+	}
+}
+
+// BenchmarkOffer is the search without the products: one query, 50,000 scores.
+func BenchmarkOffer(b *testing.B) {
+	scores := normals(1, 50_000, 1).Data
+	for _, k := range []int{1, 20, 200} {
+		for _, lv := range cpu.Levels() {
+			b.Run(fmt.Sprintf("k=%d/impl=%s", k, lv), func(b *testing.B) {
+				var kept best
+				b.SetBytes(int64(4 * len(scores)))
+				for b.Loop() {
+					kept.reset(k)
+					for from := 0; from < len(scores); from += bankBlock {
+						kept.offer(lv, from, scores[from:min(from+bankBlock, len(scores))])
+					}
+					kept.sorted()
+				}
+			})
+		}
+	}
+}
