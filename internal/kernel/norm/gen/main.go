@@ -26,14 +26,14 @@ func main() {
 
 // moments adds Σ d and Σ d² to sum and sum2, d = x - shift.
 func moments(s set) {
-	k := s.begin("moments", []string{"x"}, []string{"shift", "sum", "sum2"})
+	k := s.begin("moments", []string{"x"}, []string{"shift"}, []string{"sum", "sum2"})
 	k.loops(func(j int) {
 		d, sum, sum2 := k.load("x", j), k.load("sum", j), k.load("sum2", j)
-		VSUBPS(k.at("shift", j), d, d)
+		VSUBPS(k.column("shift", j), d, d)
 		VADDPS(d, sum, sum)
 		VFMADD231PS(d, d, sum2)
-		VMOVUPS(sum, k.at("sum", j))
-		VMOVUPS(sum2, k.at("sum2", j))
+		k.keep("sum", j, sum)
+		k.keep("sum2", j, sum2)
 	})
 }
 
@@ -46,12 +46,12 @@ func normalize(s set, residual, relu bool) {
 	if relu {
 		name += "ReLU"
 	}
-	k := s.begin(name, tensors, []string{"mean", "scale", "offset"})
+	k := s.begin(name, tensors, []string{"mean", "scale", "offset"}, nil)
 	zero := s.zero()
 	k.loops(func(j int) {
 		v, scale := k.load("x", j), k.load("scale", j)
-		VSUBPS(k.at("mean", j), v, v)
-		VFMADD213PS(k.at("offset", j), scale, v)
+		VSUBPS(k.column("mean", j), v, v)
+		VFMADD213PS(k.column("offset", j), scale, v)
 		if residual {
 			VADDPS(k.at("residual", j), v, v)
 		}
@@ -68,16 +68,16 @@ func gradSums(s set, relu bool) {
 	if relu {
 		name, tensors = name+"ReLU", append(tensors, "y")
 	}
-	k := s.begin(name, tensors, []string{"mean", "sum", "sumX"})
+	k := s.begin(name, tensors, []string{"mean"}, []string{"sum", "sumX"})
 	zero := s.zero()
 	k.loops(func(j int) {
 		g, d := k.gradient(relu, zero, j), k.load("x", j)
 		sum, sumX := k.load("sum", j), k.load("sumX", j)
-		VSUBPS(k.at("mean", j), d, d)
+		VSUBPS(k.column("mean", j), d, d)
 		VADDPS(g, sum, sum)
 		VFMADD231PS(d, g, sumX)
-		VMOVUPS(sum, k.at("sum", j))
-		VMOVUPS(sumX, k.at("sumX", j))
+		k.keep("sum", j, sum)
+		k.keep("sumX", j, sumX)
 	})
 }
 
@@ -90,16 +90,16 @@ func gradInput(s set, relu, residual bool) {
 	if residual {
 		name, tensors = name+"Residual", append(tensors, "dResidual")
 	}
-	k := s.begin(name, tensors, []string{"mean", "k0", "k1", "k2"})
+	k := s.begin(name, tensors, []string{"mean", "k0", "k1", "k2"}, nil)
 	zero := s.zero()
 	k.loops(func(j int) {
 		g, d, k1 := k.gradient(relu, zero, j), k.load("x", j), k.load("k1", j)
-		VSUBPS(k.at("mean", j), d, d)
-		VFMADD213PS(k.at("k2", j), k1, d)
+		VSUBPS(k.column("mean", j), d, d)
+		VFMADD213PS(k.column("k2", j), k1, d)
 		if residual {
 			VMOVUPS(g, k.at("dResidual", j))
 		}
-		VFMADD231PS(k.at("k0", j), g, d)
+		VFMADD231PS(k.column("k0", j), g, d)
 		VMOVUPS(d, k.at("dx", j))
 	})
 }
