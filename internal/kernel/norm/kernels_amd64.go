@@ -8,31 +8,31 @@ package norm
 func momentsAVX512(x *float32, shift *float32, sum *float32, sum2 *float32, rows int, cols int, stride int)
 
 //go:noescape
-func normalizeAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
+func normalizeAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func normalizeResidualAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
+func normalizeResidualAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func gradSumsAVX512(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
-func gradInputAVX512(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
+func gradInputAVX512(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func normalizeReLUAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
+func normalizeReLUAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func normalizeResidualReLUAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
+func normalizeResidualReLUAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func gradSumsReLUAVX512(x *float32, dy *float32, y *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
-func gradInputReLUAVX512(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
+func gradInputReLUAVX512(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func gradInputReLUResidualAVX512(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
+func gradInputReLUResidualAVX512(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func widenAVX512(acc *float64, x *float32, n int)
@@ -41,31 +41,31 @@ func widenAVX512(acc *float64, x *float32, n int)
 func momentsAVX2(x *float32, shift *float32, sum *float32, sum2 *float32, rows int, cols int, stride int)
 
 //go:noescape
-func normalizeAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
+func normalizeAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func normalizeResidualAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
+func normalizeResidualAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func gradSumsAVX2(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
-func gradInputAVX2(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
+func gradInputAVX2(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func normalizeReLUAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
+func normalizeReLUAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func normalizeResidualReLUAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
+func normalizeResidualReLUAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func gradSumsReLUAVX2(x *float32, dy *float32, y *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
-func gradInputReLUAVX2(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
+func gradInputReLUAVX2(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func gradInputReLUResidualAVX2(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
+func gradInputReLUResidualAVX2(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func widenAVX2(acc *float64, x *float32, n int)

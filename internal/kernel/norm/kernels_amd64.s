@@ -109,9 +109,9 @@ narrowRow:
 	VZEROUPPER
 	RET
 
-// func normalizeAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·normalizeAVX512(SB), NOSPLIT, $0-64
+// func normalizeAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·normalizeAVX512(SB), NOSPLIT, $0-72
 	MOVQ   x+0(FP), CX
 	MOVQ   y+8(FP), DX
 	MOVQ   mean+16(FP), BX
@@ -121,6 +121,9 @@ TEXT ·normalizeAVX512(SB), NOSPLIT, $0-64
 	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
+	MOVQ   stream+64(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R9
 
 row:
@@ -157,9 +160,47 @@ columns:
 	VZEROUPPER
 	RET
 
-// func normalizeResidualAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·normalizeResidualAVX512(SB), NOSPLIT, $0-72
+stream:
+	SHLQ $0x02, R9
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (CX)(AX*1), Z0
+	VMOVUPS     (SI)(AX*1), Z1
+	VSUBPS      (BX)(AX*1), Z0, Z0
+	VFMADD213PS (DI)(AX*1), Z1, Z0
+	VMOVNTPS    Z0, (DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Z0
+	VMOVUPS     64(SI)(AX*1), Z1
+	VSUBPS      64(BX)(AX*1), Z0, Z0
+	VFMADD213PS 64(DI)(AX*1), Z1, Z0
+	VMOVNTPS    Z0, 64(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Z0
+	VMOVUPS     128(SI)(AX*1), Z1
+	VSUBPS      128(BX)(AX*1), Z0, Z0
+	VFMADD213PS 128(DI)(AX*1), Z1, Z0
+	VMOVNTPS    Z0, 128(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Z0
+	VMOVUPS     192(SI)(AX*1), Z1
+	VSUBPS      192(BX)(AX*1), Z0, Z0
+	VFMADD213PS 192(DI)(AX*1), Z1, Z0
+	VMOVNTPS    Z0, 192(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R9
+	JLT         columnsStream
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeResidualAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·normalizeResidualAVX512(SB), NOSPLIT, $0-80
 	MOVQ   x+0(FP), CX
 	MOVQ   y+8(FP), DX
 	MOVQ   residual+16(FP), BX
@@ -170,6 +211,9 @@ TEXT ·normalizeResidualAVX512(SB), NOSPLIT, $0-72
 	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
+	MOVQ   stream+72(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R10
 
 row:
@@ -208,6 +252,49 @@ columns:
 	ADDQ        R11, BX
 	DECQ        R9
 	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x02, R10
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (CX)(AX*1), Z0
+	VMOVUPS     (DI)(AX*1), Z1
+	VSUBPS      (SI)(AX*1), Z0, Z0
+	VFMADD213PS (R8)(AX*1), Z1, Z0
+	VADDPS      (BX)(AX*1), Z0, Z0
+	VMOVNTPS    Z0, (DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Z0
+	VMOVUPS     64(DI)(AX*1), Z1
+	VSUBPS      64(SI)(AX*1), Z0, Z0
+	VFMADD213PS 64(R8)(AX*1), Z1, Z0
+	VADDPS      64(BX)(AX*1), Z0, Z0
+	VMOVNTPS    Z0, 64(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Z0
+	VMOVUPS     128(DI)(AX*1), Z1
+	VSUBPS      128(SI)(AX*1), Z0, Z0
+	VFMADD213PS 128(R8)(AX*1), Z1, Z0
+	VADDPS      128(BX)(AX*1), Z0, Z0
+	VMOVNTPS    Z0, 128(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Z0
+	VMOVUPS     192(DI)(AX*1), Z1
+	VSUBPS      192(SI)(AX*1), Z0, Z0
+	VFMADD213PS 192(R8)(AX*1), Z1, Z0
+	VADDPS      192(BX)(AX*1), Z0, Z0
+	VMOVNTPS    Z0, 192(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R10
+	JLT         columnsStream
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         rowStream
+	SFENCE
 	VZEROUPPER
 	RET
 
@@ -328,9 +415,9 @@ narrowRow:
 	VZEROUPPER
 	RET
 
-// func gradInputAVX512(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·gradInputAVX512(SB), NOSPLIT, $0-80
+// func gradInputAVX512(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gradInputAVX512(SB), NOSPLIT, $0-88
 	MOVQ   x+0(FP), CX
 	MOVQ   dy+8(FP), DX
 	MOVQ   dx+16(FP), BX
@@ -342,6 +429,9 @@ TEXT ·gradInputAVX512(SB), NOSPLIT, $0-80
 	MOVQ   rows+56(FP), R10
 	MOVQ   cols+64(FP), R11
 	MOVQ   stride+72(FP), R12
+	MOVQ   stream+80(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R11
 
 row:
@@ -387,9 +477,56 @@ columns:
 	VZEROUPPER
 	RET
 
-// func normalizeReLUAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·normalizeReLUAVX512(SB), NOSPLIT, $0-64
+stream:
+	SHLQ $0x02, R11
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (DX)(AX*1), Z0
+	VMOVUPS     (CX)(AX*1), Z1
+	VMOVUPS     (R8)(AX*1), Z2
+	VSUBPS      (SI)(AX*1), Z1, Z1
+	VFMADD213PS (R9)(AX*1), Z2, Z1
+	VFMADD231PS (DI)(AX*1), Z0, Z1
+	VMOVNTPS    Z1, (BX)(AX*1)
+	VMOVUPS     64(DX)(AX*1), Z0
+	VMOVUPS     64(CX)(AX*1), Z1
+	VMOVUPS     64(R8)(AX*1), Z2
+	VSUBPS      64(SI)(AX*1), Z1, Z1
+	VFMADD213PS 64(R9)(AX*1), Z2, Z1
+	VFMADD231PS 64(DI)(AX*1), Z0, Z1
+	VMOVNTPS    Z1, 64(BX)(AX*1)
+	VMOVUPS     128(DX)(AX*1), Z0
+	VMOVUPS     128(CX)(AX*1), Z1
+	VMOVUPS     128(R8)(AX*1), Z2
+	VSUBPS      128(SI)(AX*1), Z1, Z1
+	VFMADD213PS 128(R9)(AX*1), Z2, Z1
+	VFMADD231PS 128(DI)(AX*1), Z0, Z1
+	VMOVNTPS    Z1, 128(BX)(AX*1)
+	VMOVUPS     192(DX)(AX*1), Z0
+	VMOVUPS     192(CX)(AX*1), Z1
+	VMOVUPS     192(R8)(AX*1), Z2
+	VSUBPS      192(SI)(AX*1), Z1, Z1
+	VFMADD213PS 192(R9)(AX*1), Z2, Z1
+	VFMADD231PS 192(DI)(AX*1), Z0, Z1
+	VMOVNTPS    Z1, 192(BX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R11
+	JLT         columnsStream
+	ADDQ        R12, CX
+	ADDQ        R12, DX
+	ADDQ        R12, BX
+	DECQ        R10
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeReLUAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·normalizeReLUAVX512(SB), NOSPLIT, $0-72
 	MOVQ   x+0(FP), CX
 	MOVQ   y+8(FP), DX
 	MOVQ   mean+16(FP), BX
@@ -399,6 +536,9 @@ TEXT ·normalizeReLUAVX512(SB), NOSPLIT, $0-64
 	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
+	MOVQ   stream+64(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R9
 
 row:
@@ -439,9 +579,51 @@ columns:
 	VZEROUPPER
 	RET
 
-// func normalizeResidualReLUAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·normalizeResidualReLUAVX512(SB), NOSPLIT, $0-72
+stream:
+	SHLQ $0x02, R9
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (CX)(AX*1), Z1
+	VMOVUPS     (SI)(AX*1), Z2
+	VSUBPS      (BX)(AX*1), Z1, Z1
+	VFMADD213PS (DI)(AX*1), Z2, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVNTPS    Z1, (DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Z1
+	VMOVUPS     64(SI)(AX*1), Z2
+	VSUBPS      64(BX)(AX*1), Z1, Z1
+	VFMADD213PS 64(DI)(AX*1), Z2, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVNTPS    Z1, 64(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Z1
+	VMOVUPS     128(SI)(AX*1), Z2
+	VSUBPS      128(BX)(AX*1), Z1, Z1
+	VFMADD213PS 128(DI)(AX*1), Z2, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVNTPS    Z1, 128(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Z1
+	VMOVUPS     192(SI)(AX*1), Z2
+	VSUBPS      192(BX)(AX*1), Z1, Z1
+	VFMADD213PS 192(DI)(AX*1), Z2, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVNTPS    Z1, 192(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R9
+	JLT         columnsStream
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeResidualReLUAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·normalizeResidualReLUAVX512(SB), NOSPLIT, $0-80
 	MOVQ   x+0(FP), CX
 	MOVQ   y+8(FP), DX
 	MOVQ   residual+16(FP), BX
@@ -452,6 +634,9 @@ TEXT ·normalizeResidualReLUAVX512(SB), NOSPLIT, $0-72
 	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
+	MOVQ   stream+72(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R10
 
 row:
@@ -494,6 +679,53 @@ columns:
 	ADDQ        R11, BX
 	DECQ        R9
 	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x02, R10
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (CX)(AX*1), Z1
+	VMOVUPS     (DI)(AX*1), Z2
+	VSUBPS      (SI)(AX*1), Z1, Z1
+	VFMADD213PS (R8)(AX*1), Z2, Z1
+	VADDPS      (BX)(AX*1), Z1, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVNTPS    Z1, (DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Z1
+	VMOVUPS     64(DI)(AX*1), Z2
+	VSUBPS      64(SI)(AX*1), Z1, Z1
+	VFMADD213PS 64(R8)(AX*1), Z2, Z1
+	VADDPS      64(BX)(AX*1), Z1, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVNTPS    Z1, 64(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Z1
+	VMOVUPS     128(DI)(AX*1), Z2
+	VSUBPS      128(SI)(AX*1), Z1, Z1
+	VFMADD213PS 128(R8)(AX*1), Z2, Z1
+	VADDPS      128(BX)(AX*1), Z1, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVNTPS    Z1, 128(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Z1
+	VMOVUPS     192(DI)(AX*1), Z2
+	VSUBPS      192(SI)(AX*1), Z1, Z1
+	VFMADD213PS 192(R8)(AX*1), Z2, Z1
+	VADDPS      192(BX)(AX*1), Z1, Z1
+	VMAXPS      Z1, Z0, Z1
+	VMOVNTPS    Z1, 192(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R10
+	JLT         columnsStream
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         rowStream
+	SFENCE
 	VZEROUPPER
 	RET
 
@@ -625,9 +857,9 @@ narrowRow:
 	VZEROUPPER
 	RET
 
-// func gradInputReLUAVX512(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·gradInputReLUAVX512(SB), NOSPLIT, $0-88
+// func gradInputReLUAVX512(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gradInputReLUAVX512(SB), NOSPLIT, $0-96
 	MOVQ   x+0(FP), CX
 	MOVQ   dy+8(FP), DX
 	MOVQ   dx+16(FP), BX
@@ -640,6 +872,9 @@ TEXT ·gradInputReLUAVX512(SB), NOSPLIT, $0-88
 	MOVQ   rows+64(FP), R11
 	MOVQ   cols+72(FP), R12
 	MOVQ   stride+80(FP), R13
+	MOVQ   stream+88(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R12
 
 row:
@@ -690,9 +925,61 @@ columns:
 	VZEROUPPER
 	RET
 
-// func gradInputReLUResidualAVX512(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·gradInputReLUResidualAVX512(SB), NOSPLIT, $0-96
+stream:
+	SHLQ $0x02, R12
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VCMPPS      $0x11, (SI)(AX*1), Z0, K1
+	VMOVUPS.Z   (DX)(AX*1), K1, Z1
+	VMOVUPS     (CX)(AX*1), Z2
+	VMOVUPS     (R9)(AX*1), Z3
+	VSUBPS      (DI)(AX*1), Z2, Z2
+	VFMADD213PS (R10)(AX*1), Z3, Z2
+	VFMADD231PS (R8)(AX*1), Z1, Z2
+	VMOVNTPS    Z2, (BX)(AX*1)
+	VCMPPS      $0x11, 64(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   64(DX)(AX*1), K1, Z1
+	VMOVUPS     64(CX)(AX*1), Z2
+	VMOVUPS     64(R9)(AX*1), Z3
+	VSUBPS      64(DI)(AX*1), Z2, Z2
+	VFMADD213PS 64(R10)(AX*1), Z3, Z2
+	VFMADD231PS 64(R8)(AX*1), Z1, Z2
+	VMOVNTPS    Z2, 64(BX)(AX*1)
+	VCMPPS      $0x11, 128(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   128(DX)(AX*1), K1, Z1
+	VMOVUPS     128(CX)(AX*1), Z2
+	VMOVUPS     128(R9)(AX*1), Z3
+	VSUBPS      128(DI)(AX*1), Z2, Z2
+	VFMADD213PS 128(R10)(AX*1), Z3, Z2
+	VFMADD231PS 128(R8)(AX*1), Z1, Z2
+	VMOVNTPS    Z2, 128(BX)(AX*1)
+	VCMPPS      $0x11, 192(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   192(DX)(AX*1), K1, Z1
+	VMOVUPS     192(CX)(AX*1), Z2
+	VMOVUPS     192(R9)(AX*1), Z3
+	VSUBPS      192(DI)(AX*1), Z2, Z2
+	VFMADD213PS 192(R10)(AX*1), Z3, Z2
+	VFMADD231PS 192(R8)(AX*1), Z1, Z2
+	VMOVNTPS    Z2, 192(BX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R12
+	JLT         columnsStream
+	ADDQ        R13, CX
+	ADDQ        R13, DX
+	ADDQ        R13, BX
+	ADDQ        R13, SI
+	DECQ        R11
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func gradInputReLUResidualAVX512(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gradInputReLUResidualAVX512(SB), NOSPLIT, $0-104
 	MOVQ   x+0(FP), CX
 	MOVQ   dy+8(FP), DX
 	MOVQ   dx+16(FP), BX
@@ -706,6 +993,9 @@ TEXT ·gradInputReLUResidualAVX512(SB), NOSPLIT, $0-96
 	MOVQ   rows+72(FP), R12
 	MOVQ   cols+80(FP), R13
 	MOVQ   stride+88(FP), R14
+	MOVQ   stream+96(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R13
 
 row:
@@ -758,6 +1048,63 @@ columns:
 	ADDQ        R14, DI
 	DECQ        R12
 	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x02, R13
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VCMPPS      $0x11, (SI)(AX*1), Z0, K1
+	VMOVUPS.Z   (DX)(AX*1), K1, Z1
+	VMOVUPS     (CX)(AX*1), Z2
+	VMOVUPS     (R10)(AX*1), Z3
+	VSUBPS      (R8)(AX*1), Z2, Z2
+	VFMADD213PS (R11)(AX*1), Z3, Z2
+	VMOVNTPS    Z1, (DI)(AX*1)
+	VFMADD231PS (R9)(AX*1), Z1, Z2
+	VMOVNTPS    Z2, (BX)(AX*1)
+	VCMPPS      $0x11, 64(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   64(DX)(AX*1), K1, Z1
+	VMOVUPS     64(CX)(AX*1), Z2
+	VMOVUPS     64(R10)(AX*1), Z3
+	VSUBPS      64(R8)(AX*1), Z2, Z2
+	VFMADD213PS 64(R11)(AX*1), Z3, Z2
+	VMOVNTPS    Z1, 64(DI)(AX*1)
+	VFMADD231PS 64(R9)(AX*1), Z1, Z2
+	VMOVNTPS    Z2, 64(BX)(AX*1)
+	VCMPPS      $0x11, 128(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   128(DX)(AX*1), K1, Z1
+	VMOVUPS     128(CX)(AX*1), Z2
+	VMOVUPS     128(R10)(AX*1), Z3
+	VSUBPS      128(R8)(AX*1), Z2, Z2
+	VFMADD213PS 128(R11)(AX*1), Z3, Z2
+	VMOVNTPS    Z1, 128(DI)(AX*1)
+	VFMADD231PS 128(R9)(AX*1), Z1, Z2
+	VMOVNTPS    Z2, 128(BX)(AX*1)
+	VCMPPS      $0x11, 192(SI)(AX*1), Z0, K1
+	VMOVUPS.Z   192(DX)(AX*1), K1, Z1
+	VMOVUPS     192(CX)(AX*1), Z2
+	VMOVUPS     192(R10)(AX*1), Z3
+	VSUBPS      192(R8)(AX*1), Z2, Z2
+	VFMADD213PS 192(R11)(AX*1), Z3, Z2
+	VMOVNTPS    Z1, 192(DI)(AX*1)
+	VFMADD231PS 192(R9)(AX*1), Z1, Z2
+	VMOVNTPS    Z2, 192(BX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R13
+	JLT         columnsStream
+	ADDQ        R14, CX
+	ADDQ        R14, DX
+	ADDQ        R14, BX
+	ADDQ        R14, SI
+	ADDQ        R14, DI
+	DECQ        R12
+	JNZ         rowStream
+	SFENCE
 	VZEROUPPER
 	RET
 
@@ -889,9 +1236,9 @@ columns:
 	VZEROUPPER
 	RET
 
-// func normalizeAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
-// Requires: AVX, FMA3
-TEXT ·normalizeAVX2(SB), NOSPLIT, $0-64
+// func normalizeAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·normalizeAVX2(SB), NOSPLIT, $0-72
 	MOVQ   x+0(FP), CX
 	MOVQ   y+8(FP), DX
 	MOVQ   mean+16(FP), BX
@@ -901,6 +1248,9 @@ TEXT ·normalizeAVX2(SB), NOSPLIT, $0-64
 	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
+	MOVQ   stream+64(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R9
 
 row:
@@ -957,9 +1307,67 @@ columns:
 	VZEROUPPER
 	RET
 
-// func normalizeResidualAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
-// Requires: AVX, FMA3
-TEXT ·normalizeResidualAVX2(SB), NOSPLIT, $0-72
+stream:
+	SHLQ $0x02, R9
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (CX)(AX*1), Y0
+	VMOVUPS     (SI)(AX*1), Y1
+	VSUBPS      (BX)(AX*1), Y0, Y0
+	VFMADD213PS (DI)(AX*1), Y1, Y0
+	VMOVNTPS    Y0, (DX)(AX*1)
+	VMOVUPS     32(CX)(AX*1), Y0
+	VMOVUPS     32(SI)(AX*1), Y1
+	VSUBPS      32(BX)(AX*1), Y0, Y0
+	VFMADD213PS 32(DI)(AX*1), Y1, Y0
+	VMOVNTPS    Y0, 32(DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Y0
+	VMOVUPS     64(SI)(AX*1), Y1
+	VSUBPS      64(BX)(AX*1), Y0, Y0
+	VFMADD213PS 64(DI)(AX*1), Y1, Y0
+	VMOVNTPS    Y0, 64(DX)(AX*1)
+	VMOVUPS     96(CX)(AX*1), Y0
+	VMOVUPS     96(SI)(AX*1), Y1
+	VSUBPS      96(BX)(AX*1), Y0, Y0
+	VFMADD213PS 96(DI)(AX*1), Y1, Y0
+	VMOVNTPS    Y0, 96(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Y0
+	VMOVUPS     128(SI)(AX*1), Y1
+	VSUBPS      128(BX)(AX*1), Y0, Y0
+	VFMADD213PS 128(DI)(AX*1), Y1, Y0
+	VMOVNTPS    Y0, 128(DX)(AX*1)
+	VMOVUPS     160(CX)(AX*1), Y0
+	VMOVUPS     160(SI)(AX*1), Y1
+	VSUBPS      160(BX)(AX*1), Y0, Y0
+	VFMADD213PS 160(DI)(AX*1), Y1, Y0
+	VMOVNTPS    Y0, 160(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Y0
+	VMOVUPS     192(SI)(AX*1), Y1
+	VSUBPS      192(BX)(AX*1), Y0, Y0
+	VFMADD213PS 192(DI)(AX*1), Y1, Y0
+	VMOVNTPS    Y0, 192(DX)(AX*1)
+	VMOVUPS     224(CX)(AX*1), Y0
+	VMOVUPS     224(SI)(AX*1), Y1
+	VSUBPS      224(BX)(AX*1), Y0, Y0
+	VFMADD213PS 224(DI)(AX*1), Y1, Y0
+	VMOVNTPS    Y0, 224(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R9
+	JLT         columnsStream
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeResidualAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·normalizeResidualAVX2(SB), NOSPLIT, $0-80
 	MOVQ   x+0(FP), CX
 	MOVQ   y+8(FP), DX
 	MOVQ   residual+16(FP), BX
@@ -970,6 +1378,9 @@ TEXT ·normalizeResidualAVX2(SB), NOSPLIT, $0-72
 	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
+	MOVQ   stream+72(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R10
 
 row:
@@ -1032,6 +1443,73 @@ columns:
 	ADDQ        R11, BX
 	DECQ        R9
 	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x02, R10
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (CX)(AX*1), Y0
+	VMOVUPS     (DI)(AX*1), Y1
+	VSUBPS      (SI)(AX*1), Y0, Y0
+	VFMADD213PS (R8)(AX*1), Y1, Y0
+	VADDPS      (BX)(AX*1), Y0, Y0
+	VMOVNTPS    Y0, (DX)(AX*1)
+	VMOVUPS     32(CX)(AX*1), Y0
+	VMOVUPS     32(DI)(AX*1), Y1
+	VSUBPS      32(SI)(AX*1), Y0, Y0
+	VFMADD213PS 32(R8)(AX*1), Y1, Y0
+	VADDPS      32(BX)(AX*1), Y0, Y0
+	VMOVNTPS    Y0, 32(DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Y0
+	VMOVUPS     64(DI)(AX*1), Y1
+	VSUBPS      64(SI)(AX*1), Y0, Y0
+	VFMADD213PS 64(R8)(AX*1), Y1, Y0
+	VADDPS      64(BX)(AX*1), Y0, Y0
+	VMOVNTPS    Y0, 64(DX)(AX*1)
+	VMOVUPS     96(CX)(AX*1), Y0
+	VMOVUPS     96(DI)(AX*1), Y1
+	VSUBPS      96(SI)(AX*1), Y0, Y0
+	VFMADD213PS 96(R8)(AX*1), Y1, Y0
+	VADDPS      96(BX)(AX*1), Y0, Y0
+	VMOVNTPS    Y0, 96(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Y0
+	VMOVUPS     128(DI)(AX*1), Y1
+	VSUBPS      128(SI)(AX*1), Y0, Y0
+	VFMADD213PS 128(R8)(AX*1), Y1, Y0
+	VADDPS      128(BX)(AX*1), Y0, Y0
+	VMOVNTPS    Y0, 128(DX)(AX*1)
+	VMOVUPS     160(CX)(AX*1), Y0
+	VMOVUPS     160(DI)(AX*1), Y1
+	VSUBPS      160(SI)(AX*1), Y0, Y0
+	VFMADD213PS 160(R8)(AX*1), Y1, Y0
+	VADDPS      160(BX)(AX*1), Y0, Y0
+	VMOVNTPS    Y0, 160(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Y0
+	VMOVUPS     192(DI)(AX*1), Y1
+	VSUBPS      192(SI)(AX*1), Y0, Y0
+	VFMADD213PS 192(R8)(AX*1), Y1, Y0
+	VADDPS      192(BX)(AX*1), Y0, Y0
+	VMOVNTPS    Y0, 192(DX)(AX*1)
+	VMOVUPS     224(CX)(AX*1), Y0
+	VMOVUPS     224(DI)(AX*1), Y1
+	VSUBPS      224(SI)(AX*1), Y0, Y0
+	VFMADD213PS 224(R8)(AX*1), Y1, Y0
+	VADDPS      224(BX)(AX*1), Y0, Y0
+	VMOVNTPS    Y0, 224(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R10
+	JLT         columnsStream
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         rowStream
+	SFENCE
 	VZEROUPPER
 	RET
 
@@ -1135,9 +1613,9 @@ columns:
 	VZEROUPPER
 	RET
 
-// func gradInputAVX2(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
-// Requires: AVX, FMA3
-TEXT ·gradInputAVX2(SB), NOSPLIT, $0-80
+// func gradInputAVX2(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·gradInputAVX2(SB), NOSPLIT, $0-88
 	MOVQ   x+0(FP), CX
 	MOVQ   dy+8(FP), DX
 	MOVQ   dx+16(FP), BX
@@ -1149,6 +1627,9 @@ TEXT ·gradInputAVX2(SB), NOSPLIT, $0-80
 	MOVQ   rows+56(FP), R10
 	MOVQ   cols+64(FP), R11
 	MOVQ   stride+72(FP), R12
+	MOVQ   stream+80(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R11
 
 row:
@@ -1222,9 +1703,84 @@ columns:
 	VZEROUPPER
 	RET
 
-// func normalizeReLUAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
-// Requires: AVX, FMA3
-TEXT ·normalizeReLUAVX2(SB), NOSPLIT, $0-64
+stream:
+	SHLQ $0x02, R11
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (DX)(AX*1), Y0
+	VMOVUPS     (CX)(AX*1), Y1
+	VMOVUPS     (R8)(AX*1), Y2
+	VSUBPS      (SI)(AX*1), Y1, Y1
+	VFMADD213PS (R9)(AX*1), Y2, Y1
+	VFMADD231PS (DI)(AX*1), Y0, Y1
+	VMOVNTPS    Y1, (BX)(AX*1)
+	VMOVUPS     32(DX)(AX*1), Y0
+	VMOVUPS     32(CX)(AX*1), Y1
+	VMOVUPS     32(R8)(AX*1), Y2
+	VSUBPS      32(SI)(AX*1), Y1, Y1
+	VFMADD213PS 32(R9)(AX*1), Y2, Y1
+	VFMADD231PS 32(DI)(AX*1), Y0, Y1
+	VMOVNTPS    Y1, 32(BX)(AX*1)
+	VMOVUPS     64(DX)(AX*1), Y0
+	VMOVUPS     64(CX)(AX*1), Y1
+	VMOVUPS     64(R8)(AX*1), Y2
+	VSUBPS      64(SI)(AX*1), Y1, Y1
+	VFMADD213PS 64(R9)(AX*1), Y2, Y1
+	VFMADD231PS 64(DI)(AX*1), Y0, Y1
+	VMOVNTPS    Y1, 64(BX)(AX*1)
+	VMOVUPS     96(DX)(AX*1), Y0
+	VMOVUPS     96(CX)(AX*1), Y1
+	VMOVUPS     96(R8)(AX*1), Y2
+	VSUBPS      96(SI)(AX*1), Y1, Y1
+	VFMADD213PS 96(R9)(AX*1), Y2, Y1
+	VFMADD231PS 96(DI)(AX*1), Y0, Y1
+	VMOVNTPS    Y1, 96(BX)(AX*1)
+	VMOVUPS     128(DX)(AX*1), Y0
+	VMOVUPS     128(CX)(AX*1), Y1
+	VMOVUPS     128(R8)(AX*1), Y2
+	VSUBPS      128(SI)(AX*1), Y1, Y1
+	VFMADD213PS 128(R9)(AX*1), Y2, Y1
+	VFMADD231PS 128(DI)(AX*1), Y0, Y1
+	VMOVNTPS    Y1, 128(BX)(AX*1)
+	VMOVUPS     160(DX)(AX*1), Y0
+	VMOVUPS     160(CX)(AX*1), Y1
+	VMOVUPS     160(R8)(AX*1), Y2
+	VSUBPS      160(SI)(AX*1), Y1, Y1
+	VFMADD213PS 160(R9)(AX*1), Y2, Y1
+	VFMADD231PS 160(DI)(AX*1), Y0, Y1
+	VMOVNTPS    Y1, 160(BX)(AX*1)
+	VMOVUPS     192(DX)(AX*1), Y0
+	VMOVUPS     192(CX)(AX*1), Y1
+	VMOVUPS     192(R8)(AX*1), Y2
+	VSUBPS      192(SI)(AX*1), Y1, Y1
+	VFMADD213PS 192(R9)(AX*1), Y2, Y1
+	VFMADD231PS 192(DI)(AX*1), Y0, Y1
+	VMOVNTPS    Y1, 192(BX)(AX*1)
+	VMOVUPS     224(DX)(AX*1), Y0
+	VMOVUPS     224(CX)(AX*1), Y1
+	VMOVUPS     224(R8)(AX*1), Y2
+	VSUBPS      224(SI)(AX*1), Y1, Y1
+	VFMADD213PS 224(R9)(AX*1), Y2, Y1
+	VFMADD231PS 224(DI)(AX*1), Y0, Y1
+	VMOVNTPS    Y1, 224(BX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R11
+	JLT         columnsStream
+	ADDQ        R12, CX
+	ADDQ        R12, DX
+	ADDQ        R12, BX
+	DECQ        R10
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeReLUAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·normalizeReLUAVX2(SB), NOSPLIT, $0-72
 	MOVQ   x+0(FP), CX
 	MOVQ   y+8(FP), DX
 	MOVQ   mean+16(FP), BX
@@ -1234,6 +1790,9 @@ TEXT ·normalizeReLUAVX2(SB), NOSPLIT, $0-64
 	MOVQ   rows+40(FP), R8
 	MOVQ   cols+48(FP), R9
 	MOVQ   stride+56(FP), R10
+	MOVQ   stream+64(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R9
 
 row:
@@ -1298,9 +1857,75 @@ columns:
 	VZEROUPPER
 	RET
 
-// func normalizeResidualReLUAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int)
-// Requires: AVX, FMA3
-TEXT ·normalizeResidualReLUAVX2(SB), NOSPLIT, $0-72
+stream:
+	SHLQ $0x02, R9
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (CX)(AX*1), Y1
+	VMOVUPS     (SI)(AX*1), Y2
+	VSUBPS      (BX)(AX*1), Y1, Y1
+	VFMADD213PS (DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, (DX)(AX*1)
+	VMOVUPS     32(CX)(AX*1), Y1
+	VMOVUPS     32(SI)(AX*1), Y2
+	VSUBPS      32(BX)(AX*1), Y1, Y1
+	VFMADD213PS 32(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 32(DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Y1
+	VMOVUPS     64(SI)(AX*1), Y2
+	VSUBPS      64(BX)(AX*1), Y1, Y1
+	VFMADD213PS 64(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 64(DX)(AX*1)
+	VMOVUPS     96(CX)(AX*1), Y1
+	VMOVUPS     96(SI)(AX*1), Y2
+	VSUBPS      96(BX)(AX*1), Y1, Y1
+	VFMADD213PS 96(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 96(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Y1
+	VMOVUPS     128(SI)(AX*1), Y2
+	VSUBPS      128(BX)(AX*1), Y1, Y1
+	VFMADD213PS 128(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 128(DX)(AX*1)
+	VMOVUPS     160(CX)(AX*1), Y1
+	VMOVUPS     160(SI)(AX*1), Y2
+	VSUBPS      160(BX)(AX*1), Y1, Y1
+	VFMADD213PS 160(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 160(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Y1
+	VMOVUPS     192(SI)(AX*1), Y2
+	VSUBPS      192(BX)(AX*1), Y1, Y1
+	VFMADD213PS 192(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 192(DX)(AX*1)
+	VMOVUPS     224(CX)(AX*1), Y1
+	VMOVUPS     224(SI)(AX*1), Y2
+	VSUBPS      224(BX)(AX*1), Y1, Y1
+	VFMADD213PS 224(DI)(AX*1), Y2, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 224(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R9
+	JLT         columnsStream
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeResidualReLUAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·normalizeResidualReLUAVX2(SB), NOSPLIT, $0-80
 	MOVQ   x+0(FP), CX
 	MOVQ   y+8(FP), DX
 	MOVQ   residual+16(FP), BX
@@ -1311,6 +1936,9 @@ TEXT ·normalizeResidualReLUAVX2(SB), NOSPLIT, $0-72
 	MOVQ   rows+48(FP), R9
 	MOVQ   cols+56(FP), R10
 	MOVQ   stride+64(FP), R11
+	MOVQ   stream+72(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R10
 
 row:
@@ -1381,6 +2009,81 @@ columns:
 	ADDQ        R11, BX
 	DECQ        R9
 	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x02, R10
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VMOVUPS     (CX)(AX*1), Y1
+	VMOVUPS     (DI)(AX*1), Y2
+	VSUBPS      (SI)(AX*1), Y1, Y1
+	VFMADD213PS (R8)(AX*1), Y2, Y1
+	VADDPS      (BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, (DX)(AX*1)
+	VMOVUPS     32(CX)(AX*1), Y1
+	VMOVUPS     32(DI)(AX*1), Y2
+	VSUBPS      32(SI)(AX*1), Y1, Y1
+	VFMADD213PS 32(R8)(AX*1), Y2, Y1
+	VADDPS      32(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 32(DX)(AX*1)
+	VMOVUPS     64(CX)(AX*1), Y1
+	VMOVUPS     64(DI)(AX*1), Y2
+	VSUBPS      64(SI)(AX*1), Y1, Y1
+	VFMADD213PS 64(R8)(AX*1), Y2, Y1
+	VADDPS      64(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 64(DX)(AX*1)
+	VMOVUPS     96(CX)(AX*1), Y1
+	VMOVUPS     96(DI)(AX*1), Y2
+	VSUBPS      96(SI)(AX*1), Y1, Y1
+	VFMADD213PS 96(R8)(AX*1), Y2, Y1
+	VADDPS      96(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 96(DX)(AX*1)
+	VMOVUPS     128(CX)(AX*1), Y1
+	VMOVUPS     128(DI)(AX*1), Y2
+	VSUBPS      128(SI)(AX*1), Y1, Y1
+	VFMADD213PS 128(R8)(AX*1), Y2, Y1
+	VADDPS      128(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 128(DX)(AX*1)
+	VMOVUPS     160(CX)(AX*1), Y1
+	VMOVUPS     160(DI)(AX*1), Y2
+	VSUBPS      160(SI)(AX*1), Y1, Y1
+	VFMADD213PS 160(R8)(AX*1), Y2, Y1
+	VADDPS      160(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 160(DX)(AX*1)
+	VMOVUPS     192(CX)(AX*1), Y1
+	VMOVUPS     192(DI)(AX*1), Y2
+	VSUBPS      192(SI)(AX*1), Y1, Y1
+	VFMADD213PS 192(R8)(AX*1), Y2, Y1
+	VADDPS      192(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 192(DX)(AX*1)
+	VMOVUPS     224(CX)(AX*1), Y1
+	VMOVUPS     224(DI)(AX*1), Y2
+	VSUBPS      224(SI)(AX*1), Y1, Y1
+	VFMADD213PS 224(R8)(AX*1), Y2, Y1
+	VADDPS      224(BX)(AX*1), Y1, Y1
+	VMAXPS      Y1, Y0, Y1
+	VMOVNTPS    Y1, 224(DX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R10
+	JLT         columnsStream
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         rowStream
+	SFENCE
 	VZEROUPPER
 	RET
 
@@ -1494,9 +2197,9 @@ columns:
 	VZEROUPPER
 	RET
 
-// func gradInputReLUAVX2(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
-// Requires: AVX, FMA3
-TEXT ·gradInputReLUAVX2(SB), NOSPLIT, $0-88
+// func gradInputReLUAVX2(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·gradInputReLUAVX2(SB), NOSPLIT, $0-96
 	MOVQ   x+0(FP), CX
 	MOVQ   dy+8(FP), DX
 	MOVQ   dx+16(FP), BX
@@ -1509,6 +2212,9 @@ TEXT ·gradInputReLUAVX2(SB), NOSPLIT, $0-88
 	MOVQ   rows+64(FP), R11
 	MOVQ   cols+72(FP), R12
 	MOVQ   stride+80(FP), R13
+	MOVQ   stream+88(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R12
 
 row:
@@ -1591,9 +2297,93 @@ columns:
 	VZEROUPPER
 	RET
 
-// func gradInputReLUResidualAVX2(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int)
-// Requires: AVX, FMA3
-TEXT ·gradInputReLUResidualAVX2(SB), NOSPLIT, $0-96
+stream:
+	SHLQ $0x02, R12
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VCMPPS      $0x11, (SI)(AX*1), Y0, Y1
+	VANDPS      (DX)(AX*1), Y1, Y1
+	VMOVUPS     (CX)(AX*1), Y2
+	VMOVUPS     (R9)(AX*1), Y3
+	VSUBPS      (DI)(AX*1), Y2, Y2
+	VFMADD213PS (R10)(AX*1), Y3, Y2
+	VFMADD231PS (R8)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, (BX)(AX*1)
+	VCMPPS      $0x11, 32(SI)(AX*1), Y0, Y1
+	VANDPS      32(DX)(AX*1), Y1, Y1
+	VMOVUPS     32(CX)(AX*1), Y2
+	VMOVUPS     32(R9)(AX*1), Y3
+	VSUBPS      32(DI)(AX*1), Y2, Y2
+	VFMADD213PS 32(R10)(AX*1), Y3, Y2
+	VFMADD231PS 32(R8)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 32(BX)(AX*1)
+	VCMPPS      $0x11, 64(SI)(AX*1), Y0, Y1
+	VANDPS      64(DX)(AX*1), Y1, Y1
+	VMOVUPS     64(CX)(AX*1), Y2
+	VMOVUPS     64(R9)(AX*1), Y3
+	VSUBPS      64(DI)(AX*1), Y2, Y2
+	VFMADD213PS 64(R10)(AX*1), Y3, Y2
+	VFMADD231PS 64(R8)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 64(BX)(AX*1)
+	VCMPPS      $0x11, 96(SI)(AX*1), Y0, Y1
+	VANDPS      96(DX)(AX*1), Y1, Y1
+	VMOVUPS     96(CX)(AX*1), Y2
+	VMOVUPS     96(R9)(AX*1), Y3
+	VSUBPS      96(DI)(AX*1), Y2, Y2
+	VFMADD213PS 96(R10)(AX*1), Y3, Y2
+	VFMADD231PS 96(R8)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 96(BX)(AX*1)
+	VCMPPS      $0x11, 128(SI)(AX*1), Y0, Y1
+	VANDPS      128(DX)(AX*1), Y1, Y1
+	VMOVUPS     128(CX)(AX*1), Y2
+	VMOVUPS     128(R9)(AX*1), Y3
+	VSUBPS      128(DI)(AX*1), Y2, Y2
+	VFMADD213PS 128(R10)(AX*1), Y3, Y2
+	VFMADD231PS 128(R8)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 128(BX)(AX*1)
+	VCMPPS      $0x11, 160(SI)(AX*1), Y0, Y1
+	VANDPS      160(DX)(AX*1), Y1, Y1
+	VMOVUPS     160(CX)(AX*1), Y2
+	VMOVUPS     160(R9)(AX*1), Y3
+	VSUBPS      160(DI)(AX*1), Y2, Y2
+	VFMADD213PS 160(R10)(AX*1), Y3, Y2
+	VFMADD231PS 160(R8)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 160(BX)(AX*1)
+	VCMPPS      $0x11, 192(SI)(AX*1), Y0, Y1
+	VANDPS      192(DX)(AX*1), Y1, Y1
+	VMOVUPS     192(CX)(AX*1), Y2
+	VMOVUPS     192(R9)(AX*1), Y3
+	VSUBPS      192(DI)(AX*1), Y2, Y2
+	VFMADD213PS 192(R10)(AX*1), Y3, Y2
+	VFMADD231PS 192(R8)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 192(BX)(AX*1)
+	VCMPPS      $0x11, 224(SI)(AX*1), Y0, Y1
+	VANDPS      224(DX)(AX*1), Y1, Y1
+	VMOVUPS     224(CX)(AX*1), Y2
+	VMOVUPS     224(R9)(AX*1), Y3
+	VSUBPS      224(DI)(AX*1), Y2, Y2
+	VFMADD213PS 224(R10)(AX*1), Y3, Y2
+	VFMADD231PS 224(R8)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 224(BX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R12
+	JLT         columnsStream
+	ADDQ        R13, CX
+	ADDQ        R13, DX
+	ADDQ        R13, BX
+	ADDQ        R13, SI
+	DECQ        R11
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func gradInputReLUResidualAVX2(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·gradInputReLUResidualAVX2(SB), NOSPLIT, $0-104
 	MOVQ   x+0(FP), CX
 	MOVQ   dy+8(FP), DX
 	MOVQ   dx+16(FP), BX
@@ -1607,6 +2397,9 @@ TEXT ·gradInputReLUResidualAVX2(SB), NOSPLIT, $0-96
 	MOVQ   rows+72(FP), R12
 	MOVQ   cols+80(FP), R13
 	MOVQ   stride+88(FP), R14
+	MOVQ   stream+96(FP), AX
+	TESTQ  AX, AX
+	JNZ    stream
 	SHLQ   $0x02, R13
 
 row:
@@ -1695,6 +2488,99 @@ columns:
 	ADDQ        R14, DI
 	DECQ        R12
 	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x02, R13
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VCMPPS      $0x11, (SI)(AX*1), Y0, Y1
+	VANDPS      (DX)(AX*1), Y1, Y1
+	VMOVUPS     (CX)(AX*1), Y2
+	VMOVUPS     (R10)(AX*1), Y3
+	VSUBPS      (R8)(AX*1), Y2, Y2
+	VFMADD213PS (R11)(AX*1), Y3, Y2
+	VMOVNTPS    Y1, (DI)(AX*1)
+	VFMADD231PS (R9)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, (BX)(AX*1)
+	VCMPPS      $0x11, 32(SI)(AX*1), Y0, Y1
+	VANDPS      32(DX)(AX*1), Y1, Y1
+	VMOVUPS     32(CX)(AX*1), Y2
+	VMOVUPS     32(R10)(AX*1), Y3
+	VSUBPS      32(R8)(AX*1), Y2, Y2
+	VFMADD213PS 32(R11)(AX*1), Y3, Y2
+	VMOVNTPS    Y1, 32(DI)(AX*1)
+	VFMADD231PS 32(R9)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 32(BX)(AX*1)
+	VCMPPS      $0x11, 64(SI)(AX*1), Y0, Y1
+	VANDPS      64(DX)(AX*1), Y1, Y1
+	VMOVUPS     64(CX)(AX*1), Y2
+	VMOVUPS     64(R10)(AX*1), Y3
+	VSUBPS      64(R8)(AX*1), Y2, Y2
+	VFMADD213PS 64(R11)(AX*1), Y3, Y2
+	VMOVNTPS    Y1, 64(DI)(AX*1)
+	VFMADD231PS 64(R9)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 64(BX)(AX*1)
+	VCMPPS      $0x11, 96(SI)(AX*1), Y0, Y1
+	VANDPS      96(DX)(AX*1), Y1, Y1
+	VMOVUPS     96(CX)(AX*1), Y2
+	VMOVUPS     96(R10)(AX*1), Y3
+	VSUBPS      96(R8)(AX*1), Y2, Y2
+	VFMADD213PS 96(R11)(AX*1), Y3, Y2
+	VMOVNTPS    Y1, 96(DI)(AX*1)
+	VFMADD231PS 96(R9)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 96(BX)(AX*1)
+	VCMPPS      $0x11, 128(SI)(AX*1), Y0, Y1
+	VANDPS      128(DX)(AX*1), Y1, Y1
+	VMOVUPS     128(CX)(AX*1), Y2
+	VMOVUPS     128(R10)(AX*1), Y3
+	VSUBPS      128(R8)(AX*1), Y2, Y2
+	VFMADD213PS 128(R11)(AX*1), Y3, Y2
+	VMOVNTPS    Y1, 128(DI)(AX*1)
+	VFMADD231PS 128(R9)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 128(BX)(AX*1)
+	VCMPPS      $0x11, 160(SI)(AX*1), Y0, Y1
+	VANDPS      160(DX)(AX*1), Y1, Y1
+	VMOVUPS     160(CX)(AX*1), Y2
+	VMOVUPS     160(R10)(AX*1), Y3
+	VSUBPS      160(R8)(AX*1), Y2, Y2
+	VFMADD213PS 160(R11)(AX*1), Y3, Y2
+	VMOVNTPS    Y1, 160(DI)(AX*1)
+	VFMADD231PS 160(R9)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 160(BX)(AX*1)
+	VCMPPS      $0x11, 192(SI)(AX*1), Y0, Y1
+	VANDPS      192(DX)(AX*1), Y1, Y1
+	VMOVUPS     192(CX)(AX*1), Y2
+	VMOVUPS     192(R10)(AX*1), Y3
+	VSUBPS      192(R8)(AX*1), Y2, Y2
+	VFMADD213PS 192(R11)(AX*1), Y3, Y2
+	VMOVNTPS    Y1, 192(DI)(AX*1)
+	VFMADD231PS 192(R9)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 192(BX)(AX*1)
+	VCMPPS      $0x11, 224(SI)(AX*1), Y0, Y1
+	VANDPS      224(DX)(AX*1), Y1, Y1
+	VMOVUPS     224(CX)(AX*1), Y2
+	VMOVUPS     224(R10)(AX*1), Y3
+	VSUBPS      224(R8)(AX*1), Y2, Y2
+	VFMADD213PS 224(R11)(AX*1), Y3, Y2
+	VMOVNTPS    Y1, 224(DI)(AX*1)
+	VFMADD231PS 224(R9)(AX*1), Y1, Y2
+	VMOVNTPS    Y2, 224(BX)(AX*1)
+	ADDQ        $0x00000100, AX
+	CMPQ        AX, R13
+	JLT         columnsStream
+	ADDQ        R14, CX
+	ADDQ        R14, DX
+	ADDQ        R14, BX
+	ADDQ        R14, SI
+	ADDQ        R14, DI
+	DECQ        R12
+	JNZ         rowStream
+	SFENCE
 	VZEROUPPER
 	RET
 

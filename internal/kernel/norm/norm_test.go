@@ -3,6 +3,7 @@ package norm
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"alike/internal/kernel/cpu"
@@ -279,6 +280,40 @@ func (w gradient) dx(b *Backward) (dx, tol []float64) {
 func xhat(b *Backward, i int) float64 {
 	c := i % len(b.Scale)
 	return (float64(b.X[i]) - float64(b.Mean[c])) / math.Sqrt(float64(b.Variance[c])+float64(b.Epsilon))
+}
+
+// TestLargeTensors is about tensors that are written past the caches. Every other
+// one is not aligned, so it cannot be.
+func TestLargeTensors(t *testing.T) {
+	const rows, cols = 1<<22/48 + 1, 48
+	p := pool.New(2)
+	defer p.Close()
+	var s Scratch
+	r := rand.New(rand.NewPCG(6, 6))
+	x, dy, y := input(r, rows, cols), draw(r, rows*cols), draw(r, rows*cols)
+	f := Forward{X: x, Epsilon: epsilon}
+	f.Mean, f.Variance, f.Scale, f.Offset = parameters(r, cols)
+	b := Backward{X: x, DY: dy, Mean: f.Mean, Variance: f.Variance, Scale: f.Scale, Epsilon: epsilon, DScale: f.Offset, DOffset: f.Scale}
+	var first [3][]float32
+	for offset, lv := range slices.Concat(cpu.Levels(), cpu.Levels()) {
+		var outs, guards [3][]float32
+		for i := range outs {
+			outs[i], guards[i] = guarded(rows*cols, offset/len(cpu.Levels()))
+		}
+		f.Y, b.DX, b.DResidual = outs[0], outs[1], outs[2]
+		f.Residual, f.ReLU, b.Y = dy, true, y
+		Normalize(p, lv, &s, &f)
+		GradInput(p, lv, &s, &b)
+		if offset == 0 {
+			first = outs
+		}
+		for i := range outs {
+			identical(t, lv.String(), outs[i], first[i])
+			if !intact(guards[i], rows*cols) {
+				t.Fatalf("%s: wrote past the end", lv)
+			}
+		}
+	}
 }
 
 // TestVarianceFarFromZero is where E[x²] - E[x]² would lose every digit.

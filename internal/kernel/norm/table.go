@@ -94,9 +94,8 @@ func (t table) sum(p *pool.Pool, lv cpu.Level, s *Scratch, f func(acc sums[float
 	if n := 2 * tasks * t.width; len(s.sums) < n {
 		s.sums = make([]float64, n)
 	}
-	part := func(task int) []float64 { return s.sums[2*task*t.width : 2*(task+1)*t.width] }
 	p.Run(tasks, func(task int) {
-		acc := part(task)
+		acc := s.sums[2*task*t.width : 2*(task+1)*t.width]
 		clear(acc)
 		block := p.Borrow(2 * t.width)
 		defer p.Return(block)
@@ -106,13 +105,24 @@ func (t table) sum(p *pool.Pool, lv cpu.Level, s *Scratch, f func(acc sums[float
 			widen(lv, acc, block)
 		})
 	})
-	total := part(0)
-	for task := 1; task < tasks; task++ {
-		for c, v := range part(task) {
-			total[c] += v
+	return t.join(p, s.sums[:2*tasks*t.width])
+}
+
+// join adds the sums of all tasks to those of the first, in order, and then the
+// columns that were read as one row.
+func (t table) join(p *pool.Pool, parts []float64) sums[float64] {
+	const share = 256 // of a task's sums that one task here joins
+	n := 2 * t.width
+	p.Run((n+share-1)/share, func(i int) {
+		from, to := i*share, min((i+1)*share, n)
+		total := parts[from:to]
+		for part := parts[n:]; len(part) > 0; part = part[n:] {
+			for c, v := range part[from:to] {
+				total[c] += v
+			}
 		}
-	}
-	out := sums[float64]{total[:t.width], total[t.width:]}
+	})
+	out := sums[float64]{parts[:t.width], parts[t.width:n]}
 	for i, v := range out {
 		for c := t.cols; c < t.width; c++ {
 			v[c%t.cols] += v[c]

@@ -35,13 +35,16 @@ const unroll = 64
 
 // A kernel is a function
 //
-//	func(tensors, columns, sums *float32, rows, cols, stride int)
+//	func(tensors, columns, sums *float32, rows, cols, stride, stream int)
 //
 // that goes over cols columns, a positive multiple of unroll. Tensors have rows
 // that are stride bytes apart; columns are read and sums added to for each column.
+// A kernel without sums writes past the caches if stream is not 0; what it writes
+// must then be aligned to a vector.
 type kernel struct {
 	set                    set
 	tensors, columns, sums []string
+	stream                 bool
 	base                   map[string]reg.Register // where a tensor's row starts, or columns or sums
 	col                    reg.Register            // bytes from there to the first of the columns at hand
 	resident               map[string][]vec        // columns and sums, where registers hold them
@@ -49,7 +52,11 @@ type kernel struct {
 
 func (s set) begin(name string, tensors, columns, sums []string) *kernel {
 	names := slices.Concat(tensors, columns, sums)
-	TEXT(name+s.name, NOSPLIT, "func("+strings.Join(names, ", ")+" *float32, rows, cols, stride int)")
+	sign := "func(" + strings.Join(names, ", ") + " *float32, rows, cols, stride"
+	if sums == nil {
+		sign += ", stream"
+	}
+	TEXT(name+s.name, NOSPLIT, sign+" int)")
 	Pragma("noescape")
 	k := &kernel{set: s, tensors: tensors, columns: columns, sums: sums, base: map[string]reg.Register{}, col: GP64()}
 	for _, n := range names {
@@ -88,61 +95,103 @@ func (k *kernel) keep(name string, j int, v vec) {
 	}
 }
 
+// store writes vector j of a tensor.
+func (k *kernel) store(name string, j int, v vec) {
+	if k.stream {
+		VMOVNTPS(v, k.at(name, j))
+	} else {
+		VMOVUPS(v, k.at(name, j))
+	}
+}
+
 // loops writes the rest of the function; body is what it does with vector j of the
 // columns at hand.
 func (k *kernel) loops(body func(j int)) {
-	rows, cols, stride := Load(Param("rows"), GP64()), Load(Param("cols"), GP64()), Load(Param("stride"), GP64())
-	vectors := unroll / k.set.lanes
-	next := func(label string) {
-		for _, t := range k.tensors {
-			ADDQ(stride, k.base[t])
-		}
-		DECQ(rows)
-		JNZ(LabelRef(label))
+	l := &loop{k, body, Load(Param("rows"), GP64()), Load(Param("cols"), GP64()), Load(Param("stride"), GP64())}
+	if k.sums == nil {
+		stream := Load(Param("stream"), GP64())
+		TESTQ(stream, stream)
+		JNZ(LabelRef("stream"))
+		l.wide("")
+		Label("stream")
+		k.stream = true
+		l.wide("Stream")
+		return
 	}
-	fits := k.set.lanes == 16 && k.sums != nil
-	if fits {
-		CMPQ(cols, U32(unroll))
+	if k.set.lanes == 16 {
+		CMPQ(l.cols, U32(unroll))
 		JEQ(LabelRef("narrow"))
+		l.wide("")
+		Label("narrow")
+		l.narrow()
+		return
 	}
-	SHLQ(U8(2), cols) // now in bytes
+	l.wide("")
+}
 
-	Label("row")
-	XORQ(k.col, k.col)
+// A loop goes over the elements of a kernel.
+type loop struct {
+	*kernel
+	body               func(j int)
+	rows, cols, stride reg.Register
+}
 
-	Label("columns")
-	for j := range vectors {
-		body(j)
+// strip does what the loop is for with the columns at hand.
+func (l *loop) strip() {
+	for j := range unroll / l.set.lanes {
+		l.body(j)
 	}
-	ADDQ(U32(4*unroll), k.col)
-	CMPQ(k.col, cols)
-	JLT(LabelRef("columns"))
-	next("row")
+}
+
+// next goes to the next row, at a label, or returns after the last.
+func (l *loop) next(label string) {
+	for _, t := range l.tensors {
+		ADDQ(l.stride, l.base[t])
+	}
+	DECQ(l.rows)
+	JNZ(LabelRef(label))
+}
+
+// wide works for any number of columns; suffix tells its labels from others.
+func (l *loop) wide(suffix string) {
+	SHLQ(U8(2), l.cols) // now in bytes
+
+	Label("row" + suffix)
+	XORQ(l.col, l.col)
+
+	Label("columns" + suffix)
+	l.strip()
+	ADDQ(U32(4*unroll), l.col)
+	CMPQ(l.col, l.cols)
+	JLT(LabelRef("columns" + suffix))
+	l.next("row" + suffix)
+	if l.stream {
+		SFENCE()
+	}
 	VZEROUPPER()
 	RET()
+}
 
-	if fits {
-		Label("narrow") // one strip of columns: registers hold what is theirs
-		XORQ(k.col, k.col)
-		resident := map[string][]vec{}
-		for _, n := range slices.Concat(k.columns, k.sums) {
-			for j := range vectors {
-				resident[n] = append(resident[n], k.load(n, j))
-			}
+// narrow is for unroll columns: registers hold what is theirs.
+func (l *loop) narrow() {
+	XORQ(l.col, l.col)
+	resident := map[string][]vec{}
+	for _, n := range slices.Concat(l.columns, l.sums) {
+		for j := range unroll / l.set.lanes {
+			resident[n] = append(resident[n], l.load(n, j))
 		}
-		k.resident = resident
-
-		Label("narrowRow")
-		for j := range vectors {
-			body(j)
-		}
-		next("narrowRow")
-		for _, n := range k.sums {
-			for j, v := range resident[n] {
-				VMOVUPS(v, k.at(n, j))
-			}
-		}
-		VZEROUPPER()
-		RET()
 	}
+	l.resident = resident
+
+	Label("narrowRow")
+	l.strip()
+	l.next("narrowRow")
+
+	for _, n := range l.sums {
+		for j, v := range resident[n] {
+			VMOVUPS(v, l.at(n, j))
+		}
+	}
+	VZEROUPPER()
+	RET()
 }

@@ -58,7 +58,7 @@ func normalize(s set, residual, relu bool) {
 		if relu {
 			VMAXPS(v, zero, v) // NaN stays
 		}
-		VMOVUPS(v, k.at("y", j))
+		k.store("y", j, v)
 	})
 }
 
@@ -97,10 +97,10 @@ func gradInput(s set, relu, residual bool) {
 		VSUBPS(k.column("mean", j), d, d)
 		VFMADD213PS(k.column("k2", j), k1, d)
 		if residual {
-			VMOVUPS(g, k.at("dResidual", j))
+			k.store("dResidual", j, g)
 		}
 		VFMADD231PS(k.column("k0", j), g, d)
-		VMOVUPS(d, k.at("dx", j))
+		k.store("dx", j, d)
 	})
 }
 
