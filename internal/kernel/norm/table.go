@@ -10,7 +10,7 @@ const (
 	stripWidth = 64      // columns that a vector kernel takes at a time
 	blockRows  = 64      // rows summed in float32; blocks are joined in float64
 	taskSize   = 1 << 15 // elements of one task, about
-	maxTasks   = 64      // or more, if that makes more tasks than these
+	maxTasks   = 64      // about; larger tensors have larger tasks, as tasks' sums have to be joined
 	samples    = 16      // rows that K, the shift of Stats, is the mean of
 )
 

@@ -34,7 +34,8 @@ const (
 //	dst[o, i] = op over k of x[o, k, i]
 //
 // With inner = 1 that reduces rows, with outer = 1 columns, with both the whole
-// tensor. Empty sums are 0. It may allocate scratch of a few thousandths of x.
+// tensor. Empty sums are 0. It allocates a few kilobytes, for sums over many rows
+// up to a thirtieth of x.
 func Axis(p *pool.Pool, lv cpu.Level, op Op, dst, x []float32, outer, n, inner int) {
 	if op >= numOps {
 		panic(fmt.Sprintf("reduce: unknown operation %d", op))
