@@ -118,15 +118,18 @@ func (k *kernel) loops(body func(j int)) {
 		l.wide("Stream")
 		return
 	}
-	if k.set.lanes == 16 {
+	narrow := k.set.lanes == 16 // AVX2 has too few registers
+	if narrow {
 		CMPQ(l.cols, U32(unroll))
-		JEQ(LabelRef("narrow"))
-		l.wide("")
-		Label("narrow")
-		l.narrow()
-		return
+		JEQ(LabelRef("narrow64"))
+		CMPQ(l.cols, U32(2*unroll))
+		JEQ(LabelRef("narrow128"))
 	}
 	l.wide("")
+	if narrow {
+		l.narrow("narrow64", unroll)
+		l.narrow("narrow128", 2*unroll)
+	}
 }
 
 // A loop goes over the elements of a kernel.
@@ -134,13 +137,6 @@ type loop struct {
 	*kernel
 	body               func(j int)
 	rows, cols, stride reg.Register
-}
-
-// strip does what the loop is for with the columns at hand.
-func (l *loop) strip() {
-	for j := range unroll / l.set.lanes {
-		l.body(j)
-	}
 }
 
 // next goes to the next row, at a label, or returns after the last.
@@ -160,7 +156,9 @@ func (l *loop) wide(suffix string) {
 	XORQ(l.col, l.col)
 
 	Label("columns" + suffix)
-	l.strip()
+	for j := range unroll / l.set.lanes {
+		l.body(j)
+	}
 	ADDQ(U32(4*unroll), l.col)
 	CMPQ(l.col, l.cols)
 	JLT(LabelRef("columns" + suffix))
@@ -172,20 +170,24 @@ func (l *loop) wide(suffix string) {
 	RET()
 }
 
-// narrow is for unroll columns: registers hold what is theirs.
-func (l *loop) narrow() {
+// narrow is for so few columns that registers hold what is theirs.
+func (l *loop) narrow(label string, columns int) {
+	Label(label)
 	XORQ(l.col, l.col)
+	l.resident = nil
 	resident := map[string][]vec{}
 	for _, n := range slices.Concat(l.columns, l.sums) {
-		for j := range unroll / l.set.lanes {
+		for j := range columns / l.set.lanes {
 			resident[n] = append(resident[n], l.load(n, j))
 		}
 	}
 	l.resident = resident
 
-	Label("narrowRow")
-	l.strip()
-	l.next("narrowRow")
+	Label(label + "row")
+	for j := range columns / l.set.lanes {
+		l.body(j)
+	}
+	l.next(label + "row")
 
 	for _, n := range l.sums {
 		for j, v := range resident[n] {
