@@ -1,0 +1,35 @@
+package eval
+
+import "math"
+
+// Wilson returns the 95 % confidence interval of a share of which hits in n
+// were observed (Wilson 1927): the shares p whose expectation the observation
+// lies within z = 1.96 standard deviations of,
+//
+//	( p̂ + z²/2n ± z sqrt( p̂(1-p̂)/n + z²/4n² ) ) / (1 + z²/n)
+//
+// It stays in [0, 1] and is sensible at 0 and n hits. Of nothing it is [0, 1].
+// It speaks of the choice of queries, not of the run: another seed of training may
+// well fall outside.
+func Wilson(hits, n int) [2]float64 {
+	if n == 0 {
+		return [2]float64{0, 1}
+	}
+	const z = 1.959963984540054
+	m, share := float64(n), float64(hits)/float64(n)
+	centre := share + z*z/(2*m)
+	reach := z * math.Sqrt(share*(1-share)/m+z*z/(4*m*m))
+	return [2]float64{max(0, (centre-reach)/(1+z*z/m)), min(1, (centre+reach)/(1+z*z/m))}
+}
+
+// accuracy fills in the share of predictions that are right, with its interval.
+func (s *Score) accuracy(predictions, labels []int) {
+	hits := 0
+	for i, p := range predictions {
+		if p == labels[i] {
+			hits++
+		}
+	}
+	s.Value = float64(hits) / float64(len(labels))
+	s.CI95 = Wilson(hits, len(labels))
+}

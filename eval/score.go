@@ -1,0 +1,122 @@
+package eval
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+)
+
+// Score is one measurement: what came out, of what, and how it was measured.
+type Score struct {
+	Metric   string     `json:"metric"` // "knn_accuracy", "linear_accuracy"
+	Value    float64    `json:"value"`  // a fraction
+	CI95     [2]float64 `json:"ci95"`   // 95 % confidence interval
+	Subject  Subject    `json:"subject"`
+	Protocol Protocol   `json:"protocol"`
+	Probe    *Probe     `json:"probe,omitempty"` // of the linear probe
+	Notes    []string   `json:"notes,omitempty"` // what a reader must know, in sentences
+}
+
+// Subject is what was measured. Subjects of scores that are compared may differ.
+type Subject struct {
+	Name          string `json:"name"` // the run, or "raw pixels"
+	Method        string `json:"method,omitempty"`
+	Encoder       string `json:"encoder,omitempty"`
+	Step          int    `json:"step"`
+	Seed          uint64 `json:"seed"`
+	WeightsSHA256 string `json:"weights_sha256,omitempty"`
+	Engine        string `json:"engine,omitempty"` // backend and variant, "simd/avx512"
+}
+
+// Protocol is how it was measured. Only scores of one protocol are comparable.
+type Protocol struct {
+	Bank          Set    `json:"bank"`    // what labels come from; never the queries, but for leave_one_out
+	Queries       Set    `json:"queries"` // what is classified
+	LeaveOneOut   bool   `json:"leave_one_out"`
+	Classes       int    `json:"classes"`
+	Layer         string `json:"layer"` // "h", "z", "pixels": the embedding that is measured
+	Normalisation string `json:"normalisation"`
+	Variant       string `json:"variant"` // which of the forms that share the metric's name
+
+	// Of weighted kNN.
+	K           int     `json:"k,omitempty"`
+	Temperature float64 `json:"temperature,omitempty"`
+
+	// Of the linear probe.
+	L2            []float64 `json:"l2,omitempty"`       // strengths to choose from
+	HeldOut       float64   `json:"held_out,omitempty"` // share of the bank that chooses
+	MaxIterations int       `json:"max_iterations,omitempty"`
+	Seed          uint64    `json:"seed,omitempty"` // of the held-out share
+}
+
+// Difference is a field that two protocols do not share.
+type Difference struct {
+	Field string // as in the JSON: "bank.sha256"
+	A, B  any
+}
+
+func (d Difference) String() string { return fmt.Sprintf("%s: %v and %v", d.Field, d.A, d.B) }
+
+// Compare returns the fields in which two protocols differ; scores measured by
+// different ones must not be compared.
+func Compare(a, b Protocol) []Difference {
+	return differences("", reflect.ValueOf(a), reflect.ValueOf(b))
+}
+
+func differences(prefix string, a, b reflect.Value) (ds []Difference) {
+	for i := range a.NumField() {
+		field := a.Type().Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		x, y := a.Field(i), b.Field(i)
+		switch {
+		case field.Tag.Get("compare") == "no":
+		case x.Kind() == reflect.Struct:
+			ds = append(ds, differences(prefix+name+".", x, y)...)
+		case !reflect.DeepEqual(x.Interface(), y.Interface()):
+			ds = append(ds, Difference{prefix + name, x.Interface(), y.Interface()})
+		}
+	}
+	return ds
+}
+
+// Append adds a score to a file of one JSON object a line, and makes sure that
+// it is on the disk.
+func Append(path string, s Score) error {
+	line, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("score %s: %w", s.Metric, err)
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(line, '\n'))
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Scores reads a file that Append wrote.
+func Scores(path string) ([]Score, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var scores []Score
+	lines := bufio.NewScanner(bytes.NewReader(raw))
+	lines.Buffer(nil, len(raw)+1)
+	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		var s Score
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			return nil, fmt.Errorf("%s: line %d is no score: %w", path, n, err)
+		}
+		scores = append(scores, s)
+	}
+	return scores, lines.Err()
+}
