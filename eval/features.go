@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"alike/internal/kernel/nearest"
-	"alike/internal/kernel/pool"
 )
 
 // Features are the embeddings of images, one a row, and where they come from.
@@ -78,13 +75,6 @@ func (f *Features) name(i int) string {
 		return fmt.Sprintf("image %d (%s)", i, f.IDs[i])
 	}
 	return fmt.Sprintf("image %d", i)
-}
-
-// unit returns the rows divided by their lengths.
-func (f *Features) unit(p *pool.Pool) nearest.Rows {
-	u := nearest.Rows{N: f.N, D: f.D, Data: make([]float32, len(f.Data))}
-	nearest.Unit(p, u.Data, nearest.Rows{N: f.N, D: f.D, Data: f.Data})
-	return u
 }
 
 // checkPair returns the number of classes of a bank that labels queries, or

@@ -74,10 +74,10 @@ func (m KNN) Predict(ctx context.Context, bank, queries *Features) ([]int, error
 	}
 	p := pool.New(0)
 	defer p.Close()
-	gallery := bank.unit(p)
+	gallery := nearest.Unit(p, nearest.Rows{N: bank.N, D: bank.D, Data: bank.Data})
 	rows := gallery
 	if bank != queries {
-		rows = queries.unit(p)
+		rows = nearest.Unit(p, nearest.Rows{N: queries.N, D: queries.D, Data: queries.Data})
 	}
 	o := nearest.Options{K: m.K, ExcludeSelf: bank == queries, Pool: p, Level: cpu.Detect()}
 	predictions := make([]int, queries.N)

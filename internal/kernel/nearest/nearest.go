@@ -97,25 +97,17 @@ func each(p *pool.Pool, n int, f func(i int)) {
 	})
 }
 
-// Unit writes the rows of x divided by their lengths to dst, which may be x's
-// data; a row of zeros stays zero. It returns the first row that holds a NaN or
-// an infinity, or -1.
-func Unit(p *pool.Pool, dst []float32, x Rows) (bad int) {
-	lengths := make([]float64, x.N)
+// Unit returns the rows divided by their lengths; a row of zeros stays zero.
+func Unit(p *pool.Pool, x Rows) Rows {
+	u := Rows{N: x.N, D: x.D, Data: make([]float32, x.N*x.D)}
 	each(p, x.N, func(i int) {
-		row, to := x.Data[i*x.D:(i+1)*x.D], dst[i*x.D:(i+1)*x.D]
-		lengths[i] = length(row)
-		scale := 1 / max(lengths[i], math.SmallestNonzeroFloat32)
-		for j, v := range row {
-			to[j] = float32(float64(v) * scale)
+		row, to := x.Data[i*x.D:(i+1)*x.D], u.Data[i*x.D:(i+1)*x.D]
+		scale := 1 / max(length(row), math.SmallestNonzeroFloat32)
+		for k, v := range row {
+			to[k] = float32(float64(v) * scale)
 		}
 	})
-	for i, l := range lengths {
-		if math.IsNaN(l) || math.IsInf(l, 0) {
-			return i
-		}
-	}
-	return -1
+	return u
 }
 
 // length is sqrt(Σ x²). The squares of float32 neither overflow nor vanish in
