@@ -212,3 +212,31 @@ func BenchmarkOffer(b *testing.B) {
 		}
 	}
 }
+
+func TestAbove(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, lv := range cpu.Levels() {
+		for n := range 3*64 + 17 {
+			scores := normals(1, n+2, uint64(n)).Data
+			scores[0], scores[n+1] = 1e9, 1e9 // a read too far finds these
+			scores = scores[1 : n+1]
+			if n > 9 {
+				scores[9] = nan
+			}
+			for _, floor := range []float32{float32(math.Inf(-1)), 0, 2, 1e8} {
+				var want []int32
+				for i, s := range scores {
+					if s > floor {
+						want = append(want, int32(i))
+					}
+				}
+				dst := make([]int32, n+1)
+				dst[n] = -7 // a write too far changes this
+				got := dst[:above(lv, dst[:n], scores, floor)]
+				if !slices.Equal(got, want) || dst[n] != -7 {
+					t.Fatalf("%s: n=%d, floor %g: got %d, want %d", lv, n, floor, got, want)
+				}
+			}
+		}
+	}
+}

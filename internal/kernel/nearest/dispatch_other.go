@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package nearest
+
+import "alike/internal/kernel/cpu"
+
+func aboveVector(cpu.Level, []int32, []float32, float32) (n, done int) { return 0, 0 }
