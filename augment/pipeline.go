@@ -29,7 +29,7 @@ func New(c Config, size int) (*Pipeline, error) {
 // allocates nothing once it has grown. Its zero value is ready. Goroutines must not
 // share one.
 type Scratch struct {
-	across, down pixel.Tap
+	across, down pixel.Taps
 	weight       []float32 // of one row of the vertical pass
 	mid          []float32 // the crop after the horizontal pass, plane after plane
 	planes       []float32
@@ -108,11 +108,11 @@ func (buf *Scratch) resample(img dataset.Image, r Rect) Planes {
 	for y := range r.H {
 		row := img.Pix[3*((r.Y+y)*img.Width+r.X):]
 		i := y * w
-		pixel.Across(level, mid[0][i:i+w], mid[1][i:i+w], mid[2][i:i+w], row, buf.across)
+		pixel.Across(level, mid[0][i:i+w], mid[1][i:i+w], mid[2][i:i+w], row, &buf.across)
 	}
 	buf.planes = grow(buf.planes, 3*w*h)
 	planes := split(buf.planes)
-	buf.weight = grow(buf.weight, buf.down.Taps)
+	buf.weight = grow(buf.weight, buf.down.Count)
 	for y := range h {
 		for c, plane := range planes {
 			downRow(plane[y*w:][:w], mid[c], w, &buf.down, y, buf.weight, 1.0/255)

@@ -54,7 +54,7 @@ func cubic(x float64) float64 {
 
 // taps fills t for the n pixels from start on of a row of `to` pixels that is made of
 // `from` pixels; the row runs backwards if mirrored.
-func (f Filter) taps(t *pixel.Tap, from, to, start, n int, mirrored bool) {
+func (f Filter) taps(t *pixel.Taps, from, to, start, n int, mirrored bool) {
 	kernel, radius := f.kernel()
 	step := float64(from) / float64(to)
 	widen := 1.0
@@ -62,9 +62,9 @@ func (f Filter) taps(t *pixel.Tap, from, to, start, n int, mirrored bool) {
 		widen = max(1, step)
 	}
 	reach := radius * widen
-	t.Taps = min(int(math.Ceil(2*reach)), from)
+	t.Width, t.Count = from, min(int(math.Ceil(2*reach)), from)
 	t.First = grow(t.First, n)
-	t.Weight = grow(t.Weight, t.Taps*n)
+	t.Weight = grow(t.Weight, t.Count*n)
 	clear(t.Weight)
 	for i := range n {
 		centre := (float64(start+i) + 0.5) * step
@@ -73,7 +73,7 @@ func (f Filter) taps(t *pixel.Tap, from, to, start, n int, mirrored bool) {
 			x = n - 1 - i
 		}
 		lowest := int(math.Floor(centre-reach-0.5)) + 1
-		first := clamp(lowest, 0, from-t.Taps)
+		first := clamp(lowest, 0, from-t.Count)
 		t.First[x] = int32(first)
 		var sum float64
 		for j := lowest; j < lowest+int(math.Ceil(2*reach)); j++ {
@@ -94,19 +94,19 @@ func Resize(dst []float32, dw, dh int, src []float32, sw, sh int, f Filter) erro
 	if err := errors.Join(f.Validate(), checkPlane("dst", len(dst), dw, dh), checkPlane("src", len(src), sw, sh)); err != nil {
 		return fmt.Errorf("resize: %w", err)
 	}
-	var across, down pixel.Tap
+	var across, down pixel.Taps
 	f.taps(&across, sw, dw, 0, dw, false)
 	f.taps(&down, sh, dh, 0, dh, false)
 	mid := make([]float32, dw*sh)
 	for y := range sh {
 		row, out := src[y*sw:][:sw], mid[y*dw:][:dw]
 		for x := range out {
-			for k := range across.Taps {
+			for k := range across.Count {
 				out[x] += across.Weight[k*dw+x] * row[int(across.First[x])+k]
 			}
 		}
 	}
-	w := make([]float32, down.Taps)
+	w := make([]float32, down.Count)
 	for y := range dh {
 		downRow(dst[y*dw:][:dw], mid, dw, &down, y, w, 1)
 	}
@@ -122,7 +122,7 @@ func checkPlane(name string, n, w, h int) error {
 
 // downRow computes row y of the vertical pass over rows of len(dst) values, times
 // unit. w has room for a weight per tap.
-func downRow(dst, mid []float32, pitch int, t *pixel.Tap, y int, w []float32, unit float32) {
+func downRow(dst, mid []float32, pitch int, t *pixel.Taps, y int, w []float32, unit float32) {
 	n := len(t.First)
 	for k := range w {
 		w[k] = t.Weight[k*n+y] * unit

@@ -7,7 +7,7 @@ import "alike/internal/kernel/cpu"
 // Each function does a leading part of its operation by a vector kernel and returns
 // how many pixels that was.
 
-func across(cpu.Level, []float32, []float32, []float32, []uint8, Tap) int     { return 0 }
+func across(cpu.Level, []float32, []float32, []float32, []uint8, *Taps) int   { return 0 }
 func down(cpu.Level, []float32, []float32, int, []float32) int                { return 0 }
 func smooth(cpu.Level, []float32, []float32, int, int, []float32) int         { return 0 }
 func scale(cpu.Level, []float32, float32, float32) int                        { return 0 }

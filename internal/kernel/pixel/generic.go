@@ -16,11 +16,11 @@ func grayOf(r, g, b float32) float32 {
 	return float32(GrayRed*r) + float32(GrayGreen*g) + float32(GrayBlue*b)
 }
 
-func acrossGeneric(r, g, b []float32, pix []uint8, t Tap, from int) {
+func acrossGeneric(r, g, b []float32, pix []uint8, t *Taps, from int) {
 	n := len(r)
 	g, b, first := g[:n], b[:n], t.First[:n]
 	for x := from; x < n; x++ {
-		p := pix[3*first[x]:][:3*t.Taps]
+		p := pix[3*first[x]:][:3*t.Count]
 		var sr, sg, sb float32
 		for k := x; len(p) >= 3; k += n {
 			w := t.Weight[k]
@@ -77,7 +77,7 @@ func scaleGeneric(x []float32, a, b float32) {
 }
 
 func graySumGeneric(lane *[group]float32, r, g, b []float32) {
-	g, b = g[:len(r)], b[:len(r)]
+	g, b = g[:len(r)], b[:len(r)] // drops bounds checks
 	for i := range r {
 		lane[i%group] += grayOf(r[i], g[i], b[i])
 	}

@@ -11,6 +11,8 @@
 // on every machine.
 package pixel
 
+//go:generate go run -C gen . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg pixel
+
 import "alike/internal/kernel/cpu"
 
 // Weights of red, green and blue in a gray value, as TensorFlow and torchvision
@@ -25,17 +27,21 @@ const (
 // over is done by the portable loops.
 const group = 16
 
-// A Tap table says how one row is resampled to n pixels: out[x] is the sum over
-// k < Taps of Weight[k*n+x] * in[First[x]+k]. No tap lies outside the row.
-type Tap struct {
-	Taps   int
+// Taps says how a row of Width pixels is resampled to n: out[x] is the sum over
+// k < Count of Weight[k*n+x] * in[First[x]+k]. No tap lies outside the row.
+type Taps struct {
+	Width  int
+	Count  int
 	First  []int32   // n
-	Weight []float32 // Taps * n
+	Weight []float32 // Count * n
 }
 
-// Across resamples a row of interleaved 8-bit RGB pixels into one row of each plane.
-// Values stay in 0..255.
-func Across(lv cpu.Level, r, g, b []float32, pix []uint8, t Tap) {
+// Across resamples the row of interleaved 8-bit RGB pixels that pix begins with into
+// one row of each plane. Values stay in 0..255. It is fast if pix does not end with
+// the row and n is a multiple of 16.
+func Across(lv cpu.Level, r, g, b []float32, pix []uint8, t *Taps) {
+	n := len(r)
+	g, b, _, _ = g[:n], b[:n], t.First[:n], t.Weight[:t.Count*n]
 	done := across(lv, r, g, b, pix, t)
 	acrossGeneric(r, g, b, pix, t, done)
 }
@@ -65,6 +71,7 @@ func Scale(lv cpu.Level, x []float32, a, b float32) {
 
 // GraySum returns the sum of the gray values of all pixels.
 func GraySum(lv cpu.Level, r, g, b []float32) float32 {
+	g, b = g[:len(r)], b[:len(r)]
 	var lane [group]float32
 	done := graySum(lv, &lane, r, g, b)
 	graySumGeneric(&lane, r[done:], g[done:], b[done:])
@@ -82,6 +89,7 @@ func Sum(x []float32) float32 {
 
 // Gray sets each pixel to its gray value.
 func Gray(lv cpu.Level, r, g, b []float32) {
+	g, b = g[:len(r)], b[:len(r)]
 	done := gray(lv, r, g, b)
 	grayGeneric(r[done:], g[done:], b[done:])
 }
@@ -89,6 +97,7 @@ func Gray(lv cpu.Level, r, g, b []float32) {
 // Saturate moves each pixel along the line through its gray value:
 // x = clip(t*x + (1-t)*gray).
 func Saturate(lv cpu.Level, r, g, b []float32, t float32) {
+	g, b = g[:len(r)], b[:len(r)]
 	done := saturate(lv, r, g, b, t)
 	saturateGeneric(r[done:], g[done:], b[done:], t)
 }
@@ -102,6 +111,7 @@ func Saturate(lv cpu.Level, r, g, b []float32, t float32) {
 // usual conversions to HSV and back in one step. Here h and the distances are
 // multiplied by c, so that nothing is divided and a gray pixel needs no care.
 func Hue(lv cpu.Level, r, g, b []float32, delta float64) {
+	g, b = g[:len(r)], b[:len(r)]
 	shift := hueShifts(delta)
 	done := hue(lv, r, g, b, &shift)
 	hueGeneric(r[done:], g[done:], b[done:], &shift)
@@ -109,6 +119,7 @@ func Hue(lv cpu.Level, r, g, b []float32, delta float64) {
 
 // Interleave writes the clipped pixels of the planes to dst as r, g, b, r, g, b, ...
 func Interleave(lv cpu.Level, dst, r, g, b []float32) {
+	g, b, dst = g[:len(r)], b[:len(r)], dst[:3*len(r)]
 	done := interleave(lv, dst, r, g, b)
 	interleaveGeneric(dst[3*done:], r[done:], g[done:], b[done:])
 }

@@ -238,24 +238,26 @@ func TestAcross(t *testing.T) {
 	for _, n := range lengths[1:] {
 		for _, width := range []int{1, 2, 3, 16, 33, 50} {
 			taps := 1 + r.IntN(min(width, 5))
-			tap := Tap{Taps: taps, First: make([]int32, n), Weight: make([]float32, taps*n)}
+			tap := &Taps{Width: width, Count: taps, First: make([]int32, n), Weight: make([]float32, taps*n)}
 			for x := range tap.First {
 				tap.First[x] = int32(r.IntN(width - taps + 1))
 			}
 			for i := range tap.Weight {
 				tap.Weight[i] = r.Float32() - 0.2
 			}
-			pix := make([]uint8, 3*width) // ends with the row: nothing may be read beyond it
+			pix := make([]uint8, 3*width, 3*width+1) // the vector kernels need one more
 			for i := range pix {
 				pix[i] = uint8(r.UintN(256))
 			}
-			eachLevel(t, func(lv cpu.Level) []float32 {
-				zero := make([]float32, n)
-				out, intact := operands(t, zero, zero, zero)
-				Across(lv, out[0], out[1], out[2], pix, tap)
-				intact()
-				return append(append(out[0], out[1]...), out[2]...)
-			})
+			for _, pix := range [][]uint8{pix, pix[:cap(pix)]} {
+				eachLevel(t, func(lv cpu.Level) []float32 {
+					zero := make([]float32, n)
+					out, intact := operands(t, zero, zero, zero)
+					Across(lv, out[0], out[1], out[2], pix, tap)
+					intact()
+					return append(append(out[0][:n:n], out[1]...), out[2]...)
+				})
+			}
 			out := make([]float32, 3*n)
 			Across(cpu.Generic, out[:n], out[n:2*n], out[2*n:], pix, tap)
 			for c := range 3 {
