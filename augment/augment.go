@@ -3,7 +3,7 @@
 // evaluation uses.
 //
 // A view is a pure function of the image, the Config, the size and the random
-// stream. Values are float32 in [0,1]; no mean is subtracted and nothing is divided
+// stream, the same bits at every level of vector instructions. Values are float32 in [0,1]; no mean is subtracted and nothing is divided
 // by a standard deviation. Each step is one file that holds its parameters, their
 // defaults, its draws and its arithmetic; Pipeline joins them.
 package augment

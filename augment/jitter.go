@@ -208,9 +208,9 @@ func SaturationHSV(p Planes, factor float64) {
 		v := max(r, g, b)
 		if c := v - min(r, g, b); c > 0 {
 			k := min(f, v/c)
-			p[0][i] = unit(v - k*(v-r))
-			p[1][i] = unit(v - k*(v-g))
-			p[2][i] = unit(v - k*(v-b))
+			p[0][i] = unit(v - float32(k*(v-r)))
+			p[1][i] = unit(v - float32(k*(v-g)))
+			p[2][i] = unit(v - float32(k*(v-b)))
 		}
 	}
 }

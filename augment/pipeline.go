@@ -114,8 +114,9 @@ func (buf *Scratch) resample(img dataset.Image, r Rect) Planes {
 	planes := split(buf.planes)
 	buf.weight = grow(buf.weight, buf.down.Count)
 	for y := range h {
+		first := rowWeights(buf.weight, &buf.down, y, 1.0/255)
 		for c, plane := range planes {
-			downRow(plane[y*w:][:w], mid[c], w, &buf.down, y, buf.weight, 1.0/255)
+			pixel.Down(level, plane[y*w:][:w], mid[c][first*w:], w, buf.weight)
 		}
 	}
 	return planes

@@ -40,6 +40,9 @@ func TestViewAgreesWithItsTwin(t *testing.T) {
 	var buf Scratch // shared by all, as a worker shares it
 	rapid.Check(t, func(t *rapid.T) {
 		w, h, size := side(t, "w", 70), side(t, "h", 70), side(t, "size", 50)
+		if rapid.Bool().Draw(t, "whole vectors") {
+			size = rapid.SampledFrom([]int{16, 32, 48}).Draw(t, "size")
+		}
 		p := mustNew(t, anyConfig(t), size)
 		seed := rapid.Uint64().Draw(t, "seed")
 		img, s := noise(seed, w, h), rng.New(rng.View, seed)

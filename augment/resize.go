@@ -102,13 +102,14 @@ func Resize(dst []float32, dw, dh int, src []float32, sw, sh int, f Filter) erro
 		row, out := src[y*sw:][:sw], mid[y*dw:][:dw]
 		for x := range out {
 			for k := range across.Count {
-				out[x] += across.Weight[k*dw+x] * row[int(across.First[x])+k]
+				out[x] += float32(across.Weight[k*dw+x] * row[int(across.First[x])+k])
 			}
 		}
 	}
 	w := make([]float32, down.Count)
 	for y := range dh {
-		downRow(dst[y*dw:][:dw], mid, dw, &down, y, w, 1)
+		first := rowWeights(w, &down, y, 1)
+		pixel.Down(level, dst[y*dw:][:dw], mid[first*dw:], dw, w)
 	}
 	return nil
 }
@@ -120,14 +121,14 @@ func checkPlane(name string, n, w, h int) error {
 	return nil
 }
 
-// downRow computes row y of the vertical pass over rows of len(dst) values, times
-// unit. w has room for a weight per tap.
-func downRow(dst, mid []float32, pitch int, t *pixel.Taps, y int, w []float32, unit float32) {
+// rowWeights fills w with the weights of output row y, times unit, and returns the
+// input row of the first one.
+func rowWeights(w []float32, t *pixel.Taps, y int, unit float32) (first int) {
 	n := len(t.First)
 	for k := range w {
 		w[k] = t.Weight[k*n+y] * unit
 	}
-	pixel.Down(level, dst, mid[int(t.First[y])*pitch:], pitch, w)
+	return int(t.First[y])
 }
 
 // grow returns a slice of n elements, s itself where it has room; what they hold is

@@ -7,8 +7,7 @@
 //
 // All variants (generic, AVX2, AVX-512) give the same bits: each step is one
 // correctly rounded operation of IEEE 754, products and sums are never fused, and
-// sums run in sixteen lanes whatever the vector length. A view is therefore the same
-// on every machine.
+// sums run in sixteen lanes whatever the vector length.
 package pixel
 
 //go:generate go run -C gen . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg pixel
