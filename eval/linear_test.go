@@ -156,11 +156,3 @@ func TestStandardisation(t *testing.T) {
 		}
 	}
 }
-
-func TestChance(t *testing.T) {
-	bank := &Features{N: 4, D: 1, Data: make([]float32, 4), Labels: []int{0, 2, 2, 1}}
-	queries := &Features{N: 5, D: 1, Data: make([]float32, 5), Labels: []int{2, 0, 1, 2, 2}}
-	if got, err := Chance(bank, queries); err != nil || got != 0.6 {
-		t.Errorf("got %g, %v, want 0.6", got, err)
-	}
-}

@@ -6,6 +6,7 @@ package nearest
 import (
 	"context"
 	"math"
+	"slices"
 
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/gemm"
@@ -97,13 +98,20 @@ func each(p *pool.Pool, n int, f func(i int)) {
 	})
 }
 
-// Unit returns the rows divided by their lengths; a row of zeros stays zero.
+// Unit returns the rows divided by their lengths; a row of zeros stays zero. If
+// all lengths are 1 already, to the precision of float32, it returns x itself
+// and not a copy.
 func Unit(p *pool.Pool, x Rows) Rows {
+	lengths := make([]float64, x.N)
+	each(p, x.N, func(i int) { lengths[i] = length(x.Data[i*x.D : (i+1)*x.D]) })
+	if !slices.ContainsFunc(lengths, func(l float64) bool { return !(math.Abs(l-1) <= 1e-6) }) {
+		return x
+	}
 	u := Rows{N: x.N, D: x.D, Data: make([]float32, x.N*x.D)}
 	each(p, x.N, func(i int) {
-		row, to := x.Data[i*x.D:(i+1)*x.D], u.Data[i*x.D:(i+1)*x.D]
-		scale := 1 / max(length(row), math.SmallestNonzeroFloat32)
-		for k, v := range row {
+		to := u.Data[i*x.D : (i+1)*x.D]
+		scale := 1 / max(lengths[i], math.SmallestNonzeroFloat32)
+		for k, v := range x.Data[i*x.D : (i+1)*x.D] {
 			to[k] = float32(float64(v) * scale)
 		}
 	})

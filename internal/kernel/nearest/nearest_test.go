@@ -191,6 +191,10 @@ func TestUnit(t *testing.T) {
 	if want := []float32{0.6, -0.8, 0, 0, half, half, 1, 0}; !slices.Equal(got, want) {
 		t.Errorf("got %g, want %g", got, want)
 	}
+	done := Rows{2, 2, []float32{half, half, 0, -1}}
+	if got := Unit(p, done); &got.Data[0] != &done.Data[0] {
+		t.Error("rows of length 1 are copied")
+	}
 }
 
 // BenchmarkOffer is the search without the products: one query, 50,000 scores.
