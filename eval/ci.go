@@ -22,14 +22,21 @@ func Wilson(hits, n int) [2]float64 {
 	return [2]float64{max(0, (centre-reach)/(1+z*z/m)), min(1, (centre+reach)/(1+z*z/m))}
 }
 
-// accuracy fills in the share of predictions that are right, with its interval.
-func (s *Score) accuracy(predictions, labels []int) {
-	hits := 0
+// hits counts the predictions that are right.
+func hits(predictions, labels []int) int {
+	n := 0
 	for i, p := range predictions {
 		if p == labels[i] {
-			hits++
+			n++
 		}
 	}
-	s.Value = float64(hits) / float64(len(labels))
-	s.CI95 = Wilson(hits, len(labels))
+	return n
+}
+
+// accuracy is the value of a score: the share of queries that were hit, with its
+// interval.
+func (s *Score) accuracy(predictions, labels []int) {
+	n := hits(predictions, labels)
+	s.Value = float64(n) / float64(len(labels))
+	s.CI95 = Wilson(n, len(labels))
 }

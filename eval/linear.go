@@ -99,8 +99,8 @@ func (m Linear) Score(ctx context.Context, bank, queries *Features) (Score, erro
 	s.Protocol.Variant = "multinomial logistic regression on cached features without augmentation"
 	s.Protocol.L2, s.Protocol.HeldOut = m.L2, m.HeldOut
 	s.Protocol.MaxIterations, s.Protocol.Seed = m.MaxIterations, m.Seed
-	s.accuracy(predict(p, train, w, classes), bank.Labels)
-	s.Probe = &Probe{TrainAccuracy: s.Value, L2: l2, Iterations: iterations}
+	onBank := float64(hits(predict(p, train, w, classes), bank.Labels)) / float64(bank.N)
+	s.Probe = &Probe{TrainAccuracy: onBank, L2: l2, Iterations: iterations}
 	if iterations >= m.MaxIterations {
 		s.Notes = append(s.Notes, fmt.Sprintf("the fit stopped at its limit of %d iterations", m.MaxIterations))
 	}
@@ -111,17 +111,15 @@ func (m Linear) Score(ctx context.Context, bank, queries *Features) (Score, erro
 // choose returns the strength whose fit to train is most accurate on heldOut,
 // and that fit, to start the next one from.
 func (m Linear) choose(ctx context.Context, p *pool.Pool, train, heldOut *Features, classes int) (best float64, fit []float64, err error) {
-	var top Score
+	most := -1
 	w := make([]float64, classes*(train.D+1))
-	for i, l2 := range m.L2 {
+	for _, l2 := range m.L2 {
 		w, _, err = newLogistic(p, train, classes, l2).fit(ctx, w, m.MaxIterations)
 		if err != nil {
 			return 0, nil, err
 		}
-		var s Score
-		s.accuracy(predict(p, heldOut, w, classes), heldOut.Labels)
-		if i == 0 || s.Value > top.Value {
-			top, best, fit = s, l2, w
+		if n := hits(predict(p, heldOut, w, classes), heldOut.Labels); n > most {
+			most, best, fit = n, l2, w
 		}
 	}
 	return best, fit, nil
