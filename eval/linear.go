@@ -76,36 +76,50 @@ func (m Linear) Score(ctx context.Context, bank, queries *Features) (Score, erro
 	if bank == queries {
 		return Score{}, errors.New("linear probe: bank and queries are the same images; it needs a train and a test split")
 	}
-	held := int(m.HeldOut * float64(bank.N))
-	if held < 1 || held == bank.N {
-		return Score{}, fmt.Errorf("linear probe: cannot hold out %g of %d images to choose the regularisation", m.HeldOut, bank.N)
-	}
 	p := pool.New(0)
 	defer p.Close()
-	scale := newScaler(bank)
-	order := rng.New(rng.Split, m.Seed).Perm(bank.N)
-	l2, start, err := m.choose(ctx, p, scale.apply(bank.Select(order[held:])), scale.apply(bank.Select(order[:held])), classes)
-	if err != nil {
-		return Score{}, fmt.Errorf("linear probe: %w", err)
-	}
-	train := scale.apply(bank)
-	w, iterations, err := newLogistic(p, train, classes, l2).fit(ctx, start, m.MaxIterations)
+	probe, err := m.fit(ctx, p, bank, classes)
 	if err != nil {
 		return Score{}, fmt.Errorf("linear probe: %w", err)
 	}
 
-	s := Score{Metric: "linear_accuracy", Protocol: protocol(bank, queries, classes)}
+	s := Score{Metric: "linear_accuracy", Protocol: protocol(bank, queries, classes), Probe: &probe.Probe}
 	s.Protocol.Normalisation = "standardised by the bank"
 	s.Protocol.Variant = "multinomial logistic regression on cached features without augmentation"
 	s.Protocol.L2, s.Protocol.HeldOut = m.L2, m.HeldOut
 	s.Protocol.MaxIterations, s.Protocol.Seed = m.MaxIterations, m.Seed
-	onBank := float64(hits(predict(p, train, w, classes), bank.Labels)) / float64(bank.N)
-	s.Probe = &Probe{TrainAccuracy: onBank, L2: l2, Iterations: iterations}
-	if iterations >= m.MaxIterations {
+	if probe.Iterations >= m.MaxIterations {
 		s.Notes = append(s.Notes, fmt.Sprintf("the fit stopped at its limit of %d iterations", m.MaxIterations))
 	}
-	s.accuracy(predict(p, scale.apply(queries), w, classes), queries.Labels)
+	s.accuracy(predict(p, probe.scale.apply(queries), probe.w, classes), queries.Labels)
 	return s, nil
+}
+
+// fitted is a probe that was fitted to a bank.
+type fitted struct {
+	Probe
+	scale scaler
+	w     []float64 // as in logistic
+}
+
+func (m Linear) fit(ctx context.Context, p *pool.Pool, bank *Features, classes int) (f fitted, err error) {
+	held := int(m.HeldOut * float64(bank.N))
+	if held < 1 || held == bank.N {
+		return f, fmt.Errorf("cannot hold out %g of %d images to choose the regularisation", m.HeldOut, bank.N)
+	}
+	f.scale = newScaler(bank)
+	train := f.scale.apply(bank)
+	order := rng.New(rng.Split, m.Seed).Perm(bank.N)
+	f.L2, f.w, err = m.choose(ctx, p, train.Select(order[held:]), train.Select(order[:held]), classes)
+	if err != nil {
+		return f, err
+	}
+	f.w, f.Iterations, err = newLogistic(p, train, classes, f.L2).fit(ctx, f.w, m.MaxIterations)
+	if err != nil {
+		return f, err
+	}
+	f.TrainAccuracy = float64(hits(predict(p, train, f.w, classes), bank.Labels)) / float64(bank.N)
+	return f, nil
 }
 
 // choose returns the strength whose fit to train is most accurate on heldOut,
