@@ -64,7 +64,7 @@ func colorJitterProduct(_ context.Context, t *test) (tree, error) {
 }
 
 func gaussianKernelProduct(_ context.Context, t *test) (tree, error) {
-	kernel := augment.GaussianKernel(t.params.field("image_height").whole(1), t.params.field("sigma").positive())
+	kernel := augment.GaussianKernel(t.params.field("image_height").size(), t.params.field("sigma").positive())
 	return tree{"kernel": kernel, "taps": len(kernel), "radius": len(kernel) / 2}, nil
 }
 

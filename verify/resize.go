@@ -9,7 +9,7 @@ func init() {
 
 // gaussianKernel has radius ⌊⌊height/10⌋/2⌋ and weights exp(-x²/2σ²) with sum 1.
 func gaussianKernel(t *test) tree {
-	radius := t.params.field("image_height").whole(1) / 10 / 2
+	radius := t.params.field("image_height").size() / 10 / 2
 	sigma := t.params.field("sigma").positive()
 	kernel, sum := []float64{}, 0.0
 	for x := -radius; x <= radius; x++ {
@@ -35,8 +35,8 @@ func (t *test) resizeInputs() resizeInputs {
 	}
 	return resizeInputs{
 		image:     t.inputs.field("image").matrix(),
-		height:    t.params.field("height").whole(1),
-		width:     t.params.field("width").whole(1),
+		height:    t.params.field("height").size(),
+		width:     t.params.field("width").size(),
 		cubic:     t.params.field("kind").oneOf("bilinear", "bicubic") == "bicubic",
 		a:         t.params.field("cubic_a").float(),
 		antialias: t.params.field("antialias").truth(),

@@ -40,7 +40,7 @@ func (t *test) knnInputs() knnInputs {
 	in := knnInputs{
 		bank:        t.inputs.field("bank").matrix(),
 		k:           t.params.field("k").whole(1),
-		classes:     t.params.field("num_classes").whole(1),
+		classes:     t.params.field("num_classes").size(),
 		temperature: t.params.field("temperature").positive(),
 	}
 	in.queries = t.inputs.field("queries").matrixOf(len(in.bank[0]))

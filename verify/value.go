@@ -107,6 +107,16 @@ func (v value) whole(low int) int {
 	return int(x)
 }
 
+// size is a number of things that memory is needed for.
+func (v value) size() int {
+	const most = 1 << 14
+	n := v.whole(1)
+	if n > most {
+		v.fail("at most %d", most)
+	}
+	return n
+}
+
 func (v value) text() string {
 	s, ok := v.v.(string)
 	if !ok {

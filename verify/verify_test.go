@@ -261,6 +261,10 @@ func TestFaultsOfTheFileAreSentences(t *testing.T) {
 		{"a ragged matrix", "tests[0].inputs.z[1] is a list of 1, want a row as long as the first", func(_, _, in, _ map[string]any) {
 			in["z"] = []any{[]any{1, 2}, []any{1}}
 		}},
+		{"more classes than fit", "tests[0].params.num_classes is 1e+12, want at most 16384", func(_, t, in, p map[string]any) {
+			t["op"], p["k"], p["num_classes"] = "weighted_knn", 1, 1e12
+			in["bank"], in["queries"], in["bank_labels"] = in["z"], in["z"], []any{0, 0, 0, 0, 0, 0}
+		}},
 		{"an odd number of rows", "want an even number of rows", func(_, _, in, _ map[string]any) { in["z"] = []any{[]any{1, 2}} }},
 		{"a word in a matrix", "tests[0].inputs.z[0][0] is one, want a number", func(_, _, in, _ map[string]any) { in["z"] = []any{[]any{"one"}} }},
 		{"a list where a number is expected", "tests[0].expected.loss is a list of 0, want a number", func(_, t, _, _ map[string]any) {

@@ -34,9 +34,6 @@ func (b *best) reset(k int) {
 // offer considers scores of the rows first, first+1, ... of the bank. Rows are
 // to be offered in order: so a later row never precedes an equal earlier one.
 func (b *best) offer(lv cpu.Level, first int, scores []float32) {
-	if b.k == 0 {
-		return
-	}
 	var found [chunk]int32
 	for len(scores) > 0 {
 		part := scores[:min(chunk, len(scores))]

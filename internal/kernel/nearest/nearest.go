@@ -27,7 +27,7 @@ type Neighbour struct {
 
 // Options says what to search for, and with what.
 type Options struct {
-	K           int  // neighbours of each query; fewer where the bank has fewer
+	K           int  // neighbours of each query, at least 1; fewer where the bank has fewer
 	ExcludeSelf bool // queries are the bank: row i is no neighbour of query i
 
 	Pool  *pool.Pool
@@ -42,23 +42,28 @@ const (
 	bankBlock  = 1024
 )
 
+// collected is how many scores are collected at most for all queries of a block:
+// 64 MB.
+const collected = 64 << 20 / 8
+
 // Search calls visit once for every query, from several goroutines and in no
 // certain order, with the K rows of the bank that have the largest dot product,
 // nearest first; of equal ones the row with the lower index is nearer. The
 // slice is valid until visit returns. All values must be finite. Neither
 // blocks nor workers change the result; the level rounds differently.
 //
-// Time O(Q N D). Memory is 4 MB and some 20 KB for each query of a block, no
-// matter how large the bank. Search returns early, with the context's cause,
-// when the context ends.
+// Time O(Q N D). Memory is at most 68 MB, no matter how large the bank. Search
+// returns early, with the context's cause, when the context ends.
 func Search(ctx context.Context, o Options, queries, bank Rows, visit func(query int, near []Neighbour)) error {
-	return search(ctx, o, queries, bank, queryBlock, bankBlock, visit)
+	o.K = min(o.K, bank.N)
+	height := min(queryBlock, max(1, collected/(o.K+room)))
+	return search(ctx, o, queries, bank, height, bankBlock, visit)
 }
 
 func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bankBlock int, visit func(int, []Neighbour)) error {
-	heights := min(queryBlock, queries.N)
-	scores := make([]float32, heights*min(bankBlock, bank.N))
-	kept := make([]best, heights)
+	height := min(queryBlock, queries.N)
+	scores := make([]float32, height*min(bankBlock, bank.N))
+	kept := make([]best, height)
 	for first := 0; first < queries.N; first += queryBlock {
 		m := min(queryBlock, queries.N-first)
 		for i := range m {

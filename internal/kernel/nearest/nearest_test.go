@@ -134,6 +134,23 @@ func TestEqualRowsTieExactly(t *testing.T) {
 	}
 }
 
+func TestSearchForMoreThanThereIs(t *testing.T) {
+	p := pool.New(2)
+	defer p.Close()
+	bank := normals(3, 4, 1)
+	o := Options{K: math.MaxInt, Pool: p}
+	visited := 0
+	err := Search(t.Context(), o, normals(1, 4, 2), bank, func(_ int, near []Neighbour) {
+		visited++
+		if len(near) != 3 {
+			t.Errorf("%d neighbours, want 3", len(near))
+		}
+	})
+	if err != nil || visited != 1 {
+		t.Errorf("error %v, visited %d times", err, visited)
+	}
+}
+
 func TestSearchStopsWithTheContext(t *testing.T) {
 	p := pool.New(1)
 	defer p.Close()
