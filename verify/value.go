@@ -109,7 +109,7 @@ func (v value) whole(low int) int {
 
 // size is a number of things that memory is needed for.
 func (v value) size() int {
-	const most = 1 << 14
+	const most = 1 << 12
 	n := v.whole(1)
 	if n > most {
 		v.fail("at most %d", most)

@@ -261,7 +261,7 @@ func TestFaultsOfTheFileAreSentences(t *testing.T) {
 		{"a ragged matrix", "tests[0].inputs.z[1] is a list of 1, want a row as long as the first", func(_, _, in, _ map[string]any) {
 			in["z"] = []any{[]any{1, 2}, []any{1}}
 		}},
-		{"more classes than fit", "tests[0].params.num_classes is 1e+12, want at most 16384", func(_, t, in, p map[string]any) {
+		{"more classes than fit", "tests[0].params.num_classes is 1e+12, want at most 4096", func(_, t, in, p map[string]any) {
 			t["op"], p["k"], p["num_classes"] = "weighted_knn", 1, 1e12
 			in["bank"], in["queries"], in["bank_labels"] = in["z"], in["z"], []any{0, 0, 0, 0, 0, 0}
 		}},
