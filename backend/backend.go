@@ -1,0 +1,48 @@
+// Package backend opens the engines that run GoMLX graphs.
+package backend
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+
+	"alike/backend/simd"
+)
+
+// engines are the constructors by name.
+var engines = map[string]compute.Constructor{
+	simd.Name: simd.New,
+	"go":      gobackend.New,
+}
+
+// Names lists the engines: "simd", the default, and "go", GoMLX's portable one,
+// slow and useful to compare with.
+func Names() []string { return slices.Sorted(maps.Keys(engines)) }
+
+// Open opens an engine by its name, optionally with a colon and its options:
+// "simd:workers=2,level=avx2". The empty name is the default engine. The
+// caller finalizes it.
+func Open(name string) (compute.Backend, error) {
+	engine, options, _ := strings.Cut(name, ":")
+	if engine == "" {
+		engine = simd.Name
+	}
+	open, ok := engines[engine]
+	if !ok {
+		return nil, fmt.Errorf("unknown backend %q; have %s", engine, strings.Join(Names(), ", "))
+	}
+	return open(options)
+}
+
+// Variant names what decides the bits of a result: the engine, and for simd
+// its instruction set.
+func Variant(b compute.Backend) string {
+	if s, ok := b.(*simd.Backend); ok {
+		return fmt.Sprintf("%s/%s", simd.Name, s.Level())
+	}
+	return "go"
+}

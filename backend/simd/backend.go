@@ -1,0 +1,142 @@
+// Package simd is a CPU engine for GoMLX graphs: a small compiler over the
+// kernels of internal/kernel. It records a graph, replaces what it recognises
+// by kernels, fuses element-wise chains, plans one arena from liveness, and
+// executes a flat list of steps on a pool of workers. What is rare runs,
+// operation by operation, on GoMLX's Go backend.
+//
+// Results depend on the graph and the instruction set, never on the number of
+// workers.
+package simd
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+	"github.com/gomlx/compute/shapes"
+
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/pool"
+)
+
+// Name is the name that the backend is registered under.
+const Name = "simd"
+
+func init() { compute.Register(Name, New) }
+
+// Backend is the engine. Goroutines may share it.
+type Backend struct {
+	level     cpu.Level
+	pool      *pool.Pool
+	portable  compute.Backend // runs what has no kernel here
+	finalized atomic.Bool
+}
+
+// New returns an engine. The configuration is a list of "workers=N" (default:
+// all CPUs) and "level=avx512|avx2|generic" (default: the CPU's best).
+func New(config string) (compute.Backend, error) {
+	b := &Backend{level: cpu.Detect()}
+	workers := 0
+	for _, option := range strings.FieldsFunc(config, func(r rune) bool { return r == ',' }) {
+		key, value, _ := strings.Cut(option, "=")
+		var err error
+		switch key {
+		case "workers":
+			workers, err = strconv.Atoi(value)
+			if err == nil && workers < 1 {
+				err = fmt.Errorf("must be at least 1")
+			}
+		case "level":
+			var level cpu.Level
+			if level, err = cpu.Parse(value); err == nil && level > b.level {
+				err = fmt.Errorf("this CPU has only %s", b.level)
+			}
+			b.level = level
+		default:
+			err = fmt.Errorf("unknown option; have workers and level")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("backend %s: %q: %w", Name, option, err)
+		}
+	}
+	portable, err := gobackend.New("")
+	if err != nil {
+		return nil, fmt.Errorf("backend %s: %w", Name, err)
+	}
+	b.portable = portable
+	b.pool = pool.New(workers)
+	return b, nil
+}
+
+// Level is the instruction set that kernels use.
+func (b *Backend) Level() cpu.Level { return b.level }
+
+// Name implements compute.Backend.
+func (b *Backend) Name() string { return Name }
+
+// String implements compute.Backend.
+func (b *Backend) String() string { return Name }
+
+// Description implements compute.Backend.
+func (b *Backend) Description() string {
+	return fmt.Sprintf("alike's CPU engine (%s, %d workers)", b.level, b.pool.Workers())
+}
+
+// NumDevices implements compute.Backend.
+func (b *Backend) NumDevices() int { return 1 }
+
+// DeviceDescription implements compute.Backend.
+func (b *Backend) DeviceDescription(compute.DeviceNum) string { return b.Description() }
+
+// Builder implements compute.Backend.
+func (b *Backend) Builder(name string) compute.Builder { return newBuilder(b, name) }
+
+// Finalize implements compute.Backend.
+func (b *Backend) Finalize() {
+	if b.finalized.CompareAndSwap(false, true) {
+		b.pool.Close()
+		b.portable.Finalize()
+	}
+}
+
+// IsFinalized implements compute.Backend.
+func (b *Backend) IsFinalized() bool { return b.finalized.Load() }
+
+// Capabilities implements compute.Backend: what the Go backend offers for
+// static shapes and without closures, and batch normalisation.
+func (b *Backend) Capabilities() compute.Capabilities {
+	c := b.portable.Capabilities().Clone()
+	c.Functions = false
+	c.DynamicAxes = false
+	c.DynamicShapes = compute.DynamicShapesNone
+	for op := range c.Operations {
+		if !claimed(op) {
+			delete(c.Operations, op)
+		}
+	}
+	for _, op := range []compute.OpType{compute.OpTypeBatchNormForTraining, compute.OpTypeBatchNormForInference, compute.OpTypeBatchNormGradient} {
+		c.Operations[op] = true
+	}
+	return c
+}
+
+// HasSharedBuffers implements compute.DataInterface.
+func (b *Backend) HasSharedBuffers() bool { return true }
+
+// NewSharedBuffer implements compute.DataInterface.
+func (b *Backend) NewSharedBuffer(_ compute.DeviceNum, shape shapes.Shape) (compute.Buffer, any, error) {
+	buf := newBuffer(b, shape)
+	return buf, buf.flat, nil
+}
+
+// BufferFromFlatData implements compute.DataInterface.
+func (b *Backend) BufferFromFlatData(_ compute.DeviceNum, flat any, shape shapes.Shape) (compute.Buffer, error) {
+	buf := newBuffer(b, shape)
+	if err := copyFlat(buf.flat, flat); err != nil {
+		return nil, err
+	}
+	return buf, nil
+}

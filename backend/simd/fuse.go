@@ -1,0 +1,144 @@
+package simd
+
+import (
+	"slices"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+
+	"alike/internal/kernel/eltwise"
+)
+
+// elementwise are the operations that a loop can hold.
+var elementwise = map[compute.OpType]eltwise.Op{
+	compute.OpTypeAdd: eltwise.Add, compute.OpTypeSub: eltwise.Sub, compute.OpTypeMul: eltwise.Mul, compute.OpTypeDiv: eltwise.Div,
+	compute.OpTypeMax: eltwise.Max, compute.OpTypeMin: eltwise.Min, compute.OpTypePow: eltwise.Pow,
+	compute.OpTypeEqual: eltwise.Eq, compute.OpTypeNotEqual: eltwise.Ne,
+	compute.OpTypeLessThan: eltwise.Lt, compute.OpTypeLessOrEqual: eltwise.Le,
+	compute.OpTypeGreaterThan: eltwise.Gt, compute.OpTypeGreaterOrEqual: eltwise.Ge,
+	compute.OpTypeLogicalAnd: eltwise.And, compute.OpTypeLogicalOr: eltwise.Or, compute.OpTypeLogicalXor: eltwise.Xor,
+	compute.OpTypeNeg: eltwise.Neg, compute.OpTypeAbs: eltwise.Abs, compute.OpTypeSign: eltwise.Sign,
+	compute.OpTypeSqrt: eltwise.Sqrt, compute.OpTypeRsqrt: eltwise.Rsqrt,
+	compute.OpTypeFloor: eltwise.Floor, compute.OpTypeCeil: eltwise.Ceil, compute.OpTypeRound: eltwise.Round,
+	compute.OpTypeLogicalNot: eltwise.Not, compute.OpTypeIsNaN: eltwise.IsNaN, compute.OpTypeIsFinite: eltwise.IsFinite,
+	compute.OpTypeExp: eltwise.Exp, compute.OpTypeLog: eltwise.Log, compute.OpTypeTanh: eltwise.Tanh, compute.OpTypeLogistic: eltwise.Logistic,
+	compute.OpTypeExpm1: eltwise.Expm1, compute.OpTypeLog1p: eltwise.Log1p, compute.OpTypeSin: eltwise.Sin, compute.OpTypeCos: eltwise.Cos,
+	compute.OpTypeErf: eltwise.Erf,
+}
+
+// maxLoop is the most operations of one loop, so that its tiles stay in cache.
+const maxLoop = 24
+
+// fusible says whether a loop can hold the node: float32 and booleans (as
+// masks), with operands of the result's shape or spread over it.
+func fusible(n *node) bool {
+	if len(n.shapes) != 1 || !laneType(n.shapes[0]) || n.shapes[0].Size() == 0 {
+		return false
+	}
+	switch n.op {
+	case compute.OpTypeWhere, compute.OpTypeBroadcastInDim:
+	case compute.OpTypeConvertDType: // between masks and numbers
+	case compute.OpTypeReshape: // the elements keep their order
+		return laneType(n.inputs[0].shape())
+	default:
+		if _, ok := elementwise[n.op]; !ok {
+			return false
+		}
+	}
+	for i, in := range n.inputs {
+		if !laneType(in.shape()) {
+			return false
+		}
+		if _, ok := spreadOf(n, i); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func laneType(s shapes.Shape) bool { return s.DType == dtypes.Float32 || s.DType == dtypes.Bool }
+
+// spread says which element of an operand belongs to element i of a result:
+// (i / inner) % n.
+type spread struct{ n, inner int }
+
+// spreadOf is the spread of a node's operand; false if it has no such form.
+func spreadOf(n *node, operand int) (spread, bool) {
+	in, out := n.inputs[operand].shape(), n.shapes[0]
+	var axes []int // where the operand's axes are in the result
+	switch {
+	case n.op == compute.OpTypeReshape:
+		return spread{out.Size(), 1}, true
+	case n.op == compute.OpTypeBroadcastInDim:
+		axes = n.attrs.(axesAttr)
+	case in.Size() == 1:
+		return spread{1, 1}, true
+	case in.Rank() == out.Rank():
+		for i := range in.Dimensions {
+			axes = append(axes, i)
+		}
+	default:
+		return spread{}, false
+	}
+	return spreadAxes(in.Dimensions, out.Dimensions, axes)
+}
+
+// spreadAxes finds the run of the result's axes that the operand's axes longer
+// than 1 fill, in order and without a gap.
+func spreadAxes(in, out, axes []int) (spread, bool) {
+	from, to := -1, -1 // the operand's axes lie in [from, to) of the result
+	for i, axis := range axes {
+		if in[i] == 1 {
+			continue
+		}
+		if in[i] != out[axis] || to >= 0 && (axis < to || sizeOf(out[to:axis]) != 1) {
+			return spread{}, false
+		}
+		if from < 0 {
+			from = axis
+		}
+		to = axis + 1
+	}
+	if from < 0 {
+		return spread{1, 1}, true
+	}
+	return spread{sizeOf(out[from:to]), sizeOf(out[to:])}, true
+}
+
+// fuse forms loops. A loop ends in a node that others read; it takes in each
+// operand of its elements' number that nothing outside of it reads.
+func (c *compiler) fuse() {
+	isOutput := map[*node]bool{}
+	for _, v := range c.f.outputs {
+		isOutput[v.node] = true
+	}
+	for i := len(c.f.nodes) - 1; i >= 0; i-- {
+		root := c.f.nodes[i]
+		if !c.live[i] || c.member[i] != nil || root.op == compute.OpTypeReshape || !fusible(root) {
+			continue
+		}
+		c.member[i] = root
+		candidates := c.inputsOf(nil, root)
+		for count := 1; len(candidates) > 0 && count < maxLoop; {
+			n := slices.MaxFunc(candidates, func(a, b *node) int { return a.id - b.id })
+			candidates = slices.DeleteFunc(candidates, func(m *node) bool { return m == n })
+			inside := !slices.ContainsFunc(c.users[n.id], func(u *node) bool { return c.member[u.id] != root })
+			if c.member[n.id] != nil || !inside || isOutput[n] || !fusible(n) || n.shapes[0].Size() != root.shapes[0].Size() {
+				continue
+			}
+			c.member[n.id] = root
+			candidates = c.inputsOf(candidates, n)
+			count++
+		}
+	}
+}
+
+func (c *compiler) inputsOf(list []*node, n *node) []*node {
+	for _, in := range n.inputs {
+		if in.shape().Size() == n.shapes[0].Size() && !slices.Contains(list, in.node) {
+			list = append(list, in.node)
+		}
+	}
+	return list
+}

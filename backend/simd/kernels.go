@@ -1,0 +1,200 @@
+package simd
+
+import (
+	"slices"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
+
+	"alike/internal/kernel/conv"
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/gemm"
+	"alike/internal/kernel/norm"
+	"alike/internal/kernel/pool"
+	"alike/internal/kernel/reduce"
+)
+
+// lowerKernel adds the kernel of a node, if there is one for it.
+func (c *compiler) lowerKernel(n *node) bool {
+	if slices.ContainsFunc(n.shapes, func(s shapes.Shape) bool { return !isFloat32(s) || s.Size() == 0 }) {
+		return false
+	}
+	switch n.op {
+	case compute.OpTypeConvGeneral:
+		return c.lowerConv(n)
+	case compute.OpTypeDotGeneral:
+		return c.lowerDot(n)
+	case compute.OpTypeReduceSum:
+		return c.lowerReduce(n, reduce.Sum)
+	case compute.OpTypeReduceMax:
+		return c.lowerReduce(n, reduce.Max)
+	case compute.OpTypeReduceMin:
+		return c.lowerReduce(n, reduce.Min)
+	case compute.OpTypeTranspose:
+		return c.lowerTranspose(n)
+	case compute.OpTypeBatchNormForTraining:
+		c.lowerNormTraining(n)
+	case compute.OpTypeBatchNormForInference:
+		c.lowerNormInference(n)
+	case compute.OpTypeBatchNormGradient:
+		c.lowerNormGradient(n)
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *compiler) slotsOf(values []*value) []int {
+	out := make([]int, len(values))
+	for i, v := range values {
+		out[i] = c.where[v]
+	}
+	return out
+}
+
+func (c *compiler) lowerConv(n *node) bool {
+	k := matchConv(n)
+	if k == nil {
+		return false
+	}
+	a, b, y := c.where[k.a], c.where[k.b], c.result(n.outs[0])
+	name, run := "", (func(*pool.Pool, cpu.Level, conv.Shape, []float32, []float32, []float32))(nil)
+	switch k.op {
+	case forward:
+		name, run = "conv forward", conv.Forward
+	case inputGrad:
+		name, run = "conv input gradient", conv.InputGrad
+	case weightGrad:
+		name, run = "conv weight gradient", conv.WeightGrad
+	}
+	c.emit(name, []int{a, b}, []int{y}, func(m *memory) {
+		run(c.backend.pool, c.backend.level, k.shape, m.floats(a), m.floats(b), m.floats(y))
+	})
+	return true
+}
+
+// lowerDot recognises products of two matrices.
+func (c *compiler) lowerDot(n *node) bool {
+	attr := n.attrs.(dotAttr)
+	l, r := n.inputs[0].shape(), n.inputs[1].shape()
+	if len(attr.lhsBatch) > 0 || l.Rank() != 2 || r.Rank() != 2 || len(attr.lhsContract) != 1 || !isFloat32(l) || !isFloat32(r) {
+		return false
+	}
+	transA, transB := attr.lhsContract[0] == 0, attr.rhsContract[0] == 1
+	args := gemm.Args{
+		M: n.shapes[0].Dimensions[0], N: n.shapes[0].Dimensions[1], K: l.Dimensions[attr.lhsContract[0]],
+		LDA: l.Dimensions[1], TransA: transA, LDB: r.Dimensions[1], TransB: transB, LDC: n.shapes[0].Dimensions[1],
+	}
+	reads, y := c.slotsOf(n.inputs), c.result(n.outs[0])
+	c.emit("product", reads, []int{y}, func(m *memory) {
+		a := args
+		a.A, a.B, a.C = m.floats(reads[0]), m.floats(reads[1]), m.floats(y)
+		gemm.Run(c.backend.pool, c.backend.level, &a)
+	})
+	return true
+}
+
+// lowerReduce recognises reductions of neighbouring axes.
+func (c *compiler) lowerReduce(n *node, op reduce.Op) bool {
+	x := n.inputs[0].shape()
+	if x.Size() == 0 {
+		return false
+	}
+	axes := slices.Sorted(slices.Values(n.attrs.(axesAttr)))
+	if len(axes) == 0 {
+		for i := range x.Rank() {
+			axes = append(axes, i)
+		}
+	}
+	if len(axes) == 0 || axes[len(axes)-1]-axes[0] != len(axes)-1 {
+		return false
+	}
+	outer, count, inner := sizeOf(x.Dimensions[:axes[0]]), sizeOf(x.Dimensions[axes[0]:axes[0]+len(axes)]), sizeOf(x.Dimensions[axes[0]+len(axes):])
+	reads, y := c.slotsOf(n.inputs), c.result(n.outs[0])
+	c.emit("reduction", reads, []int{y}, func(m *memory) {
+		reduce.Axis(c.backend.pool, c.backend.level, op, m.floats(y), m.floats(reads[0]), outer, count, inner)
+	})
+	return true
+}
+
+func sizeOf(dims []int) int {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	return n
+}
+
+// lowerTranspose copies in the order of the result, row after row.
+func (c *compiler) lowerTranspose(n *node) bool {
+	x, perm := n.inputs[0].shape(), n.attrs.(axesAttr)
+	if !isFloat32(x) || x.Rank() == 0 {
+		return false
+	}
+	strides := make([]int, x.Rank())
+	for i, s := x.Rank()-1, 1; i >= 0; i-- {
+		strides[i] = s
+		s *= x.Dimensions[i]
+	}
+	from := make([]int, len(perm))
+	for i, axis := range perm {
+		from[i] = strides[axis]
+	}
+	dims := n.shapes[0].Dimensions
+	row, step := dims[len(dims)-1], from[len(from)-1]
+	reads, y := c.slotsOf(n.inputs), c.result(n.outs[0])
+	c.emit("transpose", reads, []int{y}, func(m *memory) {
+		src, dst := m.floats(reads[0]), m.floats(y)
+		c.backend.pool.Run(len(dst)/row, func(r int) {
+			at := 0
+			for i, rest := len(dims)-2, r; i >= 0; i-- {
+				at += rest % dims[i] * from[i]
+				rest /= dims[i]
+			}
+			out := dst[r*row : (r+1)*row]
+			for i := range out {
+				out[i] = src[at+i*step]
+			}
+		})
+	})
+	return true
+}
+
+func (c *compiler) lowerNormTraining(n *node) {
+	in, eps := c.slotsOf(n.inputs), n.attrs.(normAttr).epsilon
+	y, mean, variance := c.result(n.outs[0]), c.result(n.outs[1]), c.result(n.outs[2])
+	var s norm.Scratch
+	c.emit("batch norm", in, []int{y, mean, variance}, func(m *memory) {
+		norm.Stats(c.backend.pool, c.backend.level, &s, m.floats(in[0]), m.floats(mean), m.floats(variance))
+		norm.Normalize(c.backend.pool, c.backend.level, &s, &norm.Forward{
+			X: m.floats(in[0]), Y: m.floats(y), Mean: m.floats(mean), Variance: m.floats(variance),
+			Scale: m.floats(in[1]), Offset: m.floats(in[2]), Epsilon: eps,
+		})
+	})
+}
+
+func (c *compiler) lowerNormInference(n *node) {
+	in, eps := c.slotsOf(n.inputs), n.attrs.(normAttr).epsilon
+	y := c.result(n.outs[0])
+	var s norm.Scratch
+	c.emit("batch norm inference", in, []int{y}, func(m *memory) {
+		norm.Normalize(c.backend.pool, c.backend.level, &s, &norm.Forward{
+			X: m.floats(in[0]), Y: m.floats(y), Scale: m.floats(in[1]), Offset: m.floats(in[2]),
+			Mean: m.floats(in[3]), Variance: m.floats(in[4]), Epsilon: eps,
+		})
+	})
+}
+
+func (c *compiler) lowerNormGradient(n *node) {
+	in, eps := c.slotsOf(n.inputs), n.attrs.(normAttr).epsilon
+	dx, dScale, dOffset := c.result(n.outs[0]), c.result(n.outs[1]), c.result(n.outs[2])
+	var s norm.Scratch
+	c.emit("batch norm gradient", in, []int{dx, dScale, dOffset}, func(m *memory) {
+		b := &norm.Backward{
+			X: m.floats(in[0]), Scale: m.floats(in[1]), Mean: m.floats(in[2]), Variance: m.floats(in[3]), DY: m.floats(in[4]),
+			Epsilon: eps, DX: m.floats(dx), DScale: m.floats(dScale), DOffset: m.floats(dOffset),
+		}
+		norm.GradSums(c.backend.pool, c.backend.level, &s, b)
+		norm.GradInput(c.backend.pool, c.backend.level, &s, b)
+	})
+}

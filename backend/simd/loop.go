@@ -1,0 +1,197 @@
+package simd
+
+import (
+	"github.com/gomlx/compute"
+
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/eltwise"
+)
+
+// A loop evaluates a tree of element-wise operations tile by tile: a tile's
+// values stay in the first-level cache from the first operation to the last.
+const (
+	tile      = 1024
+	taskTiles = 16 // tiles of one task
+)
+
+// load brings a leaf into a register of a tile.
+type load struct {
+	slot, register int
+	mask           bool // a []bool
+	spread
+}
+
+// instruction computes a register from others.
+type instruction struct {
+	op       eltwise.Op
+	operands int // 1 or 2 for op, 3 for a selection
+	dst      int
+	src      [3]int
+}
+
+// loop is a compiled tree.
+type loop struct {
+	n         int // elements
+	loads     []load
+	code      []instruction
+	registers int
+	result    int // register
+	slot      int // of the result
+	mask      bool
+}
+
+// lowerLoop adds the loop that ends in root.
+func (c *compiler) lowerLoop(root *node) error {
+	l := &loop{n: root.shapes[0].Size(), mask: !isFloat32(root.shapes[0])}
+	var reads []int
+	done := map[*value]int{} // register of each value inside
+	leaves := map[load]int{} // register of each leaf
+	var visit func(n *node) int
+	operand := func(n *node, i int) int {
+		in := n.inputs[i]
+		if c.member[in.node.id] == root && in.node != root && in.shape().Size() == l.n {
+			return visit(in.node)
+		}
+		sp, _ := spreadOf(n, i)
+		key := load{slot: c.where[in], mask: !isFloat32(in.shape()), spread: sp}
+		if r, ok := leaves[key]; ok {
+			return r
+		}
+		leaves[key] = l.registers
+		reads = append(reads, key.slot)
+		key.register = l.registers
+		l.loads = append(l.loads, key)
+		l.registers++
+		return key.register
+	}
+	visit = func(n *node) int {
+		if r, ok := done[n.outs[0]]; ok {
+			return r
+		}
+		var src [3]int
+		for i := range n.inputs {
+			src[i] = operand(n, i)
+		}
+		r := src[0]
+		switch {
+		case n.op == compute.OpTypeBroadcastInDim, n.op == compute.OpTypeReshape, n.op == compute.OpTypeConvertDType && (isFloat32(n.shapes[0]) || n.inputs[0].shape().DType == n.shapes[0].DType):
+			// the load has spread it, and a mask is a number already
+		case n.op == compute.OpTypeConvertDType: // a number as a mask
+			zero := l.registers
+			l.loads = append(l.loads, load{slot: -1, register: zero})
+			r = zero + 1
+			l.registers += 2
+			l.code = append(l.code, instruction{eltwise.Ne, 2, r, [3]int{src[0], zero}})
+		default:
+			r = l.registers
+			l.registers++
+			l.code = append(l.code, instruction{elementwise[n.op], len(n.inputs), r, src})
+		}
+		done[n.outs[0]] = r
+		return r
+	}
+	l.result = visit(root)
+	l.slot = c.result(root.outs[0])
+	c.emit("loop", reads, []int{l.slot}, func(m *memory) { l.run(c.backend, *m) })
+	return nil
+}
+
+// run computes all tiles.
+func (l *loop) run(b *Backend, m memory) {
+	tiles := (l.n + tile - 1) / tile
+	b.pool.Run((tiles+taskTiles-1)/taskTiles, func(task int) {
+		memory := b.pool.Borrow((l.registers + 1) * tile)
+		defer b.pool.Return(memory)
+		registers := make([][]float32, l.registers)
+		for t := task * taskTiles; t < min((task+1)*taskTiles, tiles); t++ {
+			l.tile(b.level, m, registers, memory, t*tile, min((t+1)*tile, l.n))
+		}
+	})
+}
+
+// tile computes the elements [from, to).
+func (l *loop) tile(lv cpu.Level, m memory, registers [][]float32, memory []float32, from, to int) {
+	n := to - from
+	own := func(r int) []float32 { return memory[r*tile:][:n] }
+	for _, ld := range l.loads {
+		registers[ld.register] = ld.fetch(m, own(ld.register), from, l.n)
+	}
+	for i, in := range l.code {
+		dst := own(in.dst)
+		if i == len(l.code)-1 && in.dst == l.result && !l.mask {
+			dst = m.floats(l.slot)[from:to]
+		}
+		registers[in.dst] = dst
+		a := registers[in.src[0]]
+		switch in.operands {
+		case 1:
+			eltwise.Unary(lv, in.op, dst, a)
+		case 2:
+			eltwise.Binary(lv, in.op, dst, a, registers[in.src[1]])
+		case 3:
+			eltwise.Select(lv, dst, a, registers[in.src[1]], registers[in.src[2]])
+		}
+	}
+	l.store(m, registers[l.result], from, to)
+}
+
+// store writes a tile of the result, unless the last instruction has done so.
+func (l *loop) store(m memory, x []float32, from, to int) {
+	if l.mask {
+		dst := m[l.slot].([]bool)[from:to]
+		for i := range dst {
+			dst[i] = x[min(i, len(x)-1)] != 0
+		}
+		return
+	}
+	dst := m.floats(l.slot)[from:to]
+	switch {
+	case len(x) == 1:
+		for i := range dst {
+			dst[i] = x[0]
+		}
+	case &x[0] != &dst[0]:
+		copy(dst, x)
+	}
+}
+
+var zero = []float32{0}
+
+// fetch returns the elements of a leaf that belong to elements from on of the
+// result, in buf if they have to be gathered. A single value stays single.
+func (ld *load) fetch(m memory, buf []float32, from, total int) []float32 {
+	if ld.slot < 0 {
+		return zero
+	}
+	if ld.mask {
+		x := m[ld.slot].([]bool)
+		for i := range buf {
+			buf[i] = 0
+			if x[(from+i)/ld.inner%ld.n] {
+				buf[i] = 1
+			}
+		}
+		return buf
+	}
+	x := m.floats(ld.slot)
+	switch {
+	case ld.n == 1:
+		return x[:1]
+	case ld.inner == 1 && ld.n == total:
+		return x[from : from+len(buf)]
+	case ld.inner == 1: // the operand again and again
+		for at := 0; at < len(buf); {
+			at += copy(buf[at:], x[(from+at)%ld.n:])
+		}
+	default: // each element for a run of the result
+		for at := 0; at < len(buf); {
+			run := min(ld.inner-(from+at)%ld.inner, len(buf)-at)
+			v := x[(from+at)/ld.inner%ld.n]
+			for i := range buf[at : at+run] {
+				buf[at+i] = v
+			}
+			at += run
+		}
+	}
+	return buf
+}
