@@ -1,0 +1,46 @@
+// Package method holds the learning systems: which views and positives a
+// batch has, which layer is the embedding, and the published defaults.
+package method
+
+import (
+	"github.com/gomlx/gomlx/core/graph"
+
+	"alike/augment"
+	"alike/internal/registry"
+	"alike/optimize"
+)
+
+// Layers that an embedding can be taken from.
+const (
+	LayerH = "h" // the representation h = f(x)
+	LayerZ = "z" // the projection z = g(h)
+)
+
+// Method is a learning system.
+type Method interface {
+	Validate() error
+
+	// Views is the number V of augmentations of each image in a batch.
+	Views() int
+
+	// Positive builds [M, M] booleans: which of the M = V N rows of a batch of N
+	// images, in block order, are each other's positives.
+	Positive(g *graph.Graph, images int) *graph.Node
+
+	// Layer is the embedding for everything downstream: LayerH or LayerZ.
+	Layer() string
+
+	// Defaults is the published recipe for images of side pixels.
+	Defaults(side int) Recipe
+}
+
+// Recipe is what a paper or its code fixes besides the method itself.
+type Recipe struct {
+	Encoder, Head, Loss, Optimizer registry.Choice
+	Views                          augment.Config
+	Schedule                       optimize.Schedule
+	Batch                          int // N, images per step
+}
+
+// Methods are the registered methods, by name.
+var Methods = registry.Registry[Method]{Kind: "method"}

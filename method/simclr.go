@@ -1,0 +1,67 @@
+package method
+
+import (
+	"github.com/gomlx/gomlx/core/graph"
+
+	"alike/augment"
+	"alike/internal/registry"
+	"alike/loss"
+	"alike/optimize"
+)
+
+func init() {
+	Methods.Add("simclr", "contrastive learning from unlabelled images: two views agree, all else repels (Chen et al. 2020)",
+		func() Method { return &SimCLR{} })
+}
+
+// SimCLR learns from unlabelled images (Chen et al. 2020). Two views of each
+// of N images pass the encoder f and the head g in one batch of 2N rows; each
+// row's one positive is the other view of its image, its negatives are the
+// 2(N-1) views of other images. The representation h is the embedding.
+type SimCLR struct{}
+
+// Validate implements Method.
+func (*SimCLR) Validate() error { return nil }
+
+// Views implements Method.
+func (*SimCLR) Views() int { return 2 }
+
+// Positive implements Method.
+func (s *SimCLR) Positive(g *graph.Graph, images int) *graph.Node {
+	return loss.ViewPositives(g, images, s.Views())
+}
+
+// Layer implements Method.
+func (*SimCLR) Layer() string { return LayerH }
+
+// Defaults implements Method. Up to augment.SmallSide pixels it is the command
+// of the authors' readme for CIFAR-10, whose rate of 1.0 is per 256 images;
+// above, the paper's base setting for ImageNet (section 2.2 and appendix A).
+func (*SimCLR) Defaults(side int) Recipe {
+	lars, _ := optimize.Optimizers.Default("lars")
+	r := Recipe{
+		Encoder:   registry.Choice{Name: "resnet50"},
+		Head:      registry.Choice{Name: "mlp"},
+		Loss:      choose("ntxent", &loss.NTXent{Temperature: 0.1, L2Normalize: true}),
+		Optimizer: choose("lars", lars),
+		Views:     augment.SimCLR(side),
+		Schedule:  optimize.Schedule{LR: 0.3, Scaling: optimize.ScalingLinear, Epochs: 100, WarmupEpochs: 10},
+		Batch:     4096,
+	}
+	if side <= augment.SmallSide {
+		r.Encoder = registry.Choice{Name: "resnet18"}
+		r.Loss = choose("ntxent", &loss.NTXent{Temperature: 0.5, L2Normalize: true})
+		r.Schedule = optimize.Schedule{LR: 1, Scaling: optimize.ScalingLinear, Epochs: 1000, WarmupEpochs: 10}
+		r.Batch = 512
+	}
+	return r
+}
+
+// choose is registry.Choose for parameters that are known to encode.
+func choose(name string, params any) registry.Choice {
+	c, err := registry.Choose(name, params)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
