@@ -1,0 +1,231 @@
+package train
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"alike/internal/atomicfile"
+	"alike/optimize"
+)
+
+// formatVersion is that of the files of a checkpoint; a reader knows all up to
+// its own.
+const formatVersion = 1
+
+// The files of a checkpoint.
+const (
+	modelFile     = "model.safetensors"
+	optimizerFile = "optimizer.safetensors"
+	stateFile     = "state.json"
+	sumsFile      = "SHA256SUMS"
+)
+
+// State is what a checkpoint knows besides tensors.
+type State struct {
+	Version       int     `json:"version"`
+	Step          int     `json:"step"`  // updates made
+	Total         int     `json:"total"` // updates of the whole schedule
+	Seed          uint64  `json:"seed"`
+	Engine        string  `json:"engine"` // backend and variant that trained it
+	WeightsSHA256 string  `json:"weights_sha256"`
+	MetricsBytes  int64   `json:"metrics_bytes"` // length of metrics.jsonl at this step
+	Seconds       float64 `json:"seconds"`       // of training so far
+}
+
+// ErrDamaged marks a file that is not what was written.
+var ErrDamaged = errors.New("damaged")
+
+// writeCheckpoint writes the store as dir/NNNNNN: beside it, synced, renamed.
+func writeCheckpoint(dir string, store *model.Store, s State) (State, error) {
+	weights, err := collect(store, false)
+	if err != nil {
+		return s, err
+	}
+	state, err := collect(store, true)
+	if err != nil {
+		return s, err
+	}
+	s.Version, s.WeightsSHA256 = formatVersion, weightsSHA256(weights)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return s, err
+	}
+	tmp, err := os.MkdirTemp(dir, ".writing-*")
+	if err != nil {
+		return s, err
+	}
+	defer os.RemoveAll(tmp) // gone once it is renamed
+	target := filepath.Join(dir, fmt.Sprintf("%06d", s.Step))
+	err = errors.Join(
+		os.Chmod(tmp, 0o755),
+		writeTensors(filepath.Join(tmp, modelFile), weights, map[string]string{"format": "pt", "weights_sha256": s.WeightsSHA256}),
+		writeTensors(filepath.Join(tmp, optimizerFile), state, nil),
+		writeJSON(filepath.Join(tmp, stateFile), s),
+	)
+	if err == nil {
+		err = writeSums(tmp)
+	}
+	if err == nil {
+		err = atomicfile.SyncDir(tmp)
+	}
+	if err == nil {
+		err = os.RemoveAll(target) // a damaged one of the same step
+	}
+	if err == nil {
+		err = atomicfile.Rename(tmp, target)
+	}
+	if err != nil {
+		return s, fmt.Errorf("checkpoint of step %d: %w", s.Step, err)
+	}
+	return s, nil
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(path, append(b, '\n'))
+}
+
+// writeSums writes the checksums of a folder's files, in the form of sha256sum.
+func writeSums(dir string) error {
+	var b strings.Builder
+	for _, name := range []string{modelFile, optimizerFile, stateFile} {
+		sum, err := fileSHA256(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "%s  %s\n", sum, name)
+	}
+	return atomicfile.Write(filepath.Join(dir, sumsFile), []byte(b.String()))
+}
+
+func fileSHA256(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// checkSums compares a checkpoint's files with their checksums; the error
+// names the first that differs and is ErrDamaged.
+func checkSums(dir string) error {
+	f, err := os.Open(filepath.Join(dir, sumsFile))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	defer f.Close()
+	checked := 0
+	for lines := bufio.NewScanner(f); lines.Scan(); checked++ {
+		want, name, ok := strings.Cut(lines.Text(), "  ")
+		if !ok {
+			return fmt.Errorf("%s: line %q: %w", f.Name(), lines.Text(), ErrDamaged)
+		}
+		got, err := fileSHA256(filepath.Join(dir, filepath.Base(name)))
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		if got != want {
+			return fmt.Errorf("%s is %w: its SHA-256 is %.12s..., %s says %.12s...", filepath.Join(dir, name), ErrDamaged, got, sumsFile, want)
+		}
+	}
+	if checked < 3 {
+		return fmt.Errorf("%s is %w: it lists %d files, want 3", f.Name(), ErrDamaged, checked)
+	}
+	return nil
+}
+
+// readState reads and checks a checkpoint without its tensors.
+func readState(dir string) (State, error) {
+	var s State
+	if err := checkSums(dir); err != nil {
+		return s, err
+	}
+	b, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return s, fmt.Errorf("%s: %w", filepath.Join(dir, stateFile), err)
+	}
+	if s.Version > formatVersion {
+		return s, fmt.Errorf("%s has format version %d, this alike reads up to %d: it needs a newer alike", dir, s.Version, formatVersion)
+	}
+	return s, nil
+}
+
+// loadCheckpoint reads the weights, and with state the optimiser's, into a
+// store of their own.
+func loadCheckpoint(dir string, state bool) (*model.Store, State, error) {
+	s, err := readState(dir)
+	if err != nil {
+		return nil, s, err
+	}
+	store := model.NewStore()
+	weights, err := readTensors(filepath.Join(dir, modelFile))
+	if err == nil {
+		err = restore(store, "", weights)
+	}
+	if err == nil && state {
+		var opt map[string]blob
+		if opt, err = readTensors(filepath.Join(dir, optimizerFile)); err == nil {
+			err = restore(store, optimize.StatePath, opt)
+		}
+	}
+	if err != nil {
+		return nil, s, fmt.Errorf("checkpoint %s: %w", dir, err)
+	}
+	return store, s, nil
+}
+
+// checkpointSteps lists the steps of the checkpoints in dir, in order.
+func checkpointSteps(dir string) ([]int, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var steps []int
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil && e.IsDir() {
+			steps = append(steps, n)
+		}
+	}
+	slices.Sort(steps)
+	return steps, nil
+}
+
+// prune removes the oldest checkpoints beyond keep, and what a killed trainer
+// left half written.
+func prune(dir string, keep int) error {
+	steps, err := checkpointSteps(dir)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, step := range steps[:max(0, len(steps)-keep)] {
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, fmt.Sprintf("%06d", step))))
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, ".writing-*"))
+	for _, path := range left {
+		errs = append(errs, os.RemoveAll(path))
+	}
+	return errors.Join(errs...)
+}

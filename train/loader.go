@@ -1,0 +1,125 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"alike/augment"
+	"alike/dataset"
+	"alike/internal/rng"
+	"alike/sampler"
+)
+
+// ahead is how many batches are ready before the trainer asks for them.
+const ahead = 2
+
+// batch is the views of one step in block order: view v of draw i is row v N + i.
+type batch struct {
+	views []float32 // [V N, size, size, 3], values in [0, 1]
+	err   error
+}
+
+// loader prepares batches on the host while the trainer computes. What is in a
+// batch depends on its step alone, not on the number of workers.
+type loader struct {
+	data     dataset.Dataset
+	draws    sampler.Sampler
+	pipeline *augment.Pipeline
+	views    int // V
+	images   int // N
+	row      int // values of a view
+	seed     uint64
+
+	ready chan batch
+	free  chan []float32
+}
+
+// start prepares the batches of steps [from, to), in order, until ctx is done.
+func (l *loader) start(ctx context.Context, from, to int) {
+	l.ready = make(chan batch, ahead)
+	l.free = make(chan []float32, ahead+2) // and one being filled, one in use
+	for range cap(l.free) {
+		l.free <- make([]float32, l.views*l.images*l.row)
+	}
+	go func() {
+		defer close(l.ready)
+		workers := newWorkers()
+		draws := make([]sampler.Draw, l.images)
+		for step := from; step < to; step++ {
+			select {
+			case views := <-l.free:
+				draws = l.draws.Batch(step, draws)
+				l.ready <- batch{views, l.fill(views, draws, workers)}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// next returns the batch of the next step; recycle gives its buffer back.
+func (l *loader) next() (batch, bool) {
+	b, ok := <-l.ready
+	return b, ok
+}
+
+func (l *loader) recycle(b batch) { l.free <- b.views }
+
+// worker is what one goroutine needs to make views.
+type worker struct {
+	stream  *rng.Stream
+	scratch augment.Scratch
+}
+
+func newWorkers() []*worker {
+	workers := make([]*worker, runtime.GOMAXPROCS(0))
+	for i := range workers {
+		workers[i] = &worker{stream: rng.New()}
+	}
+	return workers
+}
+
+// fill makes the views of all draws.
+func (l *loader) fill(views []float32, draws []sampler.Draw, workers []*worker) error {
+	var (
+		next  atomic.Int64
+		fault atomic.Pointer[error]
+		wg    sync.WaitGroup
+	)
+	for _, w := range workers {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(draws) {
+					return
+				}
+				if err := l.fillImage(views, i, draws[i], w); err != nil {
+					fault.CompareAndSwap(nil, &err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := fault.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// fillImage makes the views of draw i; the image is decoded once.
+func (l *loader) fillImage(views []float32, i int, d sampler.Draw, w *worker) error {
+	img, err := l.data.Image(d.Index)
+	if err != nil {
+		return fmt.Errorf("%s: image %s: %w", l.data.Name(), l.data.ID(d.Index), err)
+	}
+	for v := range l.views {
+		w.stream.Reset(rng.View, l.seed, uint64(d.Epoch), uint64(d.Position), uint64(v))
+		row := (v*l.images + i) * l.row
+		l.pipeline.View(views[row:row+l.row], img, w.stream, &w.scratch)
+	}
+	return nil
+}

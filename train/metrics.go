@@ -1,0 +1,99 @@
+package train
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Metric is one line of metrics.jsonl: a step, or with Monitor set what was
+// measured after it.
+type Metric struct {
+	Step         int                `json:"step"` // updates made
+	Epoch        float64            `json:"epoch"`
+	Loss         float64            `json:"loss,omitempty"`
+	Accuracy     float64            `json:"contrastive_accuracy,omitempty"`
+	LR           float64            `json:"lr"`
+	GradientNorm float64            `json:"gradient_norm,omitempty"`
+	ImagesPerS   float64            `json:"images_per_s,omitempty"`
+	DataWait     float64            `json:"data_wait,omitempty"` // share of the step's time
+	Seconds      float64            `json:"seconds"`             // of training, over all sittings
+	Monitor      map[string]float64 `json:"monitor,omitempty"`
+}
+
+// metricsLog appends lines to metrics.jsonl.
+type metricsLog struct {
+	file *os.File
+	buf  *bufio.Writer
+	size int64
+}
+
+// openMetrics opens the file and cuts it back to size bytes, its length at the
+// checkpoint that training goes on from, so that no step is in it twice.
+func openMetrics(path string, size int64) (*metricsLog, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err = f.Truncate(size); err == nil {
+		_, err = f.Seek(0, io.SeekEnd)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &metricsLog{f, bufio.NewWriter(f), size}, nil
+}
+
+func (l *metricsLog) append(m Metric) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	n, err := l.buf.Write(append(b, '\n'))
+	l.size += int64(n)
+	return err
+}
+
+// sync makes all lines durable.
+func (l *metricsLog) sync() error {
+	if err := l.buf.Flush(); err != nil {
+		return err
+	}
+	return l.file.Sync()
+}
+
+func (l *metricsLog) close() error {
+	err := l.buf.Flush()
+	if cerr := l.file.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// Metrics reads the run's metrics.jsonl. A last line that a killed trainer
+// left incomplete is not counted.
+func (r *Run) Metrics() ([]Metric, error) {
+	b, err := os.ReadFile(r.metricsPath())
+	if err != nil {
+		return nil, err
+	}
+	var all []Metric
+	for line := 1; len(b) > 0; line++ {
+		end := 0
+		for end < len(b) && b[end] != '\n' {
+			end++
+		}
+		if end == len(b) {
+			break
+		}
+		var m Metric
+		if err := json.Unmarshal(b[:end], &m); err != nil {
+			return nil, fmt.Errorf("%s: line %d: %w", r.metricsPath(), line, err)
+		}
+		all, b = append(all, m), b[end+1:]
+	}
+	return all, nil
+}

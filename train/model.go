@@ -1,0 +1,166 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"alike/augment"
+	"alike/dataset"
+	"alike/method"
+)
+
+// embedBatch is the number of images that pass the network at once. The last
+// batch is padded, so that one compiled program serves all.
+const embedBatch = 256
+
+// Model is the network of a checkpoint in inference mode: batch norm uses its
+// running statistics. Goroutines may share it; they take turns.
+type Model struct {
+	State  State
+	config *Config
+	parts  parts
+	mu     sync.Mutex
+	store  *model.Store
+	exec   map[string]*model.Exec // by layer
+	engine compute.Backend
+}
+
+// Model loads the checkpoint after a step; a negative step is the last.
+func (r *Run) Model(b compute.Backend, step int) (*Model, error) {
+	step, err := r.resolveStep(step)
+	if err != nil {
+		return nil, err
+	}
+	store, state, err := loadCheckpoint(r.checkpointDir(step), false)
+	if err != nil {
+		return nil, r.offer(step, err)
+	}
+	return newModel(b, store, &r.Config, state)
+}
+
+func newModel(b compute.Backend, store *model.Store, c *Config, s State) (*Model, error) {
+	p, err := c.build()
+	return &Model{State: s, config: c, parts: p, store: store, exec: map[string]*model.Exec{}, engine: b}, err
+}
+
+func (m *Model) close() {
+	for _, e := range m.exec {
+		e.Finalize()
+	}
+}
+
+// Layer is the method's choice of embedding, method.LayerH or method.LayerZ.
+func (m *Model) Layer() string { return m.parts.method.Layer() }
+
+// Size is the side of the images that the network sees, in pixels.
+func (m *Model) Size() int { return m.config.Size }
+
+// Dim is the number of values of an embedding from the layer.
+func (m *Model) Dim(layer string) int {
+	if layer == method.LayerH {
+		return m.parts.encoder.Dim()
+	}
+	return m.parts.head.Dim(m.parts.encoder.Dim())
+}
+
+// program returns the compiled network up to the layer.
+func (m *Model) program(layer string) (*model.Exec, error) {
+	if e, ok := m.exec[layer]; ok {
+		return e, nil
+	}
+	if layer != method.LayerH && layer != method.LayerZ {
+		return nil, fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", layer, method.LayerH, method.LayerZ)
+	}
+	e, err := model.NewExec(m.engine, m.store, func(scope *model.Scope, x *Node) *Node {
+		scope.Store().SetTraining(x.Graph(), false)
+		h := m.parts.encoder.Graph(scope, x)
+		if layer == method.LayerH {
+			return h
+		}
+		return m.parts.head.Graph(scope.In(headScope), h)
+	})
+	if err == nil {
+		_, err = e.Compile(viewsShape(embedBatch, m.config.Size))
+	}
+	if err != nil {
+		return nil, compileError("embedding", err)
+	}
+	m.exec[layer] = e
+	return e, nil
+}
+
+// Embed returns the embeddings [N, Dim(layer)] of all images of data, row-major
+// and unnormalised. An image's embedding does not depend on its neighbours.
+// progress, if set, is told how many images are done.
+func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, err := m.program(layer)
+	if err != nil {
+		return nil, err
+	}
+	row := m.config.Size * m.config.Size * 3
+	pixels := make([]float32, embedBatch*row)
+	out := make([]float32, 0, data.Len()*m.Dim(layer))
+	for at := 0; at < data.Len(); at += embedBatch {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		n := min(embedBatch, data.Len()-at)
+		if err := m.prepare(pixels[:n*row], data, at); err != nil {
+			return nil, err
+		}
+		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, embedBatch, m.config.Size, m.config.Size, 3))
+		if err != nil {
+			return nil, compileError("embedding", err)
+		}
+		tensors.MustConstFlatData(h[0], func(flat []float32) { out = append(out, flat[:n*m.Dim(layer)]...) })
+		if err := h[0].FinalizeAll(); err != nil {
+			return nil, err
+		}
+		if progress != nil {
+			progress(at + n)
+		}
+	}
+	return out, nil
+}
+
+// prepare writes the evaluation views of the images from at on to dst.
+func (m *Model) prepare(dst []float32, data dataset.Dataset, at int) error {
+	row := m.config.Size * m.config.Size * 3
+	var (
+		next  atomic.Int64
+		fault atomic.Pointer[error]
+		wg    sync.WaitGroup
+	)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(dst)/row {
+					return
+				}
+				img, err := data.Image(at + i)
+				if err != nil {
+					err = fmt.Errorf("%s: image %s: %w", data.Name(), data.ID(at+i), err)
+					fault.CompareAndSwap(nil, &err)
+					return
+				}
+				augment.Evaluate(dst[i*row:(i+1)*row], img, m.config.Size)
+			}
+		})
+	}
+	wg.Wait()
+	if err := fault.Load(); err != nil {
+		return *err
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Run is a run directory:
+//
+//	config.yaml          resolved and complete
+//	metrics.jsonl        one line a step, and one a monitored epoch
+//	checkpoints/NNNNNN/  weights, optimiser state and checksums after step NNNNNN
+//	scores.jsonl         every score with its protocol
+//	report.html
+type Run struct {
+	Dir    string
+	Config Config
+}
+
+// The files of a run directory, besides its checkpoints.
+func (r *Run) configPath() string  { return filepath.Join(r.Dir, "config.yaml") }
+func (r *Run) metricsPath() string { return filepath.Join(r.Dir, "metrics.jsonl") }
+
+// ScoresPath is the file that scores are appended to.
+func (r *Run) ScoresPath() string { return filepath.Join(r.Dir, "scores.jsonl") }
+
+// ReportPath is the file that the report is written to.
+func (r *Run) ReportPath() string { return filepath.Join(r.Dir, "report.html") }
+
+func (r *Run) checkpointsDir() string { return filepath.Join(r.Dir, "checkpoints") }
+
+// checkpointDir is the folder of the checkpoint after a step.
+func (r *Run) checkpointDir(step int) string {
+	return filepath.Join(r.checkpointsDir(), fmt.Sprintf("%06d", step))
+}
+
+// Create makes a run directory for a resolved configuration. A folder that
+// holds anything already is refused.
+func Create(dir string, c Config) (*Run, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(dir, "config.yaml")); err == nil {
+			return nil, fmt.Errorf("%s already holds a run: 'alike resume %s' goes on with it, --out takes another folder", dir, dir)
+		}
+		return nil, fmt.Errorf("%s is not empty: --out takes a new or an empty folder", dir)
+	}
+	r := &Run{Dir: dir, Config: c}
+	if err := os.MkdirAll(r.checkpointsDir(), 0o755); err != nil {
+		return nil, err
+	}
+	return r, c.Save(r.configPath())
+}
+
+// Open reads a run directory.
+func Open(dir string) (*Run, error) {
+	r := &Run{Dir: dir}
+	document, err := os.ReadFile(r.configPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not a run: it has no config.yaml; 'alike train' makes runs", dir)
+	}
+	if err == nil {
+		err = r.Config.Overlay(document)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.configPath(), err)
+	}
+	return r, nil
+}
+
+// Steps lists the checkpoints by step, the oldest first.
+func (r *Run) Steps() ([]int, error) {
+	steps, err := checkpointSteps(r.checkpointsDir())
+	if err == nil && len(steps) == 0 {
+		err = fmt.Errorf("%s has no checkpoint yet: train it first", r.Dir)
+	}
+	return steps, err
+}
+
+// State reads the state of the checkpoint after a step, and checks its files;
+// a negative step is the last. A damaged checkpoint is named, with the one
+// before it.
+func (r *Run) State(step int) (State, error) {
+	step, err := r.resolveStep(step)
+	if err != nil {
+		return State{}, err
+	}
+	s, err := readState(r.checkpointDir(step))
+	return s, r.offer(step, err)
+}
+
+// resolveStep returns a step that has a checkpoint.
+func (r *Run) resolveStep(step int) (int, error) {
+	steps, err := r.Steps()
+	if err != nil {
+		return 0, err
+	}
+	if step < 0 {
+		return steps[len(steps)-1], nil
+	}
+	if !slices.Contains(steps, step) {
+		return 0, fmt.Errorf("%s has no checkpoint of step %d; it has those of steps %v", r.Dir, step, steps)
+	}
+	return step, nil
+}
+
+// offer adds to the error of a damaged checkpoint what is left to use.
+func (r *Run) offer(step int, err error) error {
+	if !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	steps, _ := r.Steps()
+	for _, before := range slices.Backward(steps) {
+		if before < step && checkSums(r.checkpointDir(before)) == nil {
+			return fmt.Errorf("%w; the checkpoint before it, of step %d, is whole: use --step %d", err, before, before)
+		}
+	}
+	return fmt.Errorf("%w; no checkpoint before it is whole", err)
+}

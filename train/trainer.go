@@ -1,0 +1,308 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"alike/augment"
+	"alike/backend"
+	"alike/dataset"
+	"alike/sampler"
+)
+
+// Options are about the sitting, not the result: however they are set, the
+// weights after a step are the same.
+type Options struct {
+	Steps           int           // stop after this step, 0 for the schedule's last
+	MaxDuration     time.Duration // stop after this time, 0 for no limit
+	CheckpointEvery int           // steps between checkpoints, 0 for one an epoch
+	Keep            int           // checkpoints that are kept, 0 for three
+
+	// Monitor, if set, measures the model before the first step and after every
+	// MonitorEvery steps; what it returns goes into metrics.jsonl.
+	Monitor      func(ctx context.Context, m *Model) (map[string]float64, error)
+	MonitorEvery int
+
+	Progress func(Progress) // called after each step, may be nil
+	Log      *slog.Logger
+}
+
+// Progress is where a run stands after a step.
+type Progress struct {
+	Step, Total int
+	Metric      Metric
+	Left        time.Duration // at the rate of this sitting
+}
+
+// ErrDiverged marks a run whose loss is no longer a number.
+var ErrDiverged = errors.New("diverged")
+
+// trainer is one sitting of a run.
+type trainer struct {
+	run     *Run
+	opt     Options
+	backend compute.Backend
+	parts   parts
+	store   *model.Store
+	program *program
+	loader  *loader
+	log     *metricsLog
+	state   State
+
+	start   time.Time     // of this sitting
+	before  time.Duration // training time of earlier sittings
+	first   int           // step that this sitting began at
+	saved   int           // step of the last checkpoint
+	waiting time.Duration // for data, in this step
+}
+
+// Train trains the run to the end of its schedule, or to where opt stops it,
+// from its last checkpoint if it has one. When ctx is done it stops after the
+// current step and saves; the error is then ctx's cause.
+func (r *Run) Train(ctx context.Context, b compute.Backend, data dataset.Dataset, opt Options) error {
+	t, err := r.newTrainer(b, data, opt)
+	if err != nil {
+		return err
+	}
+	err = t.loop(ctx)
+	if cerr := t.log.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (*trainer, error) {
+	if err := r.Config.Resolve(data.Len()); err != nil {
+		return nil, err
+	}
+	parts, err := r.Config.build()
+	if err != nil {
+		return nil, err
+	}
+	pipeline, err := augment.New(r.Config.Views, r.Config.Size)
+	if err != nil {
+		return nil, err
+	}
+	draws, err := sampler.NewShuffled(data.Len(), r.Config.Batch, r.Config.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Keep == 0 {
+		opt.Keep = 3
+	}
+	if opt.CheckpointEvery == 0 {
+		opt.CheckpointEvery = max(1, data.Len()/r.Config.Batch)
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	t := &trainer{run: r, opt: opt, backend: b, parts: parts, loader: &loader{
+		data:     data,
+		draws:    draws,
+		pipeline: pipeline,
+		views:    parts.method.Views(),
+		images:   r.Config.Batch,
+		row:      r.Config.Size * r.Config.Size * 3,
+		seed:     r.Config.Seed,
+	}}
+	if err := t.restore(); err != nil {
+		return nil, err
+	}
+	if t.program, err = newProgram(b, t.store, &r.Config); err != nil {
+		return nil, err
+	}
+	t.log, err = openMetrics(r.metricsPath(), t.state.MetricsBytes)
+	return t, err
+}
+
+// restore puts the trainer where the last checkpoint is, or at the beginning.
+func (t *trainer) restore() error {
+	engine := backend.Variant(t.backend)
+	t.saved = -1
+	t.state = State{Seed: t.run.Config.Seed, Total: t.run.Config.Schedule.Total()}
+	steps, err := checkpointSteps(t.run.checkpointsDir())
+	if err != nil {
+		return err
+	}
+	if len(steps) == 0 {
+		t.store = model.NewStore()
+		t.state.Engine = engine
+		return nil
+	}
+	step := steps[len(steps)-1]
+	t.store, t.state, err = loadCheckpoint(t.run.checkpointDir(step), true)
+	if err != nil {
+		return t.run.offer(step, err)
+	}
+	if t.state.Engine != engine {
+		t.opt.Log.Warn("the engine is not the one that trained so far: the weights will differ in their last bits",
+			slog.String("before", t.state.Engine), slog.String("now", engine))
+		t.state.Engine = engine
+	}
+	t.saved, t.first = step, step
+	t.before = time.Duration(t.state.Seconds * float64(time.Second))
+	return nil
+}
+
+// last is the step that this sitting stops after.
+func (t *trainer) last() int {
+	if t.opt.Steps > 0 {
+		return min(t.opt.Steps, t.state.Total)
+	}
+	return t.state.Total
+}
+
+func (t *trainer) loop(ctx context.Context) error {
+	loading, stop := context.WithCancel(ctx)
+	defer stop()
+	t.start = time.Now()
+	t.loader.start(loading, t.state.Step, t.last())
+	if t.state.Step == 0 {
+		if err := errors.Join(t.initialise(), t.monitor(ctx), t.save()); err != nil {
+			return err
+		}
+	}
+	for t.state.Step < t.last() {
+		if ctx.Err() != nil {
+			return t.stopped(context.Cause(ctx))
+		}
+		if t.opt.MaxDuration > 0 && time.Since(t.start) >= t.opt.MaxDuration {
+			t.opt.Log.Info("time is up", slog.Int("step", t.state.Step), slog.Int("total", t.state.Total))
+			break
+		}
+		if err := t.step(ctx); err != nil {
+			return err
+		}
+	}
+	return t.save()
+}
+
+func (t *trainer) stopped(cause error) error {
+	if err := t.save(); err != nil {
+		return err
+	}
+	return fmt.Errorf("stopped at step %d of %d, saved; 'alike resume %s' goes on: %w", t.state.Step, t.state.Total, t.run.Dir, cause)
+}
+
+// initialise draws the initial weights, without a step of training.
+func (t *trainer) initialise() error {
+	return t.store.InitializeVariables(t.backend, nil)
+}
+
+// step makes one update, and what is due after it.
+func (t *trainer) step(ctx context.Context) error {
+	began := time.Now()
+	b, ok := t.loader.next()
+	if !ok {
+		return nil // ctx is done: the loop sees it
+	}
+	if b.err != nil {
+		return errors.Join(b.err, t.save())
+	}
+	t.waiting = time.Since(began)
+	c := &t.run.Config
+	lr := c.Schedule.At(t.state.Step)
+	views := tensors.FromFlatDataAndDimensions(b.views, t.loader.views*c.Batch, c.Size, c.Size, 3)
+	stats, err := t.program.run(views, lr)
+	if err == nil {
+		err = views.FinalizeAll()
+	}
+	if err != nil {
+		return err
+	}
+	t.loader.recycle(b)
+	if bad := stats.Loss; math.IsNaN(bad) || math.IsInf(bad, 0) {
+		return t.diverged(bad, lr)
+	}
+	t.state.Step++
+	if err := t.record(stats, lr, time.Since(began)); err != nil {
+		return err
+	}
+	if t.opt.MonitorEvery > 0 && (t.state.Step%t.opt.MonitorEvery == 0 || t.state.Step == t.last()) {
+		if err := t.monitor(ctx); err != nil {
+			return err
+		}
+	}
+	if t.state.Step%t.opt.CheckpointEvery == 0 {
+		return t.save()
+	}
+	return nil
+}
+
+func (t *trainer) diverged(loss, lr float64) error {
+	return fmt.Errorf("the loss is %g at step %d (learning rate %.4g): the run has %w; the checkpoint of step %d is good; try a smaller --lr, a longer warm-up or a higher temperature",
+		loss, t.state.Step, lr, ErrDiverged, t.saved)
+}
+
+// seconds is the training time over all sittings.
+func (t *trainer) seconds() float64 { return (t.before + time.Since(t.start)).Seconds() }
+
+func (t *trainer) epoch() float64 {
+	return float64(t.state.Step) * float64(t.run.Config.Batch) / float64(t.loader.data.Len())
+}
+
+// record writes the step's line and tells how far the run is.
+func (t *trainer) record(s Stats, lr float64, took time.Duration) error {
+	m := Metric{
+		Step:         t.state.Step,
+		Epoch:        t.epoch(),
+		Loss:         s.Loss,
+		Accuracy:     s.Accuracy,
+		LR:           lr,
+		GradientNorm: s.GradientNorm,
+		ImagesPerS:   float64(t.loader.views*t.loader.images) / took.Seconds(),
+		DataWait:     t.waiting.Seconds() / took.Seconds(),
+		Seconds:      t.seconds(),
+	}
+	if t.opt.Progress != nil {
+		done := t.state.Step - t.first
+		left := time.Duration(float64(time.Since(t.start)) / float64(done) * float64(t.last()-t.state.Step))
+		t.opt.Progress(Progress{t.state.Step, t.last(), m, left})
+	}
+	return t.log.append(m)
+}
+
+// monitor measures the model as it is and writes what came out.
+func (t *trainer) monitor(ctx context.Context) error {
+	if t.opt.Monitor == nil {
+		return nil
+	}
+	m, err := newModel(t.backend, t.store, &t.run.Config, t.state)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	values, err := t.opt.Monitor(ctx, m)
+	if err != nil {
+		return err
+	}
+	return t.log.append(Metric{Step: t.state.Step, Epoch: t.epoch(), Seconds: t.seconds(), Monitor: values})
+}
+
+// save writes a checkpoint of the current step, if there is none yet.
+func (t *trainer) save() error {
+	if t.saved == t.state.Step {
+		return nil
+	}
+	if err := t.log.sync(); err != nil {
+		return err
+	}
+	t.state.MetricsBytes, t.state.Seconds = t.log.size, t.seconds()
+	state, err := writeCheckpoint(t.run.checkpointsDir(), t.store, t.state)
+	if err != nil {
+		if free, ferr := freeBytes(t.run.Dir); ferr == nil && free < 1<<20 {
+			return fmt.Errorf("%w: the disk that holds %s is full; the checkpoint of step %d is good: free some space and 'alike resume %s'", err, t.run.Dir, t.saved, t.run.Dir)
+		}
+		return err
+	}
+	t.state, t.saved = state, t.state.Step
+	return prune(t.run.checkpointsDir(), t.opt.Keep)
+}

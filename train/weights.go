@@ -1,0 +1,139 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/nlpodyssey/safetensors"
+
+	"alike/optimize"
+)
+
+// blob is a tensor as files hold it: float32, little endian.
+type blob struct {
+	dims []int
+	data []byte
+}
+
+// The methods by which the safetensors library reads a tensor.
+
+func (b blob) DType() safetensors.DType { return safetensors.F32 }
+func (b blob) DataLen() uint64          { return uint64(len(b.data)) }
+func (b blob) Data() []byte             { return b.data }
+func (b blob) Shape() []uint64 {
+	dims := make([]uint64, len(b.dims))
+	for i, d := range b.dims {
+		dims[i] = uint64(d)
+	}
+	return dims
+}
+
+// collect copies the variables of a store into the form of files: under
+// torchvision's names, in torchvision's layouts. state chooses between the
+// optimiser's state and the weights.
+func collect(store *model.Store, state bool) (map[string]blob, error) {
+	blobs := map[string]blob{}
+	for v := range store.IterVariables() {
+		path := v.Path()
+		rest, isState := strings.CutPrefix(path, optimize.StatePath+"/")
+		if isState != state || path == model.RootScopePath+model.RNGStateVariableName {
+			continue
+		}
+		if !isState {
+			rest = path[1:]
+		}
+		t, err := v.Value()
+		if err != nil {
+			return nil, fmt.Errorf("weights: %s: %w", path, err)
+		}
+		flat, err := tensors.CopyFlatData[float32](t)
+		if err != nil {
+			return nil, fmt.Errorf("weights: %s: %w", path, err)
+		}
+		dims := v.Shape().Dimensions
+		blobs[strings.ReplaceAll(rest, "/", ".")] = blob{outer(dims), littleEndian(toTorch(flat, dims))}
+	}
+	return blobs, nil
+}
+
+// restore puts tensors of a file into a store, as variables under prefix.
+func restore(store *model.Store, prefix string, blobs map[string]blob) error {
+	for _, name := range slices.Sorted(maps.Keys(blobs)) {
+		b := blobs[name]
+		dims := inner(b.dims)
+		t := tensors.FromFlatDataAndDimensions(fromTorch(floats(b.data), dims), dims...)
+		path := prefix + "/" + strings.ReplaceAll(name, ".", "/")
+		v, err := store.CreateVariable(path, t)
+		if err != nil {
+			return fmt.Errorf("weights: %s: %w", name, err)
+		}
+		if prefix != "" || isStatistic(name) {
+			v.SetTrainable(false)
+		}
+	}
+	return nil
+}
+
+// isStatistic tells batch norm's running statistics from what is learned.
+func isStatistic(name string) bool {
+	return strings.HasSuffix(name, ".running_mean") || strings.HasSuffix(name, ".running_var")
+}
+
+// writeTensors writes a safetensors file.
+func writeTensors(path string, blobs map[string]blob, metadata map[string]string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	err = safetensors.SerializeToWriter(blobs, metadata, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// readTensors reads a safetensors file of float32 tensors.
+func readTensors(path string) (map[string]blob, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	st, err := safetensors.Deserialize(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: not a safetensors file: %w", path, err)
+	}
+	blobs := map[string]blob{}
+	for _, name := range st.Names() {
+		view, _ := st.Tensor(name)
+		if view.DType() != safetensors.F32 {
+			return nil, fmt.Errorf("%s: tensor %s is %s, want F32", path, name, view.DType())
+		}
+		b := blob{data: view.Data()}
+		for _, d := range view.Shape() {
+			b.dims = append(b.dims, int(d))
+		}
+		blobs[name] = b
+	}
+	return blobs, nil
+}
+
+// weightsSHA256 identifies weights whatever file they are in: it runs over the
+// sorted (name, dtype, shape, bytes) of all tensors.
+func weightsSHA256(blobs map[string]blob) string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(blobs)) {
+		fmt.Fprintf(h, "%s\x00F32\x00%v\x00", name, blobs[name].dims)
+		h.Write(blobs[name].data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
