@@ -1,0 +1,189 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+func init() {
+	Formats.Add("cifar", Format{
+		Summary: "CIFAR-10 or CIFAR-100, binary version: folder, tar or tar.gz",
+		Detect:  isCIFAR,
+		Open:    openCIFAR,
+	})
+}
+
+const (
+	cifarSide   = 32
+	cifarPixels = cifarSide * cifarSide
+)
+
+// cifarFile says what a file of the binary version is: its split and the bytes
+// before the pixels of each record, of which the last is the label.
+func cifarFile(name string) (split string, labels int, ok bool) {
+	switch base := path.Base(name); {
+	case strings.HasPrefix(base, "data_batch_") && strings.HasSuffix(base, ".bin"):
+		return Train, 1, true
+	case base == "test_batch.bin":
+		return Test, 1, true
+	case base == "train.bin":
+		return Train, 2, true
+	case base == "test.bin":
+		return Test, 2, true
+	}
+	return "", 0, false
+}
+
+var errFound = errors.New("found")
+
+func isCIFAR(name string) bool {
+	if isFolder(name) {
+		files, err := cifarFolder(name)
+		return err == nil && len(files) > 0
+	}
+	if !isArchive(name) {
+		return false
+	}
+	err := walkTar(context.Background(), name, func(file string, _ io.Reader) error {
+		if _, _, ok := cifarFile(file); ok {
+			return errFound
+		}
+		if isImageName(file) {
+			return io.ErrUnexpectedEOF // an archive of images
+		}
+		return nil
+	})
+	return errors.Is(err, errFound)
+}
+
+// cifarFolder lists the data files of a folder, or of the one that the
+// archive unpacks to.
+func cifarFolder(root string) ([]string, error) {
+	for _, pattern := range []string{"*", "cifar-10*/*", "cifar-100*/*"} {
+		names, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			return nil, err
+		}
+		var files []string
+		for _, n := range names {
+			if _, _, ok := cifarFile(filepath.ToSlash(n)); ok {
+				files = append(files, n)
+			}
+		}
+		if len(files) > 0 {
+			return files, nil
+		}
+	}
+	return nil, nil
+}
+
+func openCIFAR(ctx context.Context, root string, _ Options) (*Source, error) {
+	files := map[string][]byte{}
+	var err error
+	if isFolder(root) {
+		err = readCIFARFolder(root, files)
+	} else {
+		err = walkTar(ctx, root, func(file string, r io.Reader) error {
+			if _, _, ok := cifarFile(file); !ok && !strings.HasSuffix(file, ".txt") {
+				return nil
+			}
+			b, err := readLimited(r, file)
+			files[path.Base(file)] = b
+			return err
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cifarSource(filepath.Base(filepath.Clean(root)), files)
+}
+
+func readCIFARFolder(root string, files map[string][]byte) error {
+	names, err := cifarFolder(root)
+	if err != nil || len(names) == 0 {
+		return errors.Join(err, fmt.Errorf("no data_batch_N.bin, test_batch.bin, train.bin or test.bin in it"))
+	}
+	texts, _ := filepath.Glob(filepath.Join(filepath.Dir(names[0]), "*.txt"))
+	for _, n := range append(names, texts...) {
+		b, err := os.ReadFile(n)
+		if err != nil {
+			return err
+		}
+		files[filepath.Base(n)] = b
+	}
+	return nil
+}
+
+// cifarSource builds the splits from the files' contents.
+func cifarSource(title string, files map[string][]byte) (*Source, error) {
+	sets := map[string]*Memory{}
+	classes := cifarClasses(files)
+	for _, name := range sortedKeys(files) {
+		split, labels, ok := cifarFile(name)
+		if !ok {
+			continue
+		}
+		record := labels + 3*cifarPixels
+		if n := len(files[name]); n == 0 || n%record != 0 {
+			return nil, fmt.Errorf("%s has %d bytes, want a multiple of %d (one label and one image each): it is cut short or no CIFAR file; unpack or download it again", name, n, record)
+		}
+		m := sets[split]
+		if m == nil {
+			m = &Memory{Title: fmt.Sprintf("%s (%s)", title, split), Names: classes}
+			sets[split] = m
+		}
+		for at := 0; at < len(files[name]); at += record {
+			rec := files[name][at:][:record]
+			label := int(rec[labels-1])
+			if label >= len(classes) {
+				return nil, fmt.Errorf("%s: record %d has label %d, want one below %d: the file is damaged", name, at/record, label, len(classes))
+			}
+			m.Images = append(m.Images, interleave(rec[labels:]))
+			m.Labels = append(m.Labels, label)
+			m.IDs = append(m.IDs, fmt.Sprintf("%s/%05d", strings.TrimSuffix(name, ".bin"), at/record))
+		}
+	}
+	if len(sets) == 0 {
+		return nil, errors.New("no data_batch_N.bin, test_batch.bin, train.bin or test.bin in it")
+	}
+	s := &Source{Splits: map[string]Dataset{}}
+	for split, m := range sets {
+		s.Splits[split] = m
+	}
+	return s, nil
+}
+
+// interleave makes pixels of the three planes of a record.
+func interleave(planes []byte) Image {
+	img := Image{cifarSide, cifarSide, make([]uint8, 3*cifarPixels)}
+	for i := range cifarPixels {
+		img.Pix[3*i], img.Pix[3*i+1], img.Pix[3*i+2] = planes[i], planes[cifarPixels+i], planes[2*cifarPixels+i]
+	}
+	return img
+}
+
+// cifarClasses reads the names of the classes, one a line; without the file
+// they are numbers.
+func cifarClasses(files map[string][]byte) []string {
+	n, names := 10, files["batches.meta.txt"]
+	if _, ok := files["train.bin"]; ok {
+		n, names = 100, files["fine_label_names.txt"]
+	}
+	var classes []string
+	for line := range bytes.Lines(names) {
+		if name := strings.TrimSpace(string(line)); name != "" {
+			classes = append(classes, name)
+		}
+	}
+	for i := len(classes); i < n; i++ {
+		classes = append(classes, fmt.Sprint(i))
+	}
+	return classes
+}

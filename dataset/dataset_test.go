@@ -1,0 +1,262 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"alike/internal/testdata"
+)
+
+func pngFile(t *testing.T, side int, v uint8) []byte {
+	t.Helper()
+	m := image.NewGray(image.Rect(0, 0, side, side))
+	for i := range m.Pix {
+		m.Pix[i] = v
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// tree writes files below a new folder.
+func tree(t *testing.T, files map[string][]byte) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, b := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// ids lists a data set as "id:label".
+func ids(d Dataset) string {
+	var out []string
+	for i := range d.Len() {
+		out = append(out, fmt.Sprintf("%s:%d", d.ID(i), d.Label(i)))
+	}
+	return strings.Join(out, " ")
+}
+
+func TestFolders(t *testing.T) {
+	p := pngFile(t, 8, 1)
+	for _, tc := range []struct {
+		name  string
+		files map[string][]byte
+		want  map[string]string
+	}{
+		{"a folder per class", map[string][]byte{"b/1.png": p, "a/2.png": p, "a/1.png": p}, map[string]string{All: "a/1.png:0 a/2.png:0 b/1.png:1"}},
+		{"a flat folder has no classes", map[string][]byte{"2.png": p, "1.png": p}, map[string]string{All: "1.png:-1 2.png:-1"}},
+		{"splits", map[string][]byte{"train/a/1.png": p, "train/b/1.png": p, "val/b/2.png": p}, map[string]string{Train: "train/a/1.png:0 train/b/1.png:1", Test: "val/b/2.png:1"}},
+		{"other files and hidden ones are left out", map[string][]byte{"a/1.png": p, "a/x.txt": nil, "b/.h.png": p, "b/1.png": p, ".c/1.png": p}, map[string]string{All: "a/1.png:0 b/1.png:1"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, err := Open(t.Context(), tree(t, tc.files), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Splits) != len(tc.want) {
+				t.Errorf("%d splits, want %d", len(s.Splits), len(tc.want))
+			}
+			for split, want := range tc.want {
+				d, err := s.Split(split)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := ids(d); got != want {
+					t.Errorf("%s: %s, want %s", split, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestBrokenImagesAreSkippedAndNamed(t *testing.T) {
+	root := tree(t, map[string][]byte{"a/1.png": pngFile(t, 4, 9), "a/2.jpg": []byte("a text file"), "b/1.png": pngFile(t, 4, 9)[:30]})
+	s, err := Open(t.Context(), root, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Skipped) != 2 || s.Skipped[0].Name != "a/2.jpg" || !strings.Contains(s.Skipped[0].Err.Error(), "not a JPEG or PNG image") {
+		t.Errorf("skipped %v", s.Skipped)
+	}
+	if _, err := Open(t.Context(), root, Options{Strict: true}); err == nil || !strings.Contains(err.Error(), "2 images cannot be read, the first is a/2.jpg") {
+		t.Errorf("strict: %v", err)
+	}
+}
+
+func TestBadSources(t *testing.T) {
+	record := make([]byte, 3073)
+	damaged := bytes.Clone(record)
+	damaged[0] = 77
+	for _, tc := range []struct {
+		name  string
+		files map[string][]byte
+		spec  string // below the folder
+		want  string
+	}{
+		{"a path that is not there", nil, "nothing", "no such file"},
+		{"an empty folder", map[string][]byte{"x.txt": nil}, "", "no images in it (.jpg, .jpeg, .png)"},
+		{"a truncated CIFAR file", map[string][]byte{"data_batch_1.bin": record[:3000]}, "", "data_batch_1.bin has 3000 bytes, want a multiple of 3073"},
+		{"a damaged CIFAR label", map[string][]byte{"data_batch_1.bin": append(record, damaged...)}, "", "record 1 has label 77, want one below 10"},
+		{"a file of no known format", map[string][]byte{"x.bin": nil}, "x.bin", "its format is not recognised; have"},
+		{"an IDX file cut short", map[string][]byte{"train-images-idx3-ubyte": {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1}}, "", "holds 1 bytes after its header, want 8"},
+		{"an IDX file that is none", map[string][]byte{"train-images-idx3-ubyte": []byte("hello, world")}, "", "want the IDX magic number 00000803"},
+		{"an archive cut short", map[string][]byte{"x.tar": make([]byte, 100)}, "x.tar", "broken or cut short"},
+		{"images that are too large", map[string][]byte{"a.png": pngFile(t, 200, 1)}, "", "more than 10000 are not read"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := Open(t.Context(), filepath.Join(tree(t, tc.files), tc.spec), Options{MaxPixels: 10000})
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	root := tree(t, map[string][]byte{"1.png": pngFile(t, 64, 1), "2.png": pngFile(t, 64, 1), "3.png": pngFile(t, 64, 1)})
+	if _, err := Open(t.Context(), root, Options{MaxBytes: 20000}); err == nil || !strings.Contains(err.Error(), "of memory") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	root := tree(t, map[string][]byte{"1.png": pngFile(t, 4, 1)})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ctx, root, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDecodeToRGB(t *testing.T) {
+	clear := image.NewNRGBA(image.Rect(0, 0, 1, 1))
+	clear.Set(0, 0, color.NRGBA{R: 255, A: 128})
+	var b bytes.Buffer
+	if err := png.Encode(&b, clear); err != nil {
+		t.Fatal(err)
+	}
+	img, err := Decode(b.Bytes(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if img.Pix[0] != 255 || img.Pix[1] < 126 || img.Pix[1] > 128 {
+		t.Errorf("half transparent red is %v, want it on white", img.Pix)
+	}
+	if img, err = Decode(pngFile(t, 1, 77), 100); err != nil || !bytes.Equal(img.Pix, []byte{77, 77, 77}) {
+		t.Errorf("gray is %v, %v", img.Pix, err)
+	}
+	b.Reset()
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 20, 10)), nil); err != nil {
+		t.Fatal(err)
+	}
+	if img, err = Decode(b.Bytes(), 1000); err != nil || img.Width != 20 || img.Height != 10 {
+		t.Errorf("JPEG: %d x %d, %v", img.Width, img.Height, err)
+	}
+}
+
+func TestHashSeesContentOnly(t *testing.T) {
+	a := &Memory{Title: "a", Images: []Image{{1, 1, []uint8{1, 2, 3}}, {1, 1, []uint8{4, 5, 6}}}, Labels: []int{0, 1}, Names: []string{"x", "y"}}
+	same := &Memory{Title: "b", Images: a.Images, Labels: a.Labels, Names: a.Names, IDs: []string{"p", "q"}}
+	relabelled := &Memory{Images: a.Images, Labels: []int{1, 0}, Names: a.Names}
+	h := func(d Dataset) string {
+		s, err := Hash(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if h(a) != h(same) {
+		t.Error("the title or the ids change the hash")
+	}
+	for name, d := range map[string]Dataset{"labels": relabelled, "order": Subset(a, "", []int{1, 0}), "number": Subset(a, "", []int{0})} {
+		if h(d) == h(a) {
+			t.Errorf("the %s do not change the hash", name)
+		}
+	}
+}
+
+func TestCIFAR10(t *testing.T) {
+	s, err := Open(t.Context(), testdata.Path(t, "cifar-10-binary.tar.gz"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for split, perClass := range map[string]int{Train: 5000, Test: 1000} {
+		d, err := s.Split(split)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, err := Describe(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Format != "cifar" || st.Images != 10*perClass || st.Sizes["32x32"] != st.Images || st.Classes["airplane"] != perClass || st.Classes["truck"] != perClass {
+			t.Errorf("%s: %+v", split, st)
+		}
+		if split == Train && fmt.Sprintf("%.4f %.4f", st.Mean, st.Std) != "[0.4914 0.4822 0.4465] [0.2470 0.2435 0.2616]" {
+			t.Errorf("mean %.4f, deviation %.4f", st.Mean, st.Std) // the figures everybody normalises with
+		}
+	}
+}
+
+func TestMNIST(t *testing.T) {
+	s, err := Open(t.Context(), filepath.Dir(testdata.Path(t, "mnist/t10k-images-idx3-ubyte.gz")), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Split(Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Len() != 10000 || len(d.Classes()) != 10 || d.Label(0) != 7 {
+		t.Errorf("%d images, %d classes, the first a %d", d.Len(), len(d.Classes()), d.Label(0))
+	}
+}
+
+func TestCUB(t *testing.T) {
+	s, err := Open(t.Context(), testdata.Path(t, "cub-100-64.tar.gz"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Split(All)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Len() != 5902 || len(d.Classes()) != 100 || s.Format != "tar" {
+		t.Errorf("%d images, %d classes, format %s", d.Len(), len(d.Classes()), s.Format)
+	}
+}
+
+func FuzzCIFAR(f *testing.F) {
+	f.Add(make([]byte, 3073))
+	f.Add([]byte{1})
+	f.Fuzz(func(_ *testing.T, b []byte) { cifarSource("x", map[string][]byte{"test_batch.bin": b}) })
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("\x89PNG\r\n\x1a\n"))
+	f.Add([]byte{0xff, 0xd8, 0xff})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if img, err := Decode(b, 1<<16); err == nil && len(img.Pix) != 3*img.Width*img.Height {
+			t.Errorf("%d x %d has %d bytes", img.Width, img.Height, len(img.Pix))
+		}
+	})
+}

@@ -1,0 +1,79 @@
+// Package sheet draws grids of images.
+package sheet
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+
+	"golang.org/x/image/draw"
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/basicfont"
+	"golang.org/x/image/math/fixed"
+)
+
+// Cell is an image of a sheet with a line below it, and a frame if it has a colour.
+type Cell struct {
+	Image   image.Image
+	Caption string
+	Frame   color.Color
+}
+
+// Sizes in pixels.
+const (
+	gap     = 6
+	caption = 15
+	letter  = 7 // width of a letter of the caption's font
+)
+
+var (
+	paper = color.Gray{250}
+	ink   = color.Gray{60}
+)
+
+// PNG draws rows of cells, each image scaled to side by side pixels (the nearest
+// pixel for enlarged ones, so that small images stay crisp).
+func PNG(rows [][]Cell, side int) ([]byte, error) {
+	columns, lines := 0, 0
+	for _, r := range rows {
+		columns = max(columns, len(r))
+		for _, c := range r {
+			if c.Caption != "" {
+				lines = caption
+			}
+		}
+	}
+	step := side + gap
+	m := image.NewRGBA(image.Rect(0, 0, gap+columns*step, gap+len(rows)*(step+lines)))
+	draw.Draw(m, m.Rect, image.NewUniform(paper), image.Point{}, draw.Src)
+	for y, r := range rows {
+		for x, c := range r {
+			at := image.Pt(gap+x*step, gap+y*(step+lines))
+			c.draw(m, image.Rectangle{at, at.Add(image.Pt(side, side))})
+		}
+	}
+	var b bytes.Buffer
+	err := png.Encode(&b, m)
+	return b.Bytes(), err
+}
+
+func (c Cell) draw(m *image.RGBA, r image.Rectangle) {
+	if c.Image == nil {
+		return
+	}
+	if c.Frame != nil {
+		draw.Draw(m, r.Inset(-3), image.NewUniform(c.Frame), image.Point{}, draw.Src)
+	}
+	var scaler draw.Interpolator = draw.NearestNeighbor
+	if b := c.Image.Bounds(); b.Dx() > r.Dx() || b.Dy() > r.Dy() {
+		scaler = draw.CatmullRom
+	}
+	scaler.Scale(m, r, c.Image, c.Image.Bounds(), draw.Src, nil)
+	text := []rune(c.Caption)
+	if n := (r.Dx() + gap) / letter; len(text) > n {
+		text = text[:n]
+	}
+	d := font.Drawer{Dst: m, Src: image.NewUniform(ink), Face: basicfont.Face7x13, Dot: fixed.P(r.Min.X, r.Max.Y+caption-3)}
+	d.DrawString(string(text))
+}
