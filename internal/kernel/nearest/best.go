@@ -2,6 +2,7 @@ package nearest
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"alike/internal/kernel/cpu"
@@ -18,8 +19,8 @@ type best struct {
 }
 
 const (
-	room  = 512 // scores collected beyond k before they are thinned out
-	chunk = 512 // scores compared with one floor
+	room  = 384 // scores collected beyond k before they are thinned out
+	chunk = 256 // scores compared with one floor
 )
 
 // reset forgets all scores, to keep the k nearest of others.
@@ -100,32 +101,26 @@ func neighbour(key uint64) Neighbour {
 }
 
 // split reorders the keys, which are distinct, so that the k largest come
-// first: Hoare's selection, with the median of three as pivot.
+// first: quickselect with the median of three as pivot. The partition has no
+// branch that depends on the keys; mispredicted, one would cost most of the time.
 func split(keys []uint64, k int) {
-	for len(keys) > 1 && 0 < k && k < len(keys) {
-		pivot := median(keys[0], keys[len(keys)/2], keys[len(keys)-1])
-		i, j := 0, len(keys)-1
-		for i <= j {
-			for keys[i] > pivot {
-				i++
-			}
-			for keys[j] < pivot {
-				j--
-			}
-			if i <= j {
-				keys[i], keys[j] = keys[j], keys[i]
-				i++
-				j--
-			}
+	for len(keys) > 2 && 0 < k && k < len(keys) {
+		last := len(keys) - 1
+		pivot := median(keys[0], keys[last/2], keys[last])
+		larger := 0 // keys[:larger] > pivot ≥ keys[larger:i]
+		for i, key := range keys {
+			keys[i], keys[larger] = keys[larger], key
+			_, more := bits.Sub64(pivot, key, 0) // 1 if key > pivot
+			larger += int(more)
 		}
-		switch { // keys[:j+1] ≥ pivot ≥ keys[i:], and what lies between is the pivot
-		case k <= j:
-			keys = keys[:j+1]
-		case k > i:
-			keys, k = keys[i:], k-i
-		default:
-			return
+		if k <= larger {
+			keys = keys[:larger]
+		} else {
+			keys, k = keys[larger:], k-larger
 		}
+	}
+	if len(keys) == 2 {
+		keys[0], keys[1] = max(keys[0], keys[1]), min(keys[0], keys[1])
 	}
 }
 

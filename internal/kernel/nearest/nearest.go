@@ -34,11 +34,11 @@ type Options struct {
 	Level cpu.Level
 }
 
-// A block of similarities is 4 MB: it stays in the last cache between being
+// A block of similarities is 9 MB: it stays in the last cache between being
 // computed and being searched, and is large enough for the product to run at
-// full speed.
+// full speed. 2304 is a multiple of the rows that the product's tasks take.
 const (
-	queryBlock = 1024
+	queryBlock = 2304
 	bankBlock  = 1024
 )
 
@@ -49,10 +49,10 @@ const collected = 64 << 20 / 8
 // Search calls visit once for every query, from several goroutines and in no
 // certain order, with the K rows of the bank that have the largest dot product,
 // nearest first; of equal ones the row with the lower index is nearer. The
-// slice is valid until visit returns. All values must be finite. Neither
-// blocks nor workers change the result; the level rounds differently.
+// slice is valid until visit returns. All values must be finite. No bit of the
+// result depends on the blocks, the workers or the level.
 //
-// Time O(Q N D). Memory is at most 68 MB, no matter how large the bank. Search
+// Time O(Q N D). Memory is at most 73 MB, no matter how large the bank. Search
 // returns early, with the context's cause, when the context ends.
 func Search(ctx context.Context, o Options, queries, bank Rows, visit func(query int, near []Neighbour)) error {
 	o.K = min(o.K, bank.N)

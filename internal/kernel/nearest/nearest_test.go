@@ -93,11 +93,11 @@ func TestSearchAgreesWithSorting(t *testing.T) {
 	})
 }
 
-func TestBitsDependOnNeitherBlocksNorWorkers(t *testing.T) {
+func TestBitsDependOnNoBlocksWorkersOrLevel(t *testing.T) {
 	queries, bank := normals(37, 129, 1), normals(1500, 129, 2)
+	var want [][]Neighbour
 	for _, lv := range cpu.Levels() {
 		t.Run(lv.String(), func(t *testing.T) {
-			var want [][]Neighbour
 			for _, workers := range []int{1, 2, 5} {
 				p := pool.New(workers)
 				defer p.Close()
@@ -215,17 +215,20 @@ func TestUnit(t *testing.T) {
 }
 
 // BenchmarkOffer is the search without the products: one query, 50,000 scores.
+// Queries differ, or the processor would learn their branches.
 func BenchmarkOffer(b *testing.B) {
-	scores := normals(1, 50_000, 1).Data
+	const bank, queries = 50_000, 32
+	scores := normals(queries, bank, 1).Data
 	for _, k := range []int{1, 20, 200} {
 		for _, lv := range cpu.Levels() {
 			b.Run(fmt.Sprintf("k=%d/impl=%s", k, lv), func(b *testing.B) {
 				var kept best
-				b.SetBytes(int64(4 * len(scores)))
-				for b.Loop() {
+				b.SetBytes(4 * bank)
+				for n := 0; b.Loop(); n++ {
+					row := scores[n%queries*bank:][:bank]
 					kept.reset(k)
-					for from := 0; from < len(scores); from += bankBlock {
-						kept.offer(lv, from, scores[from:min(from+bankBlock, len(scores))])
+					for from := 0; from < bank; from += bankBlock {
+						kept.offer(lv, from, row[from:min(from+bankBlock, bank)])
 					}
 					kept.sorted()
 				}
