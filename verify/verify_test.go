@@ -14,8 +14,10 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
-	_ "github.com/gomlx/compute/gobackend"
 	"github.com/google/go-cmp/cmp"
+
+	"alike/backend"
+	"alike/internal/kernel/cpu"
 )
 
 // notInProduct are the operations that the product does not have yet.
@@ -24,14 +26,22 @@ var notInProduct = []string{
 	"recall_at_k", "supcon", "sync_batchnorm_stats",
 }
 
-func backends(t *testing.T) []compute.Backend {
+// backends opens every engine, simd with every instruction set that this CPU has.
+func backends(t *testing.T) (all []compute.Backend) {
 	t.Helper()
-	b, err := compute.NewWithConfig("go")
-	if err != nil {
-		t.Fatal(err)
+	names := []string{"go"}
+	for _, level := range cpu.Levels() {
+		names = append(names, "simd:level="+level.String())
 	}
-	t.Cleanup(b.Finalize)
-	return []compute.Backend{b}
+	for _, name := range names {
+		b, err := backend.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(b.Finalize)
+		all = append(all, b)
+	}
+	return all
 }
 
 func TestBuiltinReferenceValuesAgree(t *testing.T) {
