@@ -94,14 +94,14 @@ func TestSearchAgreesWithSorting(t *testing.T) {
 }
 
 func TestBitsDependOnNoBlocksWorkersOrLevel(t *testing.T) {
-	queries, bank := normals(37, 129, 1), normals(1500, 129, 2)
+	queries, bank := normals(19, 65, 1), normals(700, 65, 2)
 	var want [][]Neighbour
 	for _, lv := range cpu.Levels() {
 		t.Run(lv.String(), func(t *testing.T) {
 			for _, workers := range []int{1, 2, 5} {
 				p := pool.New(workers)
 				defer p.Close()
-				for _, block := range [][2]int{{1024, 1024}, {37, 1500}, {5, 100}, {1, 257}, {13, 33}} {
+				for _, block := range [][2]int{{1024, 1024}, {19, 700}, {5, 100}, {1, 257}, {13, 33}} {
 					got := collect(t, Options{K: 50, Pool: p, Level: lv}, queries, bank, block[0], block[1])
 					if want == nil {
 						want = got
