@@ -91,11 +91,11 @@ func Load(path string, side int) (Config, error) {
 
 // Save writes the configuration as YAML, whole or not at all.
 func (c Config) Save(path string) error {
-	b, err := yaml.Marshal(c)
+	document, err := c.YAML()
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(path, b)
+	return atomicfile.Write(path, document)
 }
 
 // parts are the configured parts of a run.
@@ -155,4 +155,17 @@ func largestBatch(n int) int {
 		b *= 2
 	}
 	return b
+}
+
+// YAML is the configuration as a document.
+func (c Config) YAML() ([]byte, error) { return yaml.Marshal(c) }
+
+// Map is the configuration as a tree, for other formats.
+func (c Config) Map() (map[string]any, error) {
+	document, err := c.YAML()
+	if err != nil {
+		return nil, err
+	}
+	tree := map[string]any{}
+	return tree, yaml.Unmarshal(document, &tree)
 }

@@ -14,6 +14,7 @@ import (
 
 	"alike/augment"
 	"alike/dataset"
+	"alike/eval"
 	"alike/method"
 )
 
@@ -163,4 +164,17 @@ func (m *Model) prepare(dst []float32, data dataset.Dataset, at int) error {
 		return *err
 	}
 	return nil
+}
+
+// Subject identifies the model in scores; name is the run's.
+func (m *Model) Subject(name string) eval.Subject {
+	return eval.Subject{
+		Name:          name,
+		Method:        m.config.Method.Name,
+		Encoder:       m.config.Encoder.Name,
+		Step:          m.State.Step,
+		Seed:          m.State.Seed,
+		WeightsSHA256: m.State.WeightsSHA256,
+		Engine:        m.State.Engine,
+	}
 }

@@ -122,3 +122,31 @@ func (r *Run) offer(step int, err error) error {
 	}
 	return fmt.Errorf("%w; no checkpoint before it is whole", err)
 }
+
+// Discard removes a run that has no checkpoint yet, so that its folder can be
+// used again.
+func (r *Run) Discard() error {
+	if steps, err := checkpointSteps(r.checkpointsDir()); err != nil || len(steps) > 0 {
+		return err
+	}
+	return errors.Join(os.Remove(r.configPath()), os.Remove(r.checkpointsDir()), os.Remove(r.Dir))
+}
+
+// DropAfter removes the checkpoints after a step, which must have one.
+func (r *Run) DropAfter(step int) error {
+	if _, err := r.resolveStep(step); err != nil {
+		return err
+	}
+	steps, err := r.Steps()
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if s > step {
+			if err := os.RemoveAll(r.checkpointDir(s)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

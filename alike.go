@@ -1,0 +1,159 @@
+// Package alike puts trained image embeddings to use: images in which similar
+// things are shown get vectors that are near each other.
+//
+//	model, err := alike.Open("runs/simclr", alike.Options{})
+//	photos, err := dataset.Open(ctx, "photos/", dataset.Options{})
+//	all, err := photos.Split(dataset.All)
+//	index, err := model.Index(ctx, all)
+//	hits, err := index.Search(ctx, img, 5)
+//
+// Runs are trained by the command alike, or by package train.
+package alike
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/gomlx/compute"
+
+	"alike/backend"
+	"alike/dataset"
+	_ "alike/dataset/builtin" // the generated images, for all who open data
+	"alike/eval"
+	"alike/index"
+	"alike/train"
+)
+
+// Options choose how a run is opened. The zero value is the last checkpoint, the
+// method's layer and the default engine.
+type Options struct {
+	// Step is the checkpoint to open, by its step; 0 is the last, unless First
+	// asks for the untrained network.
+	Step  int
+	First bool
+	// Layer is the embedding: "h", the representation, or "z", the projection
+	// that the loss saw; empty is what the method declares.
+	Layer string
+	// Backend names the engine, as backend.Open does.
+	Backend string
+}
+
+// Model embeds images with the network of a checkpoint. Goroutines may share
+// it; they take turns.
+type Model struct {
+	run    *train.Run
+	model  *train.Model
+	engine compute.Backend
+	layer  string
+}
+
+// Open opens a run directory. The caller closes the model.
+func Open(dir string, o Options) (*Model, error) {
+	run, err := train.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := backend.Open(o.Backend)
+	if err != nil {
+		return nil, err
+	}
+	if o.Step == 0 && !o.First {
+		o.Step = -1
+	}
+	m, err := run.Model(engine, o.Step)
+	if err != nil {
+		engine.Finalize()
+		return nil, err
+	}
+	if o.Layer == "" {
+		o.Layer = m.Layer()
+	}
+	return &Model{run, m, engine, o.Layer}, nil
+}
+
+// Close frees the engine; the model is of no use afterwards.
+func (m *Model) Close() { m.engine.Finalize() }
+
+// Dim is the number of values of an embedding.
+func (m *Model) Dim() int { return m.model.Dim(m.layer) }
+
+// Subject identifies the model in scores.
+func (m *Model) Subject() eval.Subject { return m.model.Subject(m.run.Dir) }
+
+// Embed returns an embedding of Dim values for each image, not normalised. An
+// image is resized and cropped to the training size as evaluation does; its
+// embedding does not depend on the others.
+func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, error) {
+	set := &dataset.Memory{Title: "images"}
+	for i, img := range images {
+		if img == nil || img.Bounds().Empty() {
+			return nil, fmt.Errorf("alike: image %d is empty", i)
+		}
+		set.Images = append(set.Images, dataset.FromImage(img))
+	}
+	flat, err := m.model.Embed(ctx, set, m.layer, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]float32, len(images))
+	for i := range out {
+		out[i] = flat[i*m.Dim():][:m.Dim():m.Dim()]
+	}
+	return out, nil
+}
+
+// Features embeds a data set for evaluation or an index. split is its name in
+// the protocols of scores; progress, if set, is told how many images are done.
+func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string, progress func(done int)) (*eval.Features, error) {
+	flat, err := m.model.Embed(ctx, data, m.layer, progress)
+	if err != nil {
+		return nil, err
+	}
+	f := eval.NewFeatures(data, m.Dim())
+	f.Data, f.Layer, f.Set.Split = flat, m.layer, split
+	return f, nil
+}
+
+// Index embeds the images of a data set, to be searched.
+func (m *Model) Index(ctx context.Context, gallery dataset.Dataset) (*Index, error) {
+	f, err := m.Features(ctx, gallery, dataset.All, nil)
+	if err != nil {
+		return nil, err
+	}
+	x, err := index.New(f)
+	if err != nil {
+		return nil, err
+	}
+	return &Index{m, x}, nil
+}
+
+// Index searches a gallery of images for similar ones. Goroutines may share it.
+type Index struct {
+	model *Model
+	index *index.Index
+}
+
+// Hit is an image of the gallery that was found.
+type Hit = index.Hit
+
+// Len is the number of images in the gallery.
+func (x *Index) Len() int { return x.index.Len() }
+
+// Search returns the k images of the gallery that are most like the query by
+// the cosine of their embeddings, the most alike first.
+func (x *Index) Search(ctx context.Context, query image.Image, k int) ([]Hit, error) {
+	if k < 1 {
+		return nil, errors.New("alike: k must be at least 1")
+	}
+	v, err := x.model.Embed(ctx, []image.Image{query})
+	if err != nil {
+		return nil, err
+	}
+	hits, err := x.index.Search(ctx, &eval.Features{N: 1, D: len(v[0]), Data: v[0]}, k)
+	if err != nil {
+		return nil, err
+	}
+	return hits[0], nil
+}

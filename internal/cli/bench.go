@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/spf13/cobra"
+
+	"alike/augment"
+	"alike/backend"
+	"alike/dataset"
+	"alike/eval"
+	"alike/internal/registry"
+	"alike/internal/rng"
+	"alike/train"
+)
+
+func (a *app) benchStep() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "step",
+		Short:   "Time a SimCLR training step (the network peers are timed with)",
+		Example: "  alike bench step\n  alike bench step --encoder resnet18 --pairs 64 --json",
+		Args:    exactly(),
+	}
+	encoder := c.Flags().String("encoder", "resnet8", "network, with identity shortcuts and the CIFAR stem")
+	pairs := c.Flags().Int("pairs", 256, "images per step, two views each")
+	steps := c.Flags().Int("steps", 5, "timed steps; the median counts")
+	size := c.Flags().Int("size", 32, "side of the images")
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		engine, err := backend.Open(a.backend)
+		if err != nil {
+			return usageError{err}
+		}
+		defer engine.Finalize()
+		median, err := benchStep(c.Context(), engine, *encoder, *pairs, *steps, *size)
+		if err != nil {
+			return err
+		}
+		rate := 2 * float64(*pairs) / median.Seconds()
+		if *asJSON {
+			return a.printJSON(map[string]any{
+				"images_per_s": rate, "step_seconds": median.Seconds(), "encoder": *encoder, "batch_images": *pairs,
+				"dtype": "float32", "backend": backend.Variant(engine), "threads": runtime.GOMAXPROCS(0),
+			})
+		}
+		fmt.Fprintf(a.stdout, "%s, %d pairs, %s: median step %s, %.0f images/s\n", *encoder, *pairs, engine.Description(), median.Round(time.Millisecond), rate)
+		return nil
+	}
+	return c
+}
+
+func benchStep(ctx context.Context, engine compute.Backend, encoder string, pairs, steps, size int) (time.Duration, error) {
+	cfg, err := train.Default("simclr", size)
+	if err != nil {
+		return 0, err
+	}
+	identity, err := registry.Choose(encoder, map[string]string{"shortcut": "identity", "stem": "cifar"})
+	if err != nil {
+		return 0, err
+	}
+	cfg.Data, cfg.Encoder, cfg.Batch = "random pixels", identity, pairs
+	cfg.Head = registry.Choice{Name: "bench"}
+	cfg.Optimizer = registry.Choice{Name: "sgd"}
+	if err := cfg.Resolve(pairs); err != nil {
+		return 0, usageError{err}
+	}
+	return train.TimeStep(ctx, engine, &cfg, steps)
+}
+
+func (a *app) benchAugment() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "augment",
+		Short:   "Time SimCLR views on one core",
+		Example: "  alike bench augment\n  alike bench augment --size-in 224 --size-out 224 --json",
+		Args:    exactly(),
+	}
+	in := c.Flags().Int("size-in", 32, "side of the images")
+	out := c.Flags().Int("size-out", 32, "side of the views; above 32 the recipe has blur")
+	n := c.Flags().Int("views", 0, "views to make (default: about a second's)")
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if *in < 1 || *out < 1 {
+			return misuse("sizes must be at least 1")
+		}
+		config := augment.SimCLR(*out)
+		p, err := augment.New(config, *out)
+		if err != nil {
+			return err
+		}
+		rate := benchViews(c.Context(), p, *in, *out, *n)
+		if *asJSON {
+			return a.printJSON(map[string]any{"views_per_s": rate, "size_in": *in, "size_out": *out, "blur": config.Blur.P > 0, "threads": 1})
+		}
+		fmt.Fprintf(a.stdout, "%d -> %d, blur %v: %.0f views/s on one core\n", *in, *out, config.Blur.P > 0, rate)
+		return nil
+	}
+	return c
+}
+
+func benchViews(ctx context.Context, p *augment.Pipeline, in, out, n int) float64 {
+	images := make([]dataset.Image, 64)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range images {
+		images[i] = dataset.Image{Width: in, Height: in, Pix: make([]uint8, 3*in*in)}
+		for k := range images[i].Pix {
+			images[i].Pix[k] = uint8(r.IntN(256))
+		}
+	}
+	var scratch augment.Scratch
+	stream, dst := rng.New(), make([]float32, 3*out*out)
+	start, done := time.Now(), 0
+	for ; ctx.Err() == nil && (done < n || n == 0 && time.Since(start) < time.Second); done++ {
+		stream.Reset(rng.View, 1, 0, uint64(done), 0)
+		p.View(dst, images[done%len(images)], stream, &scratch)
+	}
+	return float64(done) / time.Since(start).Seconds()
+}
+
+func (a *app) benchKNN() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "knn",
+		Short:   "Time exact weighted kNN",
+		Example: "  alike bench knn\n  alike bench knn --gallery 50000 --queries 10000 --dim 512 --k 200 --json",
+		Args:    exactly(),
+	}
+	gallery := c.Flags().Int("gallery", 50000, "embeddings that are searched")
+	queries := c.Flags().Int("queries", 10000, "embeddings that are classified")
+	dim := c.Flags().Int("dim", 512, "values of an embedding")
+	k := c.Flags().Int("k", 200, "neighbours that vote")
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		bank, q := randomFeatures(*gallery, *dim, 1), randomFeatures(*queries, *dim, 2)
+		m := eval.KNN{K: *k, Temperature: eval.DefaultKNN().Temperature}
+		start := time.Now()
+		if _, err := m.Predict(c.Context(), bank, q); err != nil {
+			return err
+		}
+		took := time.Since(start)
+		if *asJSON {
+			return a.printJSON(map[string]any{"seconds": took.Seconds(), "gallery": *gallery, "queries": *queries, "dim": *dim, "k": *k, "threads": runtime.GOMAXPROCS(0)})
+		}
+		fmt.Fprintf(a.stdout, "%d queries against %d of %d values, k = %d: %s\n", *queries, *gallery, *dim, *k, took.Round(time.Millisecond))
+		return nil
+	}
+	return c
+}
+
+func randomFeatures(n, d int, seed uint64) *eval.Features {
+	r := rand.New(rand.NewPCG(seed, 0))
+	f := &eval.Features{N: n, D: d, Data: make([]float32, n*d), Labels: make([]int, n)}
+	for i := range f.Data {
+		f.Data[i] = float32(r.NormFloat64())
+	}
+	for i := range f.Labels {
+		f.Labels[i] = i % 10
+	}
+	return f
+}

@@ -1,0 +1,22 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// commands are all of alike's commands, in the order of a user's day.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.quickstart(),
+		a.train(),
+		a.resume(),
+		group("eval", "Measure an embedding; every score carries its protocol", a.evalKNN(), a.evalLinear()),
+		a.embed(),
+		a.search(),
+		a.report(),
+		a.compare(),
+		a.info(),
+		group("data", "Look at image data", a.dataInfo()),
+		a.list(),
+		a.verify(),
+		group("bench", "Measure this machine", a.benchStep(), a.benchAugment(), a.benchKNN()),
+	}
+}

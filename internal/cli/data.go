@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"alike/augment"
+	"alike/dataset"
+	"alike/internal/rng"
+	"alike/internal/sheet"
+)
+
+// dataFlags are the flags of all commands that read images.
+type dataFlags struct {
+	spec   string
+	strict bool
+}
+
+func (d *dataFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&d.spec, "data", "", "SPEC of the images: a path, FORMAT:PATH or builtin:sprites")
+	c.Flags().BoolVar(&d.strict, "strict", false, "stop at a broken image instead of skipping it")
+}
+
+// open opens the images and says what was skipped.
+func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
+	if d.spec == "" {
+		return nil, misuse("--data is needed: the SPEC of the images, e.g. a folder or builtin:sprites")
+	}
+	s, err := dataset.Open(ctx, d.spec, dataset.Options{Strict: d.strict})
+	if err != nil {
+		return nil, err
+	}
+	for i, skipped := range s.Skipped {
+		if i == 5 {
+			a.say("... and %d more", len(s.Skipped)-i)
+			break
+		}
+		a.say("skipped %s: %v", skipped.Name, skipped.Err)
+	}
+	if n := len(s.Skipped); n > 0 {
+		a.say("%s: %d broken images are skipped (--strict stops at the first)", d.spec, n)
+	}
+	return s, nil
+}
+
+// hashed is a split that scores are measured on.
+type hashed struct {
+	dataset.Dataset
+	spec, split, sha256 string
+}
+
+func hash(s *dataset.Source, d dataset.Dataset, split string) (hashed, error) {
+	sum, err := dataset.Hash(d)
+	return hashed{d, s.Spec, split, sum}, err
+}
+
+func (a *app) dataInfo() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "info SPEC",
+		Short: "Say what images a SPEC holds, and show views of them",
+		Example: `  alike data info cifar-10-binary.tar.gz
+  alike data info photos/ --json
+  alike data info "builtin:sprites?n=200" --views 8 --out views.png`,
+		Args: exactly("a SPEC"),
+	}
+	asJSON := jsonFlag(c)
+	views := c.Flags().Int("views", 0, "draw this many SimCLR views of each of some images")
+	size := c.Flags().Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
+	seed := c.Flags().Uint64("seed", 1, "seed of the views")
+	out := c.Flags().String("out", "views.png", "picture of the views")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		s, err := a.open(c.Context(), dataFlags{spec: args[0]})
+		if err != nil {
+			return err
+		}
+		info := map[string]dataset.Statistics{}
+		for _, split := range slices.Sorted(maps.Keys(s.Splits)) {
+			if info[split], err = dataset.Describe(s.Splits[split]); err != nil {
+				return err
+			}
+			if !*asJSON {
+				a.printStatistics(split, info[split])
+			}
+		}
+		if *views > 0 {
+			d, split, err := s.Training()
+			if err != nil {
+				return err
+			}
+			if *size == 0 {
+				*size = min(info[split].MinSide, largestSize)
+			}
+			png, err := viewSheet(d, augment.SimCLR(*size), *size, *views, *seed)
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(*out, png, 0o644); err != nil {
+				return err
+			}
+			a.say("the views are in %s", *out)
+		}
+		if *asJSON {
+			return a.printJSON(map[string]any{"spec": s.Spec, "format": s.Format, "skipped": len(s.Skipped), "splits": info})
+		}
+		return nil
+	}
+	return c
+}
+
+func (a *app) printStatistics(split string, st dataset.Statistics) {
+	fmt.Fprintf(a.stdout, "%s: %d images, %d classes\n", split, st.Images, len(st.Classes))
+	fmt.Fprintf(a.stdout, "  mean %.3f, standard deviation %.3f (red, green, blue; 0 to 1)\n", st.Mean, st.Std)
+	sizes := slices.SortedFunc(maps.Keys(st.Sizes), func(x, y string) int { return st.Sizes[y] - st.Sizes[x] })
+	for i, size := range sizes {
+		if i == 5 {
+			fmt.Fprintf(a.stdout, "  ... and %d more sizes\n", len(sizes)-i)
+			break
+		}
+		fmt.Fprintf(a.stdout, "  %s: %d images\n", size, st.Sizes[size])
+	}
+	for i, class := range slices.Sorted(maps.Keys(st.Classes)) {
+		if i == 12 {
+			fmt.Fprintf(a.stdout, "  ... and %d more classes\n", len(st.Classes)-i)
+			break
+		}
+		fmt.Fprintf(a.stdout, "  %s: %d images\n", class, st.Classes[class])
+	}
+}
+
+// viewSheet draws some images, each with views of it in its row.
+func viewSheet(d dataset.Dataset, c augment.Config, size, views int, seed uint64) ([]byte, error) {
+	p, err := augment.New(c, size)
+	if err != nil {
+		return nil, err
+	}
+	const images = 8
+	var (
+		rows    [][]sheet.Cell
+		scratch augment.Scratch
+		stream  = rng.New()
+		view    = make([]float32, size*size*3)
+	)
+	for i := range min(images, d.Len()) {
+		img, err := d.Image(i)
+		if err != nil {
+			return nil, err
+		}
+		row := []sheet.Cell{{Image: img.RGBA(), Caption: "image"}}
+		for v := range views {
+			stream.Reset(rng.View, seed, 0, uint64(i), uint64(v))
+			p.View(view, img, stream, &scratch)
+			row = append(row, sheet.Cell{Image: fromFloats(view, size).RGBA()})
+		}
+		rows = append(rows, row)
+	}
+	return sheet.PNG(rows, 96)
+}
+
+// fromFloats makes an image of values in [0, 1].
+func fromFloats(x []float32, size int) dataset.Image {
+	img := dataset.Image{Width: size, Height: size, Pix: make([]uint8, len(x))}
+	for i, v := range x {
+		img.Pix[i] = uint8(255*v + 0.5)
+	}
+	return img
+}

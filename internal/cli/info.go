@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"alike/train"
+)
+
+func (a *app) info() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "info RUN",
+		Short:   "Say what a run is and how far it has come",
+		Example: "  alike info runs/simclr-resnet8\n  alike info runs/simclr-resnet8 --json",
+		Args:    exactly("a RUN"),
+	}
+	step := c.Flags().Int("step", -1, "checkpoint, by its step (default: the last)")
+	asJSON := jsonFlag(c)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		run, err := train.Open(args[0])
+		if err != nil {
+			return err
+		}
+		state, err := run.State(*step)
+		if err != nil {
+			return err
+		}
+		steps, err := run.Steps()
+		if err != nil {
+			return err
+		}
+		config, err := run.Config.Map()
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return a.printJSON(map[string]any{
+				"run": args[0], "step": state.Step, "total": state.Total, "weights_sha256": state.WeightsSHA256,
+				"engine": state.Engine, "seconds": state.Seconds, "checkpoints": steps, "config": config,
+			})
+		}
+		cfg := run.Config
+		fmt.Fprintf(a.stdout, "%s: %s with %s on %s\n", args[0], cfg.Method.Name, cfg.Encoder.Name, cfg.Data)
+		fmt.Fprintf(a.stdout, "  step %d of %d, %.0f s of training on %s\n", state.Step, state.Total, state.Seconds, state.Engine)
+		fmt.Fprintf(a.stdout, "  weights %s\n  checkpoints %v\n", state.WeightsSHA256, steps)
+		document, err := cfg.YAML()
+		fmt.Fprintf(a.stdout, "\n%s", document)
+		return err
+	}
+	return c
+}

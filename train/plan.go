@@ -1,0 +1,124 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// Plan is what a run will need.
+type Plan struct {
+	Steps      int           `json:"steps"`
+	Images     int           `json:"images"` // source images, over all steps
+	Parameters int           `json:"parameters"`
+	Memory     uint64        `json:"memory_bytes"` // of the program with its data
+	Disk       uint64        `json:"disk_bytes"`   // of the checkpoints that are kept, and one being written
+	Step       time.Duration `json:"step_ns"`      // measured
+	Total      time.Duration `json:"total_ns"`
+}
+
+// String is the plan for people.
+func (p Plan) String() string {
+	return fmt.Sprintf("%d steps, %d images in all, %.2f M parameters; about %d MiB of memory, %d MiB of disk, %s at %s a step",
+		p.Steps, p.Images, float64(p.Parameters)/1e6, p.Memory>>20, p.Disk>>20, p.Total.Round(time.Second), p.Step.Round(time.Millisecond))
+}
+
+// Plan compiles the run's step, tries it on made-up data, and says what the
+// whole run will need. A run that cannot fit this machine's free memory or the
+// disk is refused.
+func (r *Run) Plan(b compute.Backend, keep int) (Plan, error) {
+	c := &r.Config
+	store := model.NewStore()
+	defer store.Finalize()
+	p, err := newProgram(b, store, c)
+	if err != nil {
+		return Plan{}, err
+	}
+	defer p.exec.Finalize()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	plan := Plan{Steps: c.Schedule.Total(), Images: c.Schedule.Total() * c.Batch, Memory: m.HeapAlloc}
+	if free, err := freeMemory(); err == nil && plan.Memory > free {
+		return plan, fmt.Errorf("a step of %d images needs about %d MiB of memory, this machine has %d MiB free: try a smaller --batch or a smaller --encoder", c.Batch, plan.Memory>>20, free>>20)
+	}
+	if plan.Step, err = p.measure(c); err != nil {
+		return plan, err
+	}
+	plan.Total = time.Duration(plan.Steps) * plan.Step
+	for v := range store.IterVariables() {
+		plan.Disk += uint64(v.Shape().ByteSize()) * uint64(keep+1)
+		if v.Trainable {
+			plan.Parameters += v.Shape().Size()
+		}
+	}
+	if free, err := freeBytes(r.Dir); err == nil && plan.Disk > free {
+		return plan, fmt.Errorf("the checkpoints need about %d MiB, the disk that holds %s has %d MiB free: free some space, or keep fewer with --keep", plan.Disk>>20, r.Dir, free>>20)
+	}
+	return plan, nil
+}
+
+// measure times a step: the second, unless the first was long already.
+func (p *program) measure(c *Config) (time.Duration, error) {
+	times, err := p.time(context.Background(), c, 1)
+	if err == nil && times[0] < 5*time.Second {
+		times, err = p.time(context.Background(), c, 1)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return times[0], nil
+}
+
+// time times n steps on made-up data.
+func (p *program) time(ctx context.Context, c *Config, n int) ([]time.Duration, error) {
+	parts, err := c.build()
+	if err != nil {
+		return nil, err
+	}
+	rows := parts.method.Views() * c.Batch
+	views := make([]float32, rows*c.Size*c.Size*3)
+	for i := range views {
+		views[i] = float32(i%251) / 250
+	}
+	x := tensors.FromFlatDataAndDimensions(views, rows, c.Size, c.Size, 3)
+	times := make([]time.Duration, n)
+	for i := range times {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		start := time.Now()
+		if _, err := p.run(x, 0); err != nil {
+			return nil, err
+		}
+		times[i] = time.Since(start)
+	}
+	return times, x.FinalizeAll()
+}
+
+var errUnknown = errors.New("not known on this system")
+
+// TimeStep returns the median time of a step of a resolved configuration on
+// made-up data, after one to warm up.
+func TimeStep(ctx context.Context, b compute.Backend, c *Config, steps int) (time.Duration, error) {
+	store := model.NewStore()
+	defer store.Finalize()
+	p, err := newProgram(b, store, c)
+	if err != nil {
+		return 0, err
+	}
+	defer p.exec.Finalize()
+	times, err := p.time(ctx, c, steps+1)
+	if err != nil {
+		return 0, err
+	}
+	times = times[1:]
+	slices.Sort(times)
+	return times[len(times)/2], nil
+}
