@@ -49,9 +49,9 @@ func contrast(a, b rgb) float64 {
 func newPaint(s *rng.Stream, base rgb) paint {
 	p := paint{a: base, b: base, angle: uniform(s, 0, 2*math.Pi), phase: uniform(s, 0, 2*math.Pi)}
 	for c := range p.b {
-		p.b[c] = clamp(base[c] + uniform(s, -0.22, 0.22))
+		p.b[c] = clamp(base[c] + uniform(s, -0.1, 0.1))
 	}
-	if s.Float64() < 0.5 {
+	if s.Float64() < 0.3 {
 		p.waves = uniform(s, 2, 7)
 	}
 	return p
@@ -59,18 +59,18 @@ func newPaint(s *rng.Stream, base rgb) paint {
 
 func newScene(s *rng.Stream) *scene {
 	sc := &scene{
-		x: uniform(s, -0.32, 0.32), y: uniform(s, -0.32, 0.32),
-		size: uniform(s, 0.42, 0.72), angle: uniform(s, 0, 2*math.Pi),
-		light: uniform(s, 0, 0.35), lightAngle: uniform(s, 0, 2*math.Pi),
-		noise: uniform(s, 0, 0.06),
+		x: uniform(s, -0.22, 0.22), y: uniform(s, -0.22, 0.22),
+		size: uniform(s, 0.5, 0.8), angle: uniform(s, 0, 2*math.Pi),
+		light: uniform(s, 0, 0.2), lightAngle: uniform(s, 0, 2*math.Pi),
+		noise: uniform(s, 0.01, 0.03),
 	}
 	front, back := colour(s), colour(s)
-	for contrast(front, back) < 0.28 {
+	for contrast(front, back) < 0.35 {
 		front, back = colour(s), colour(s)
 	}
 	sc.front, sc.back = newPaint(s, front), newPaint(s, back)
-	for range s.IntN(4) {
-		b := blob{x: uniform(s, -1, 1), y: uniform(s, -1, 1), r: uniform(s, 0.06, 0.16), angle: uniform(s, 0, math.Pi), bar: s.IntN(2) == 0, colour: colour(s)}
+	for range s.IntN(3) {
+		b := blob{x: uniform(s, -1, 1), y: uniform(s, -1, 1), r: uniform(s, 0.04, 0.1), angle: uniform(s, 0, math.Pi), bar: s.IntN(2) == 0, colour: colour(s)}
 		sc.clutter = append(sc.clutter, b)
 	}
 	return sc

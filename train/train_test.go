@@ -1,0 +1,326 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/google/go-cmp/cmp"
+
+	"alike/backend"
+	"alike/dataset"
+	"alike/dataset/builtin"
+	"alike/internal/registry"
+)
+
+// smallRun is a run of a few seconds on generated images.
+func smallRun(t testing.TB, dir string) (*Run, dataset.Dataset) {
+	t.Helper()
+	images, err := builtin.Sprites(t.Context(), dataset.Train, 64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Default("simclr", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Data, c.Split, c.Encoder, c.Batch = "builtin:sprites?n=64", dataset.Train, registry.Choice{Name: "resnet8"}, 16
+	c.Schedule.Epochs, c.Schedule.WarmupEpochs = 3, 1
+	if err := c.Resolve(images.Len()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Create(dir, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, images
+}
+
+func engine(t testing.TB, name string) compute.Backend {
+	t.Helper()
+	b, err := backend.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Finalize)
+	return b
+}
+
+// trained trains a run and returns its last state.
+func trained(t testing.TB, r *Run, images dataset.Dataset, b compute.Backend, o Options) State {
+	t.Helper()
+	if err := r.Train(t.Context(), b, images, o); err != nil {
+		t.Fatal(err)
+	}
+	s, err := r.State(-1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestWeightsDoNotDependOnWorkersOrSittings(t *testing.T) {
+	var first string
+	for name, sittings := range map[string][]int{"simd:workers=1": {0}, "simd:workers=2": {5, 0}, "simd:workers=3": {1, 7, 0}} {
+		r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+		b := engine(t, name)
+		var s State
+		for _, steps := range sittings {
+			s = trained(t, r, images, b, Options{Steps: steps})
+		}
+		if s.Step != 13 { // 3 epochs of 4 steps, and one
+			t.Errorf("%s: %d steps", name, s.Step)
+		}
+		if first == "" {
+			first = s.WeightsSHA256
+		}
+		if s.WeightsSHA256 != first {
+			t.Errorf("%s in sittings %v: weights differ", name, sittings)
+		}
+		metrics, err := r.Metrics()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range metrics {
+			if m.Step != i+1 {
+				t.Errorf("%s: line %d of metrics.jsonl is of step %d", name, i+1, m.Step)
+			}
+		}
+	}
+}
+
+// TestMain lets the test binary be a trainer that can be killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("ALIKE_TEST_RESUME"); dir != "" {
+		os.Exit(trainForever(dir))
+	}
+	os.Exit(m.Run())
+}
+
+func trainForever(dir string) int {
+	r, err := Open(dir)
+	if err != nil {
+		return 1
+	}
+	images, err := builtin.Sprites(context.Background(), dataset.Train, 64, 1)
+	if err != nil {
+		return 1
+	}
+	b, err := backend.Open("simd:workers=1")
+	if err != nil {
+		return 1
+	}
+	if err := r.Train(context.Background(), b, images, Options{CheckpointEvery: 1}); err != nil {
+		return 1
+	}
+	return 0
+}
+
+func TestKilledRunResumesExactly(t *testing.T) {
+	whole, images := smallRun(t, filepath.Join(t.TempDir(), "whole"))
+	want := trained(t, whole, images, engine(t, ""), Options{})
+	killed, _ := smallRun(t, filepath.Join(t.TempDir(), "killed"))
+	kills := 0
+	for range 50 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "ALIKE_TEST_RESUME="+killed.Dir)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		before, _ := checkpointSteps(killed.checkpointsDir())
+		for range 3000 { // until it has made progress
+			now, _ := checkpointSteps(killed.checkpointsDir())
+			if len(now) > 0 && (len(before) == 0 || now[len(now)-1] > before[len(before)-1]+2) || cmd.ProcessState != nil {
+				break
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		if cmd.Process.Kill() == nil {
+			kills++
+		}
+		cmd.Wait()
+		if s, err := killed.State(-1); err == nil && s.Step >= 9 {
+			break
+		}
+	}
+	if kills == 0 {
+		t.Fatal("the trainer was never killed")
+	}
+	got := trained(t, killed, images, engine(t, ""), Options{})
+	if got.WeightsSHA256 != want.WeightsSHA256 || got.Step != want.Step {
+		t.Errorf("after %d kills: step %d with weights %.12s, want step %d with %.12s", kills, got.Step, got.WeightsSHA256, want.Step, want.WeightsSHA256)
+	}
+}
+
+func TestInterruptSavesAndSaysHowToGoOn(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("interrupted")
+	err := r.Train(ctx, engine(t, ""), images, Options{Progress: func(p Progress) {
+		if p.Step == 4 {
+			cancel(stop)
+		}
+	}})
+	if !errors.Is(err, stop) || !strings.Contains(err.Error(), "alike resume") {
+		t.Errorf("got %v", err)
+	}
+	if s, err := r.State(-1); err != nil || s.Step < 4 || s.Step > 5 {
+		t.Errorf("saved step %d, %v", s.Step, err)
+	}
+}
+
+func TestDivergedRunStopsWithAdvice(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	sgd, err := registry.Choose("sgd", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Config.Optimizer, r.Config.Schedule.LR = sgd, 1e30
+	err = r.Train(t.Context(), engine(t, ""), images, Options{})
+	if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), "try a smaller --lr") {
+		t.Errorf("got %v", err)
+	}
+	if s, err := r.State(-1); err != nil || s.Step != 0 {
+		t.Errorf("the last good checkpoint is of step %d, %v", s.Step, err)
+	}
+}
+
+func TestZeroEpochsIsAnUntrainedRun(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	r.Config.Schedule.Epochs = 0
+	if s := trained(t, r, images, engine(t, ""), Options{}); s.Step != 0 || s.WeightsSHA256 == "" {
+		t.Errorf("state %+v", s)
+	}
+}
+
+func TestDamagedCheckpointIsNamedAndTheOneBeforeOffered(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	b := engine(t, "")
+	trained(t, r, images, b, Options{CheckpointEvery: 4})
+	for _, file := range []string{modelFile, optimizerFile, stateFile, sumsFile} {
+		path := filepath.Join(r.checkpointDir(13), file)
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := append([]byte(nil), good...)
+		bad[len(bad)/2] ^= 1
+		if err := os.WriteFile(path, bad, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Model(b, -1)
+		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "--step 12") {
+			t.Errorf("%s with one flipped bit: %v", file, err)
+		}
+		if err := r.Train(t.Context(), b, images, Options{}); !errors.Is(err, ErrDamaged) {
+			t.Errorf("training on from a damaged %s: %v", file, err)
+		}
+		if err := os.WriteFile(path, good, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Model(b, 12); err != nil {
+		t.Errorf("the checkpoint before: %v", err)
+	}
+}
+
+func TestRunDirectoryIsNotOverwritten(t *testing.T) {
+	r, _ := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	if _, err := Create(r.Dir, r.Config); err == nil || !strings.Contains(err.Error(), "already holds a run") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a run") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestConfigSurvivesItsFile(t *testing.T) {
+	r, _ := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	again, err := Open(r.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := r.Config.Map()
+	got, _ := again.Config.Map()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("read back differently:\n%s", d)
+	}
+}
+
+func TestBadConfigs(t *testing.T) {
+	for _, tc := range []struct{ name, yaml, want string }{
+		{"a misspelt key", "batchsize: 3", "field batchsize not found"},
+		{"a misspelt key of a part", "loss: {name: ntxent, temprature: 1}", "field temprature not found"},
+		{"an unknown encoder", "encoder: resnet9", `unknown encoder "resnet9"; have`},
+		{"a batch larger than the data", "batch: 128", "has only 64 to train on; try --batch 64"},
+		{"a bad temperature", "loss: {name: ntxent, temperature: 0}", "must be > 0"},
+	} {
+		c, err := Default("simclr", 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Batch = 16
+		err = c.Overlay([]byte(tc.yaml))
+		if err == nil {
+			err = c.Resolve(64)
+		}
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
+		}
+	}
+}
+
+func TestEmbeddingDoesNotDependOnTheOthers(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	b := engine(t, "")
+	trained(t, r, images, b, Options{Steps: 2})
+	m, err := r.Model(b, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, layer := range []string{"h", "z"} {
+		all, err := m.Embed(t.Context(), images, layer, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		some, err := m.Embed(t.Context(), dataset.Subset(images, "", []int{50, 3}), layer, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := m.Dim(layer)
+		if len(all) != 64*d || !cmp.Equal(some[:d], all[50*d:51*d]) || !cmp.Equal(some[d:], all[3*d:4*d]) {
+			t.Errorf("layer %s: embeddings change with the batch", layer)
+		}
+	}
+	if _, err := m.Embed(t.Context(), images, "y", nil); err == nil {
+		t.Error("layer y is accepted")
+	}
+}
+
+func TestLayoutsInvertEachOther(t *testing.T) {
+	for _, dims := range [][]int{{3}, {2, 5}, {3, 2, 4, 5}} {
+		n := 1
+		for _, d := range dims {
+			n *= d
+		}
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(i)
+		}
+		if back := fromTorch(toTorch(x, dims), dims); !cmp.Equal(back, x) || !cmp.Equal(inner(outer(dims)), dims) {
+			t.Errorf("%v: not inverse", dims)
+		}
+	}
+	// HWIO [1, 2, 3, 4] at (0, 1, 2, 3) is OIHW [4, 3, 1, 2] at (3, 2, 0, 1).
+	x := make([]float32, 24)
+	x[(1*3+2)*4+3] = 1
+	if toTorch(x, []int{1, 2, 3, 4})[(3*3+2)*2+1] != 1 {
+		t.Error("OIHW is not where it should be")
+	}
+}
