@@ -2,9 +2,8 @@
 // as NHWC, and their gradients, without unfolding images into matrices: for
 // one output pixel and one row of the kernel, the inputs are one contiguous run.
 //
-// Results depend on the shape alone, not on the number of workers; all variants
-// (generic, AVX2, AVX-512) of the forward product and of the input gradient
-// give the same bits.
+// Results depend on the shape alone: not on the number of workers, nor on the
+// variant (generic, AVX2, AVX-512).
 package conv
 
 import (
@@ -29,52 +28,49 @@ type Shape struct {
 
 // Forward computes y from x and w.
 func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
-	g := geometry{
-		n: s.N, h: s.H, w: s.W, c: s.C, kh: s.KH, kw: s.KW, o: s.O,
-		strideH: s.StrideH, strideW: s.StrideW, padTop: s.PadTop, padLeft: s.PadLeft, outH: s.OutH, outW: s.OutW,
-		image: s.OutH * s.OutW * s.O, row: s.OutW * s.O, pixel: s.O,
-	}
-	g.run(p, lv, x, func(i, j, c, o int) float32 { return w[((i*s.KW+j)*s.C+c)*s.O+o] }, y)
+	(&sweep{
+		n: s.N, h: s.H, w: s.W, c: s.C, outH: s.OutH, outW: s.OutW, o: s.O,
+		phases: []phase{{
+			v: axis{from: -s.PadTop, step: s.StrideH, taps: s.KH, count: s.OutH, stride: 1, nextTap: 1},
+			h: axis{from: -s.PadLeft, step: s.StrideW, taps: s.KW, count: s.OutW, stride: 1, nextTap: 1},
+		}},
+		weights: w, kw: s.KW, row: s.O, column: 1,
+	}).run(p, lv, x, y)
 }
 
 // InputGrad computes dx, the gradient with respect to x, from dy and w.
 //
-// Input pixel h = StrideH u + a gets products only from kernel rows i of one
-// residue, i ≡ a + PadTop (mod StrideH). So each of the StrideH StrideW phases
-// (a, b) of dx is a convolution of stride 1 of dy with its own part of the
-// kernel, reversed.
+// Row h of dx gets products only from the rows i ≡ h + PadTop (mod StrideH) of
+// the kernel, and so it is with columns. So each of the StrideH·StrideW phases
+// of dx is a convolution of stride 1 of dy with its own part of the kernel,
+// reversed.
 func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
-	for a := range s.StrideH {
-		for b := range s.StrideW {
-			v, h := phaseOf(a, s.H, s.KH, s.StrideH, s.PadTop), phaseOf(b, s.W, s.KW, s.StrideW, s.PadLeft)
-			g := geometry{
-				n: s.N, h: s.OutH, w: s.OutW, c: s.O, kh: v.taps, kw: h.taps, o: s.C,
-				strideH: 1, strideW: 1, padTop: v.pad, padLeft: h.pad, outH: v.out, outW: h.out,
-				start: (a*s.W + b) * s.C, image: s.H * s.W * s.C, row: s.StrideH * s.W * s.C, pixel: s.StrideW * s.C,
-			}
-			g.run(p, lv, dy, func(i, j, c, o int) float32 {
-				ki, kj := v.first+s.StrideH*(v.taps-1-i), h.first+s.StrideW*(h.taps-1-j)
-				return w[((ki*s.KW+kj)*s.C+o)*s.O+c]
-			}, dx)
+	g := &sweep{
+		n: s.N, h: s.OutH, w: s.OutW, c: s.O, outH: s.H, outW: s.W, o: s.C,
+		weights: w, kw: s.KW, row: 1, column: s.O,
+	}
+	for i := range s.StrideH {
+		for j := range s.StrideW {
+			g.phases = append(g.phases, phase{
+				v: residue(i, s.H, s.KH, s.StrideH, s.PadTop),
+				h: residue(j, s.W, s.KW, s.StrideW, s.PadLeft),
+			})
 		}
 	}
+	g.run(p, lv, dy, dx)
 }
 
-// phase is one of the stride residues of an input axis.
-type phase struct {
-	first, taps int // the kernel's positions that reach it: first, first+stride, ...
-	pad         int // before the output gradient
-	out         int // input positions of the residue
+// residue is the axis of the positions r, r+stride, ... of dx: with a position's
+// first tap i = (r + pad) mod stride, dx[r + k stride] is
+// Σ_t dy[k + (r+pad-i)/stride - t] w[i + t stride], here written with t reversed.
+func residue(r, size, kernel, stride, pad int) axis {
+	i := (r + pad) % stride
+	taps := max(0, ceil(kernel-i, stride))
+	return axis{
+		from: (r+pad-i)/stride - (taps - 1), step: 1, taps: taps,
+		to: r, stride: stride, count: max(0, ceil(size-r, stride)),
+		tap: i + (taps-1)*stride, nextTap: -stride,
+	}
 }
 
-func phaseOf(residue, size, kernel, stride, pad int) phase {
-	ph := phase{first: (residue + pad) % stride}
-	if ph.first < kernel {
-		ph.taps = (kernel - ph.first + stride - 1) / stride
-	}
-	ph.pad = ph.taps - 1 - (residue+pad-ph.first)/stride
-	if residue < size {
-		ph.out = (size - residue + stride - 1) / stride
-	}
-	return ph
-}
+func ceil(n, d int) int { return (n + d - 1) / d }

@@ -6,150 +6,181 @@ import (
 	"alike/internal/kernel/tile"
 )
 
-// Small kernels are summed slice by slice of the batch, each slice into a sum
-// of its own that stays in the cache; the sums are joined in order. Large ones
-// are cut by input channel instead, with one sum. Both depend on the shape alone.
+// The kernel is cut into parts of so many input and output channels, whose sums
+// stay in a level 2 cache. If that gives few tasks, the batch is cut into slices
+// with sums of their own, which are joined in order.
 const (
-	maxSlices    = 16
-	slicedFloats = 1 << 18 // the largest kernel that is sliced
-	chunk        = 32      // input channels of one task otherwise
+	partC     = 64
+	partO     = 128
+	gradTasks = 32
 )
 
 // WeightGrad computes dw, the gradient with respect to w, from x and dy.
 func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
-	if len(dw) == 0 {
+	if s.N*s.OutH*s.OutW*len(dw) == 0 {
+		clear(dw)
 		return
 	}
-	g := newWeightGrad(p, lv, s)
-	size := s.KH * s.KW * g.c * g.o
-	slices := 1
-	if size <= slicedFloats {
-		slices = max(1, min(maxSlices, s.N))
-	}
-	sums := p.Borrow(slices * size)
+	g := newWeightGrad(s, tile.For(lv, min(s.O, partO)))
+	sums := p.Borrow(g.slices * g.parts() * g.size)
 	defer p.Return(sums)
-	if slices > 1 {
-		g.bySlice(sums, slices, x, dy)
-	} else {
-		g.byChannel(sums, x, dy)
-	}
-	p.Run(s.KH*s.KW, func(tap int) {
-		for c := range s.C {
-			from := (tap*g.c + c) * g.o
-			row := dw[(tap*s.C+c)*s.O:][:s.O]
-			copy(row, sums[from:])
-			for k := 1; k < slices; k++ {
-				for o, v := range sums[k*size+from:][:s.O] {
-					row[o] += v
-				}
-			}
-		}
-	})
+	p.Run(g.slices*g.parts(), func(i int) { g.task(i).run(p, x, dy, sums[i*g.size:][:g.size]) })
+	p.Run(s.KH*s.KW, func(tap int) { g.join(tap, sums, dw) })
 }
 
-// weightGrad is a weight gradient whose channels are rounded up to whole tiles.
+// weightGrad is a weight gradient cut into tasks. Shapes alone decide on it, and
+// on the order of each sum: images, rows, columns.
 type weightGrad struct {
 	Shape
-	p      *pool.Pool
-	lv     cpu.Level
-	c, o   int // channels, rounded up
-	n      int // input channels of a tile
-	width  int // output channels of a tile
-	ph, pw int // sides of a padded image
+	kernel         tile.Kernel
+	c, o           int // channels of a part
+	partsC, partsO int
+	slices         int
+	width          int // o, rounded up to whole tiles
+	size           int // of the sum of a part, [KH, KW, c, width]
+	images, rows   int // of x and dy that are worked on at a time
+	direct         bool
 }
 
-func newWeightGrad(p *pool.Pool, lv cpu.Level, s Shape) *weightGrad {
-	g := &weightGrad{Shape: s, p: p, lv: lv, n: 8}
-	g.width, _ = tile.Width(lv, s.O)
-	if s.C%8 > 0 && s.C%8 <= 4 {
-		g.n = 4
+func newWeightGrad(s Shape, kernel tile.Kernel) *weightGrad {
+	g := &weightGrad{Shape: s, kernel: kernel, partsC: ceil(s.C, partC), partsO: ceil(s.O, partO)}
+	g.c, g.o = ceil(s.C, g.partsC), ceil(s.O, g.partsO)
+	if g.partsC > 1 {
+		g.c = 4 * ceil(g.c, 4)
 	}
-	g.c, g.o = roundUp(s.C, g.n), roundUp(s.O, g.width)
-	g.ph, g.pw = (s.OutH-1)*s.StrideH+s.KH, (s.OutW-1)*s.StrideW+s.KW
+	if g.partsO > 1 {
+		g.o = 32 * ceil(g.o, 32)
+	}
+	g.width = kernel.Width * ceil(g.o, kernel.Width)
+	g.size = s.KH * s.KW * g.c * g.width
+	g.slices = max(1, min(gradTasks/g.parts(), s.N))
+	image := g.height(s.OutH)*g.pixels()*g.c + s.OutH*s.OutW*g.o
+	g.images, g.rows = max(1, min(imageFloats/image, s.N)), s.OutH
+	if image > 2*imageFloats {
+		g.rows = max(1, s.OutH*imageFloats/image)
+	}
+	g.direct = s.C%4 == 0 && s.PadTop >= 0 && s.PadLeft >= 0 && s.PadTop+s.PadLeft == 0 && g.height(s.OutH) <= s.H && g.pixels() <= s.W
 	return g
 }
 
-func roundUp(n, to int) int { return (n + to - 1) / to * to }
+func (g *weightGrad) parts() int { return g.partsC * g.partsO }
 
-func (g *weightGrad) bySlice(sums []float32, slices int, x, dy []float32) {
-	size := len(sums) / slices
-	g.p.Run(slices, func(k int) {
-		sum := sums[k*size:][:size]
-		clear(sum)
-		xs, dys := g.p.Borrow(g.ph*g.pw*g.c), g.p.Borrow(g.OutH*g.OutW*g.o)
-		defer g.p.Return(xs)
-		defer g.p.Return(dys)
-		for n := k * g.N / slices; n < (k+1)*g.N/slices; n++ {
-			g.copyPadded(xs, x, n)
-			d := g.channels(dys, dy, n)
-			for tap := range g.KH * g.KW {
-				g.add(sum[tap*g.c*g.o:], tap, 0, g.c, xs, d)
+// height and pixels are the size of what rows of dy need of x.
+func (g *weightGrad) height(rows int) int { return (rows-1)*g.StrideH + g.KH }
+func (g *weightGrad) pixels() int         { return (g.OutW-1)*g.StrideW + g.KW }
+
+// gradTask is one slice of the batch and some channels.
+type gradTask struct {
+	*weightGrad
+	from, to int // images
+	c0, c    int // input channels
+	o0, o    int // output channels
+}
+
+func (g *weightGrad) task(i int) *gradTask {
+	slice, c, o := i/g.parts(), i/g.partsO%g.partsC, i%g.partsO
+	return &gradTask{
+		weightGrad: g,
+		from:       slice * g.N / g.slices, to: (slice + 1) * g.N / g.slices,
+		c0: c * g.c, c: min(g.c, g.C-c*g.c),
+		o0: o * g.o, o: min(g.o, g.O-o*g.o),
+	}
+}
+
+// run computes the task's sum.
+func (t *gradTask) run(p *pool.Pool, x, dy, sum []float32) {
+	var xs, dys []float32
+	if !t.direct {
+		xs = p.Borrow(t.images*t.height(t.rows)*t.pixels()*t.c + 3)
+		defer p.Return(xs)
+	}
+	if t.o%t.kernel.Width != 0 {
+		dys = p.Borrow(t.images * t.rows * t.OutW * t.width)
+		defer p.Return(dys)
+	}
+	whole, rest := t.groups()
+	q := tile.Product{ARow: 1, C: sum, CRow: t.width}
+	for n := t.from; n < t.to; n += t.images {
+		images := min(t.images, t.to-n)
+		for row := 0; row < t.OutH; row += t.rows {
+			rows := min(t.rows, t.OutH-row)
+			q.Loops = [3]int{images, rows, t.OutW}
+			q.A, q.AStep = t.source(xs, x, n, images, row, rows)
+			b, bStep := t.result(dys, dy, n, images, row, rows)
+			q.BStep = bStep
+			for o := 0; o < t.o; o += t.kernel.Width {
+				q.B, q.C = b[o:], sum[o:]
+				t.kernel.Do(&q, whole, t.kernel.Rows, t.kernel.Width)
+				t.kernel.Do(&q, rest, t.c%t.kernel.Rows, t.kernel.Width)
+			}
+			q.Add = true
+		}
+	}
+}
+
+// groups lists the groups of input channels at each position of the kernel.
+func (t *gradTask) groups() (whole, rest []tile.Group) {
+	pixel, row := t.c, t.pixels()*t.c
+	if t.direct {
+		pixel, row = t.C, t.W*t.C
+	}
+	for tap := range t.KH * t.KW {
+		for c := 0; c < t.c; c += t.kernel.Rows {
+			g := tile.Group{A: tap/t.KW*row + tap%t.KW*pixel + c, C: (tap*t.weightGrad.c + c) * t.width}
+			if c+t.kernel.Rows <= t.c {
+				whole = append(whole, g)
+			} else {
+				rest = append(rest, g)
 			}
 		}
-	})
+	}
+	return whole, rest
 }
 
-func (g *weightGrad) byChannel(sum []float32, x, dy []float32) {
-	clear(sum)
-	image, result := g.ph*g.pw*g.c, g.OutH*g.OutW*g.o
-	xs, dys := g.p.Borrow(g.N*image), g.p.Borrow(g.N*result)
-	defer g.p.Return(xs)
-	defer g.p.Return(dys)
-	ds := make([][]float32, g.N)
-	g.p.Run(g.N, func(n int) {
-		g.copyPadded(xs[n*image:][:image], x, n)
-		ds[n] = g.channels(dys[n*result:][:result], dy, n)
-	})
-	chunks := (g.c + chunk - 1) / chunk
-	g.p.Run(g.KH*g.KW*chunks, func(task int) {
-		tap, from := task/chunks, task%chunks*chunk
-		for n := range g.N {
-			g.add(sum[tap*g.c*g.o:], tap, from, min(from+chunk, g.c), xs[n*image:], ds[n])
-		}
-	})
+// source is what some rows of dy of some images need of x, and the distances
+// of images, of rows of dy and of its pixels in it; it is copied to xs with its
+// border, unless it can be used directly.
+func (t *gradTask) source(xs, x []float32, n, images, row, rows int) ([]float32, [3]int) {
+	if t.direct {
+		from := x[(n*t.H+row*t.StrideH)*t.W*t.C+t.c0:]
+		return from, [3]int{t.H * t.W * t.C, t.StrideH * t.W * t.C, t.StrideW * t.C}
+	}
+	height, width := t.height(rows), t.pixels()
+	b := border{h: t.H, w: t.W, c: t.C, from: t.c0, channels: t.c, top: row*t.StrideH - t.PadTop, left: -t.PadLeft, height: height, width: width}
+	for i := range images {
+		b.copy(xs[i*height*width*t.c:], x[(n+i)*t.H*t.W*t.C:])
+	}
+	return xs, [3]int{height * width * t.c, t.StrideH * width * t.c, t.StrideW * t.c}
 }
 
-// add adds one image's products for one position of the kernel and the input
-// channels [from, to).
-func (g *weightGrad) add(sum []float32, tap, from, to int, x, dy []float32) {
-	q := tile.Outer{
-		N: g.n, Width: g.width, Rows: g.OutH, Columns: g.OutW,
-		Pixel: g.StrideW * g.c, Row: g.StrideH * g.pw * g.c, DYPixel: g.o, DWRow: g.o,
+// result is some rows of dy of some images and its distances; it is copied to
+// dys if its channels have to be rounded up.
+func (t *gradTask) result(dys, dy []float32, n, images, row, rows int) ([]float32, [3]int) {
+	image := t.OutH * t.OutW * t.O
+	dy = dy[n*image+row*t.OutW*t.O+t.o0:]
+	if dys == nil {
+		return dy, [3]int{image, t.OutW * t.O, t.O}
 	}
-	at := (tap/g.KW*g.pw + tap%g.KW) * g.c
-	for o := 0; o < g.o; o += g.width {
-		q.DY = dy[o:]
-		for c := from; c < to; c += g.n {
-			q.X, q.DW = x[at+c:], sum[c*g.o+o:]
-			q.Do(g.lv)
-		}
+	for i := range images {
+		to := dys[i*rows*t.OutW*t.width:][:rows*t.OutW*t.width]
+		tile.Pack(to, t.width, dy[i*image:], rows*t.OutW, t.O, t.o, 1)
 	}
+	return dys, [3]int{rows * t.OutW * t.width, t.OutW * t.width, t.width}
 }
 
-// copyPadded copies image n of x with its border of zeros and its channels
-// rounded up.
-func (g *weightGrad) copyPadded(dst, x []float32, n int) {
-	clear(dst)
-	for r := range g.ph {
-		h := r - g.PadTop
-		if h < 0 || h >= g.H {
-			continue
+// join adds the slices' sums in order for one position of the kernel.
+func (g *weightGrad) join(tap int, sums, dw []float32) {
+	for c := range g.C {
+		for o := 0; o < g.O; o += g.o {
+			part := c/g.c*g.partsO + o/g.o
+			at := part*g.size + (tap*g.c+c%g.c)*g.width
+			to := dw[(tap*g.C+c)*g.O+o:][:min(g.o, g.O-o)]
+			copy(to, sums[at:])
+			for k := 1; k < g.slices; k++ {
+				for j, v := range sums[k*g.parts()*g.size+at:][:len(to)] {
+					to[j] += v
+				}
+			}
 		}
-		for col := max(0, g.PadLeft); col < min(g.pw, g.PadLeft+g.W); col++ {
-			copy(dst[(r*g.pw+col)*g.c:], x[((n*g.H+h)*g.W+col-g.PadLeft)*g.C:][:g.C])
-		}
 	}
-}
-
-// channels is image n of dy, copied to dst if its channels have to be rounded up.
-func (g *weightGrad) channels(dst, dy []float32, n int) []float32 {
-	dy = dy[n*g.OutH*g.OutW*g.O:][:g.OutH*g.OutW*g.O]
-	if g.o == g.O {
-		return dy
-	}
-	clear(dst)
-	for i := range g.OutH * g.OutW {
-		copy(dst[i*g.o:], dy[i*g.O:][:g.O])
-	}
-	return dst
 }

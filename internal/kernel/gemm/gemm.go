@@ -29,9 +29,12 @@ type Args struct {
 	Accumulate bool
 }
 
-// block is the number of rows of A that a task multiplies with all of B; a
-// multiple of what any tile holds.
-const block = 192
+// The sum is cut into blocks of depth terms, so that what a task reads again and
+// again stays in a level 2 cache: a panel of B, and its rows of A.
+const (
+	depth = 512
+	rows  = 96
+)
 
 // Run computes the product on the workers of p.
 func Run(p *pool.Pool, lv cpu.Level, a *Args) {
@@ -44,110 +47,92 @@ func Run(p *pool.Pool, lv cpu.Level, a *Args) {
 		}
 		return
 	}
-	width, groups := tile.Width(lv, a.N)
-	panels := (a.N + width - 1) / width
-	packed := p.Borrow(panels * a.K * width)
-	defer p.Return(packed)
-	p.Run(panels, func(i int) { a.packB(packed[i*a.K*width:][:a.K*width], i*width, width) })
-	rows := block
-	for rows > 24 && a.M < 8*rows { // small products still have work for all
-		rows /= 2
-	}
-	p.Run((a.M+rows-1)/rows, func(i int) {
-		t := task{Args: a, lv: lv, width: width, groups: groups, first: i * rows, rows: min(rows, a.M-i*rows)}
-		if a.TransA || t.rows%4 != 0 {
-			t.x, t.pixel = p.Borrow((t.rows+3)*a.K), a.K
-			defer p.Return(t.x)
-			t.packA()
-		} else {
-			t.x, t.pixel = a.A[t.first*a.LDA:], a.LDA
-		}
-		t.spill = p.Borrow(4 * tile.MaxGroups * width)
-		defer p.Return(t.spill)
-		for j := range panels {
-			t.panel(packed[j*a.K*width:], j*width)
-		}
+	t := newProduct(a, tile.For(lv, a.N))
+	t.packed = p.Borrow(t.panels * a.K * t.kernel.Width)
+	defer p.Return(t.packed)
+	p.Run(t.panels, t.packPanel)
+	p.Run(ceil(a.M, t.rows)*ceil(t.panels, t.columns), func(i int) {
+		parts := ceil(t.panels, t.columns)
+		t.task(p, i/parts*t.rows, i%parts*t.columns)
 	})
 }
 
-// packB writes columns [from, from+width) of op(B), zeros beyond N.
-func (a *Args) packB(dst []float32, from, width int) {
-	n := min(width, a.N-from)
-	if n < width {
-		clear(dst)
-	}
-	if !a.TransB {
-		for k := range a.K {
-			copy(dst[k*width:][:n], a.B[k*a.LDB+from:])
-		}
-		return
-	}
-	for o := range n {
-		for k, v := range a.B[(from+o)*a.LDB:][:a.K] {
-			dst[k*width+o] = v
-		}
-	}
-}
-
-// task is some rows of the product.
-type task struct {
+// product is Args cut into tasks.
+type product struct {
 	*Args
-	lv            cpu.Level
-	width, groups int
-	first, rows   int
-	x             []float32 // rows of op(A), pixel floats apart
-	pixel         int
-	spill         []float32 // results that do not fit C as they are
+	kernel          tile.Kernel
+	aRow, aColumn   int // distances between elements of op(A)
+	bRow, bColumn   int
+	rows            int       // of a task
+	panels, columns int       // of kernel.Width columns: in all, and of a task
+	packed          []float32 // B as [panels][K][width], zeros beyond N
 }
 
-// packA copies the task's rows of op(A), and zeros up to a multiple of four.
-func (t *task) packA() {
-	clear(t.x[t.rows*t.K:])
-	for i := range t.rows {
-		row := t.x[i*t.K:][:t.K]
-		if !t.TransA {
-			copy(row, t.A[(t.first+i)*t.LDA:])
-			continue
-		}
-		for k := range row {
-			row[k] = t.A[k*t.LDA+t.first+i]
-		}
+func newProduct(a *Args, kernel tile.Kernel) *product {
+	t := &product{Args: a, kernel: kernel, aRow: a.LDA, aColumn: 1, bRow: a.LDB, bColumn: 1}
+	if a.TransA {
+		t.aRow, t.aColumn = 1, a.LDA
 	}
+	if a.TransB {
+		t.bRow, t.bColumn = 1, a.LDB
+	}
+	t.panels = ceil(a.N, kernel.Width)
+	t.rows, t.columns = rows, t.panels
+	for t.rows > 24 && ceil(a.M, t.rows) < 16 { // small products have work for all, too
+		t.rows /= 2
+	}
+	if tasks := ceil(a.M, t.rows); tasks < 16 {
+		t.columns = ceil(t.panels, ceil(16, tasks))
+	}
+	return t
 }
 
-// panel computes width columns from o on.
-func (t *task) panel(w []float32, o int) {
-	d := tile.Dot{Width: t.width, Groups: t.groups, Rows: 1, Run: t.K, X: t.x, Pixel: t.pixel, W: w}
-	columns := min(t.width, t.N-o)
-	step := 4 * t.groups
-	for row := 0; row < t.rows; row += step {
-		whole := columns == t.width && row+step <= t.rows && !t.Accumulate
-		for g := range t.groups {
-			d.At[g] = min(row+4*g, (t.rows-1)/4*4) * t.pixel
-			d.To[g] = 4 * g * t.width
-			if whole {
-				d.To[g] = (t.first+row+4*g)*t.LDC + o
+func (t *product) packPanel(i int) {
+	first, width := i*t.kernel.Width, t.kernel.Width
+	tile.Pack(t.packed[i*t.K*width:], width, t.B[first*t.bColumn:], t.K, t.bRow, min(width, t.N-first), t.bColumn)
+}
+
+// task computes some rows of some panels, from row and panel on.
+func (t *product) task(p *pool.Pool, row, panel int) {
+	m, width := min(t.rows, t.M-row), t.kernel.Width
+	whole := m / t.kernel.Rows * t.kernel.Rows
+	var groups []tile.Group
+	for i := 0; i < whole; i += t.kernel.Rows {
+		groups = append(groups, tile.Group{A: i * t.aRow, C: i * t.LDC})
+	}
+	var last []float32
+	if whole < m {
+		last = p.Borrow(t.kernel.Rows * t.K)
+		defer p.Return(last)
+		t.copyRows(last, row+whole, m-whole)
+	}
+	for k := 0; k < t.K; k += depth {
+		q := tile.Product{
+			Loops: [3]int{1, 1, min(depth, t.K-k)}, BStep: [3]int{0, 0, width},
+			CRow: t.LDC, Add: t.Accumulate || k > 0,
+		}
+		for j := panel; j < min(panel+t.columns, t.panels); j++ {
+			n := min(width, t.N-j*width)
+			q.B = t.packed[(j*t.K+k)*width:]
+			q.A, q.ARow, q.AStep = t.A[row*t.aRow+k*t.aColumn:], t.aRow, [3]int{0, 0, t.aColumn}
+			q.C = t.C[row*t.LDC+j*width:]
+			t.kernel.Do(&q, groups, t.kernel.Rows, n)
+			if whole < m {
+				q.A, q.ARow, q.AStep = last[k:], t.K, [3]int{0, 0, 1}
+				q.C = t.C[(row+whole)*t.LDC+j*width:]
+				t.kernel.Do(&q, []tile.Group{{}}, m-whole, n)
 			}
 		}
-		if whole {
-			d.Y, d.YPixel = t.C, t.LDC
-			d.Do(t.lv)
-			continue
-		}
-		d.Y, d.YPixel = t.spill, t.width
-		d.Do(t.lv)
-		for i := range min(step, t.rows-row) {
-			t.store(t.C[(t.first+row+i)*t.LDC+o:][:columns], t.spill[i*t.width:])
+	}
+}
+
+// copyRows copies n rows of op(A) from row on.
+func (t *product) copyRows(dst []float32, row, n int) {
+	for i := range n {
+		for k := range t.K {
+			dst[i*t.K+k] = t.A[(row+i)*t.aRow+k*t.aColumn]
 		}
 	}
 }
 
-func (t *task) store(c, sum []float32) {
-	if !t.Accumulate {
-		copy(c, sum)
-		return
-	}
-	for i := range c {
-		c[i] += sum[i]
-	}
-}
+func ceil(n, d int) int { return (n + d - 1) / d }

@@ -2,7 +2,4 @@
 
 package tile
 
-import "alike/internal/kernel/cpu"
-
-func (d *Dot) vector(cpu.Level) bool   { return false }
-func (q *Outer) vector(cpu.Level) bool { return false }
+func (k Kernel) vector(*Product, []Group) bool { return false }

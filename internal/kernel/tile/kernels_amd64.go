@@ -5,28 +5,10 @@
 package tile
 
 //go:noescape
-func product32AVX512(rows int, run int, x *[3]*float32, pixel int, row int, w *float32, y *[3]*float32, yPixel int)
+func kernel24x16AVX512(at *int, tiles int, a *float32, aRow int, aInner int, aAfterInner int, aAfterMiddle int, b *float32, bInner int, bAfterInner int, bAfterMiddle int, c *float32, cRow int, add bool, outer int, middle int, inner int)
 
 //go:noescape
-func product16AVX512(rows int, run int, x *[6]*float32, pixel int, row int, w *float32, y *[6]*float32, yPixel int)
+func kernel12x32AVX512(at *int, tiles int, a *float32, aRow int, aInner int, aAfterInner int, aAfterMiddle int, b *float32, bInner int, bAfterInner int, bAfterMiddle int, c *float32, cRow int, add bool, outer int, middle int, inner int)
 
 //go:noescape
-func product8AVX2(rows int, run int, x *[3]*float32, pixel int, row int, w *float32, y *[3]*float32, yPixel int)
-
-//go:noescape
-func outer8x32AVX512(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-
-//go:noescape
-func outer8x16AVX512(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-
-//go:noescape
-func outer8x8AVX2(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-
-//go:noescape
-func outer4x32AVX512(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-
-//go:noescape
-func outer4x16AVX512(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-
-//go:noescape
-func outer4x8AVX2(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
+func kernel6x16AVX2(at *int, tiles int, a *float32, aRow int, aInner int, aAfterInner int, aAfterMiddle int, b *float32, bInner int, bAfterInner int, bAfterMiddle int, c *float32, cRow int, add bool, outer int, middle int, inner int)

@@ -4,752 +4,592 @@
 
 #include "textflag.h"
 
-// func product32AVX512(rows int, run int, x *[3]*float32, pixel int, row int, w *float32, y *[3]*float32, yPixel int)
+// func kernel24x16AVX512(at *int, tiles int, a *float32, aRow int, aInner int, aAfterInner int, aAfterMiddle int, b *float32, bInner int, bAfterInner int, bAfterMiddle int, c *float32, cRow int, add bool, outer int, middle int, inner int)
 // Requires: AVX, AVX512F
-TEXT ·product32AVX512(SB), NOSPLIT, $0-64
-	MOVQ   rows+0(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   (CX), DX
-	MOVQ   8(CX), BX
-	MOVQ   16(CX), CX
-	MOVQ   pixel+24(FP), SI
-	MOVQ   w+40(FP), DI
-	LEAQ   (SI)(SI*2), R8
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
+TEXT ·kernel24x16AVX512(SB), NOSPLIT, $32-136
+	MOVQ at+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ tiles+8(FP), AX
+	MOVQ AX, 8(SP)
 
-row:
-	MOVQ run+8(FP), R9
+tile:
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	MOVB    add+104(FP), AL
+	TESTB   AL, AL
+	JZ      started
+	MOVQ    c+88(FP), DX
+	MOVQ    cRow+96(FP), BX
+	MOVQ    (SP), AX
+	MOVQ    8(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Z0
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z3
+	MOVQ    24(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Z4
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z7
+	MOVQ    40(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Z8
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z11
+	MOVQ    56(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Z12
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z13
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z14
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z15
+	MOVQ    72(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Z16
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z17
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z18
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z19
+	MOVQ    88(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Z20
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z21
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z22
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z23
 
-step:
-	VMOVUPS          (DI), Z24
-	VMOVUPS          64(DI), Z25
+started:
+	MOVQ a+16(FP), CX
+	MOVQ (SP), AX
+	MOVQ (AX), DX
+	LEAQ (CX)(DX*4), DX
+	MOVQ 16(AX), BX
+	LEAQ (CX)(BX*4), BX
+	MOVQ 32(AX), SI
+	LEAQ (CX)(SI*4), SI
+	MOVQ 48(AX), DI
+	LEAQ (CX)(DI*4), DI
+	MOVQ 64(AX), R8
+	LEAQ (CX)(R8*4), R8
+	MOVQ 80(AX), AX
+	LEAQ (CX)(AX*4), AX
+	MOVQ b+56(FP), CX
+	MOVQ aRow+24(FP), R9
+	LEAQ (R9)(R9*2), R10
+	MOVQ aInner+32(FP), R11
+	MOVQ bInner+64(FP), R12
+	MOVQ outer+112(FP), R13
+	MOVQ R13, 16(SP)
+
+outer:
+	MOVQ middle+120(FP), R13
+	MOVQ R13, 24(SP)
+
+middle:
+	MOVQ inner+128(FP), R13
+
+inner:
+	VMOVUPS          (CX), Z24
+	VFMADD231PS.BCST (DX), Z24, Z0
+	VFMADD231PS.BCST (DX)(R9*1), Z24, Z1
+	VFMADD231PS.BCST (DX)(R9*2), Z24, Z2
+	VFMADD231PS.BCST (DX)(R10*1), Z24, Z3
+	VFMADD231PS.BCST (BX), Z24, Z4
+	VFMADD231PS.BCST (BX)(R9*1), Z24, Z5
+	VFMADD231PS.BCST (BX)(R9*2), Z24, Z6
+	VFMADD231PS.BCST (BX)(R10*1), Z24, Z7
+	VFMADD231PS.BCST (SI), Z24, Z8
+	VFMADD231PS.BCST (SI)(R9*1), Z24, Z9
+	VFMADD231PS.BCST (SI)(R9*2), Z24, Z10
+	VFMADD231PS.BCST (SI)(R10*1), Z24, Z11
+	VFMADD231PS.BCST (DI), Z24, Z12
+	VFMADD231PS.BCST (DI)(R9*1), Z24, Z13
+	VFMADD231PS.BCST (DI)(R9*2), Z24, Z14
+	VFMADD231PS.BCST (DI)(R10*1), Z24, Z15
+	VFMADD231PS.BCST (R8), Z24, Z16
+	VFMADD231PS.BCST (R8)(R9*1), Z24, Z17
+	VFMADD231PS.BCST (R8)(R9*2), Z24, Z18
+	VFMADD231PS.BCST (R8)(R10*1), Z24, Z19
+	VFMADD231PS.BCST (AX), Z24, Z20
+	VFMADD231PS.BCST (AX)(R9*1), Z24, Z21
+	VFMADD231PS.BCST (AX)(R9*2), Z24, Z22
+	VFMADD231PS.BCST (AX)(R10*1), Z24, Z23
+	ADDQ             R11, DX
+	ADDQ             R11, BX
+	ADDQ             R11, SI
+	ADDQ             R11, DI
+	ADDQ             R11, R8
+	ADDQ             R11, AX
+	ADDQ             R12, CX
+	DECQ             R13
+	JNZ              inner
+	MOVQ             aAfterInner+40(FP), R13
+	ADDQ             R13, DX
+	ADDQ             R13, BX
+	ADDQ             R13, SI
+	ADDQ             R13, DI
+	ADDQ             R13, R8
+	ADDQ             R13, AX
+	MOVQ             bAfterInner+72(FP), R13
+	ADDQ             R13, CX
+	DECQ             24(SP)
+	JNZ              middle
+	MOVQ             aAfterMiddle+48(FP), R13
+	ADDQ             R13, DX
+	ADDQ             R13, BX
+	ADDQ             R13, SI
+	ADDQ             R13, DI
+	ADDQ             R13, R8
+	ADDQ             R13, AX
+	MOVQ             bAfterMiddle+80(FP), R13
+	ADDQ             R13, CX
+	DECQ             16(SP)
+	JNZ              outer
+	MOVQ             c+88(FP), DX
+	MOVQ             cRow+96(FP), BX
+	MOVQ             (SP), AX
+	MOVQ             8(AX), CX
+	LEAQ             (DX)(CX*4), CX
+	VMOVUPS          Z0, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z1, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z2, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z3, (CX)
+	MOVQ             24(AX), CX
+	LEAQ             (DX)(CX*4), CX
+	VMOVUPS          Z4, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z5, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z6, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z7, (CX)
+	MOVQ             40(AX), CX
+	LEAQ             (DX)(CX*4), CX
+	VMOVUPS          Z8, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z9, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z10, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z11, (CX)
+	MOVQ             56(AX), CX
+	LEAQ             (DX)(CX*4), CX
+	VMOVUPS          Z12, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z13, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z14, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z15, (CX)
+	MOVQ             72(AX), CX
+	LEAQ             (DX)(CX*4), CX
+	VMOVUPS          Z16, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z17, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z18, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z19, (CX)
+	MOVQ             88(AX), CX
+	LEAQ             (DX)(CX*4), CX
+	VMOVUPS          Z20, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z21, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z22, (CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z23, (CX)
+	ADDQ             $+96, (SP)
+	DECQ             8(SP)
+	JNZ              tile
+	VZEROUPPER
+	RET
+
+// func kernel12x32AVX512(at *int, tiles int, a *float32, aRow int, aInner int, aAfterInner int, aAfterMiddle int, b *float32, bInner int, bAfterInner int, bAfterMiddle int, c *float32, cRow int, add bool, outer int, middle int, inner int)
+// Requires: AVX, AVX512F
+TEXT ·kernel12x32AVX512(SB), NOSPLIT, $32-136
+	MOVQ at+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ tiles+8(FP), AX
+	MOVQ AX, 8(SP)
+
+tile:
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	MOVB    add+104(FP), AL
+	TESTB   AL, AL
+	JZ      started
+	MOVQ    c+88(FP), DX
+	MOVQ    cRow+96(FP), BX
+	MOVQ    (SP), AX
+	MOVQ    8(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	MOVQ    24(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS 64(CX), Z15
+	MOVQ    40(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z17
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS 64(CX), Z19
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS 64(CX), Z21
+	ADDQ    BX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS 64(CX), Z23
+
+started:
+	MOVQ a+16(FP), CX
+	MOVQ (SP), AX
+	MOVQ (AX), DX
+	LEAQ (CX)(DX*4), DX
+	MOVQ 16(AX), BX
+	LEAQ (CX)(BX*4), BX
+	MOVQ 32(AX), AX
+	LEAQ (CX)(AX*4), AX
+	MOVQ b+56(FP), CX
+	MOVQ aRow+24(FP), SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ aInner+32(FP), R8
+	MOVQ bInner+64(FP), R9
+	MOVQ outer+112(FP), R10
+	MOVQ R10, 16(SP)
+
+outer:
+	MOVQ middle+120(FP), R10
+	MOVQ R10, 24(SP)
+
+middle:
+	MOVQ inner+128(FP), R10
+
+inner:
+	VMOVUPS          (CX), Z24
+	VMOVUPS          64(CX), Z25
 	VFMADD231PS.BCST (DX), Z24, Z0
 	VFMADD231PS.BCST (DX), Z25, Z1
 	VFMADD231PS.BCST (DX)(SI*1), Z24, Z2
 	VFMADD231PS.BCST (DX)(SI*1), Z25, Z3
 	VFMADD231PS.BCST (DX)(SI*2), Z24, Z4
 	VFMADD231PS.BCST (DX)(SI*2), Z25, Z5
-	VFMADD231PS.BCST (DX)(R8*1), Z24, Z6
-	VFMADD231PS.BCST (DX)(R8*1), Z25, Z7
+	VFMADD231PS.BCST (DX)(DI*1), Z24, Z6
+	VFMADD231PS.BCST (DX)(DI*1), Z25, Z7
 	VFMADD231PS.BCST (BX), Z24, Z8
 	VFMADD231PS.BCST (BX), Z25, Z9
 	VFMADD231PS.BCST (BX)(SI*1), Z24, Z10
 	VFMADD231PS.BCST (BX)(SI*1), Z25, Z11
 	VFMADD231PS.BCST (BX)(SI*2), Z24, Z12
 	VFMADD231PS.BCST (BX)(SI*2), Z25, Z13
-	VFMADD231PS.BCST (BX)(R8*1), Z24, Z14
-	VFMADD231PS.BCST (BX)(R8*1), Z25, Z15
-	VFMADD231PS.BCST (CX), Z24, Z16
-	VFMADD231PS.BCST (CX), Z25, Z17
-	VFMADD231PS.BCST (CX)(SI*1), Z24, Z18
-	VFMADD231PS.BCST (CX)(SI*1), Z25, Z19
-	VFMADD231PS.BCST (CX)(SI*2), Z24, Z20
-	VFMADD231PS.BCST (CX)(SI*2), Z25, Z21
-	VFMADD231PS.BCST (CX)(R8*1), Z24, Z22
-	VFMADD231PS.BCST (CX)(R8*1), Z25, Z23
-	ADDQ             $0x04, DX
-	ADDQ             $0x04, BX
-	ADDQ             $0x04, CX
-	ADDQ             $0x00000080, DI
-	DECQ             R9
-	JNZ              step
-	MOVQ             row+32(FP), R9
-	ADDQ             R9, DX
-	ADDQ             R9, BX
+	VFMADD231PS.BCST (BX)(DI*1), Z24, Z14
+	VFMADD231PS.BCST (BX)(DI*1), Z25, Z15
+	VFMADD231PS.BCST (AX), Z24, Z16
+	VFMADD231PS.BCST (AX), Z25, Z17
+	VFMADD231PS.BCST (AX)(SI*1), Z24, Z18
+	VFMADD231PS.BCST (AX)(SI*1), Z25, Z19
+	VFMADD231PS.BCST (AX)(SI*2), Z24, Z20
+	VFMADD231PS.BCST (AX)(SI*2), Z25, Z21
+	VFMADD231PS.BCST (AX)(DI*1), Z24, Z22
+	VFMADD231PS.BCST (AX)(DI*1), Z25, Z23
+	ADDQ             R8, DX
+	ADDQ             R8, BX
+	ADDQ             R8, AX
 	ADDQ             R9, CX
-	DECQ             AX
-	JNZ              row
-	MOVQ             y+48(FP), AX
-	MOVQ             yPixel+56(FP), CX
-	MOVQ             (AX), DX
-	VMOVUPS          Z0, (DX)
-	VMOVUPS          Z1, 64(DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z2, (DX)
-	VMOVUPS          Z3, 64(DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z4, (DX)
-	VMOVUPS          Z5, 64(DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z6, (DX)
-	VMOVUPS          Z7, 64(DX)
-	MOVQ             8(AX), DX
-	VMOVUPS          Z8, (DX)
-	VMOVUPS          Z9, 64(DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z10, (DX)
-	VMOVUPS          Z11, 64(DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z12, (DX)
-	VMOVUPS          Z13, 64(DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z14, (DX)
-	VMOVUPS          Z15, 64(DX)
-	MOVQ             16(AX), DX
-	VMOVUPS          Z16, (DX)
-	VMOVUPS          Z17, 64(DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z18, (DX)
-	VMOVUPS          Z19, 64(DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z20, (DX)
-	VMOVUPS          Z21, 64(DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z22, (DX)
-	VMOVUPS          Z23, 64(DX)
+	DECQ             R10
+	JNZ              inner
+	MOVQ             aAfterInner+40(FP), R10
+	ADDQ             R10, DX
+	ADDQ             R10, BX
+	ADDQ             R10, AX
+	MOVQ             bAfterInner+72(FP), R10
+	ADDQ             R10, CX
+	DECQ             24(SP)
+	JNZ              middle
+	MOVQ             aAfterMiddle+48(FP), R10
+	ADDQ             R10, DX
+	ADDQ             R10, BX
+	ADDQ             R10, AX
+	MOVQ             bAfterMiddle+80(FP), R10
+	ADDQ             R10, CX
+	DECQ             16(SP)
+	JNZ              outer
+	MOVQ             c+88(FP), DX
+	MOVQ             cRow+96(FP), BX
+	MOVQ             (SP), AX
+	MOVQ             8(AX), CX
+	LEAQ             (DX)(CX*4), CX
+	VMOVUPS          Z0, (CX)
+	VMOVUPS          Z1, 64(CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z2, (CX)
+	VMOVUPS          Z3, 64(CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z4, (CX)
+	VMOVUPS          Z5, 64(CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z6, (CX)
+	VMOVUPS          Z7, 64(CX)
+	MOVQ             24(AX), CX
+	LEAQ             (DX)(CX*4), CX
+	VMOVUPS          Z8, (CX)
+	VMOVUPS          Z9, 64(CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z10, (CX)
+	VMOVUPS          Z11, 64(CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z12, (CX)
+	VMOVUPS          Z13, 64(CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z14, (CX)
+	VMOVUPS          Z15, 64(CX)
+	MOVQ             40(AX), CX
+	LEAQ             (DX)(CX*4), CX
+	VMOVUPS          Z16, (CX)
+	VMOVUPS          Z17, 64(CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z18, (CX)
+	VMOVUPS          Z19, 64(CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z20, (CX)
+	VMOVUPS          Z21, 64(CX)
+	ADDQ             BX, CX
+	VMOVUPS          Z22, (CX)
+	VMOVUPS          Z23, 64(CX)
+	ADDQ             $+48, (SP)
+	DECQ             8(SP)
+	JNZ              tile
 	VZEROUPPER
 	RET
 
-// func product16AVX512(rows int, run int, x *[6]*float32, pixel int, row int, w *float32, y *[6]*float32, yPixel int)
-// Requires: AVX, AVX512F
-TEXT ·product16AVX512(SB), NOSPLIT, $0-64
-	MOVQ   rows+0(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   (CX), DX
-	MOVQ   8(CX), BX
-	MOVQ   16(CX), SI
-	MOVQ   24(CX), DI
-	MOVQ   32(CX), R8
-	MOVQ   40(CX), CX
-	MOVQ   pixel+24(FP), R9
-	MOVQ   w+40(FP), R10
-	LEAQ   (R9)(R9*2), R11
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-
-row:
-	MOVQ run+8(FP), R12
-
-step:
-	VMOVUPS          (R10), Z24
-	VFMADD231PS.BCST (DX), Z24, Z0
-	VFMADD231PS.BCST (DX)(R9*1), Z24, Z1
-	VFMADD231PS.BCST (DX)(R9*2), Z24, Z2
-	VFMADD231PS.BCST (DX)(R11*1), Z24, Z3
-	VFMADD231PS.BCST (BX), Z24, Z4
-	VFMADD231PS.BCST (BX)(R9*1), Z24, Z5
-	VFMADD231PS.BCST (BX)(R9*2), Z24, Z6
-	VFMADD231PS.BCST (BX)(R11*1), Z24, Z7
-	VFMADD231PS.BCST (SI), Z24, Z8
-	VFMADD231PS.BCST (SI)(R9*1), Z24, Z9
-	VFMADD231PS.BCST (SI)(R9*2), Z24, Z10
-	VFMADD231PS.BCST (SI)(R11*1), Z24, Z11
-	VFMADD231PS.BCST (DI), Z24, Z12
-	VFMADD231PS.BCST (DI)(R9*1), Z24, Z13
-	VFMADD231PS.BCST (DI)(R9*2), Z24, Z14
-	VFMADD231PS.BCST (DI)(R11*1), Z24, Z15
-	VFMADD231PS.BCST (R8), Z24, Z16
-	VFMADD231PS.BCST (R8)(R9*1), Z24, Z17
-	VFMADD231PS.BCST (R8)(R9*2), Z24, Z18
-	VFMADD231PS.BCST (R8)(R11*1), Z24, Z19
-	VFMADD231PS.BCST (CX), Z24, Z20
-	VFMADD231PS.BCST (CX)(R9*1), Z24, Z21
-	VFMADD231PS.BCST (CX)(R9*2), Z24, Z22
-	VFMADD231PS.BCST (CX)(R11*1), Z24, Z23
-	ADDQ             $0x04, DX
-	ADDQ             $0x04, BX
-	ADDQ             $0x04, SI
-	ADDQ             $0x04, DI
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, CX
-	ADDQ             $0x00000040, R10
-	DECQ             R12
-	JNZ              step
-	MOVQ             row+32(FP), R12
-	ADDQ             R12, DX
-	ADDQ             R12, BX
-	ADDQ             R12, SI
-	ADDQ             R12, DI
-	ADDQ             R12, R8
-	ADDQ             R12, CX
-	DECQ             AX
-	JNZ              row
-	MOVQ             y+48(FP), AX
-	MOVQ             yPixel+56(FP), CX
-	MOVQ             (AX), DX
-	VMOVUPS          Z0, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z1, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z2, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z3, (DX)
-	MOVQ             8(AX), DX
-	VMOVUPS          Z4, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z5, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z6, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z7, (DX)
-	MOVQ             16(AX), DX
-	VMOVUPS          Z8, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z9, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z10, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z11, (DX)
-	MOVQ             24(AX), DX
-	VMOVUPS          Z12, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z13, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z14, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z15, (DX)
-	MOVQ             32(AX), DX
-	VMOVUPS          Z16, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z17, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z18, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z19, (DX)
-	MOVQ             40(AX), DX
-	VMOVUPS          Z20, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z21, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z22, (DX)
-	ADDQ             CX, DX
-	VMOVUPS          Z23, (DX)
-	VZEROUPPER
-	RET
-
-// func product8AVX2(rows int, run int, x *[3]*float32, pixel int, row int, w *float32, y *[3]*float32, yPixel int)
+// func kernel6x16AVX2(at *int, tiles int, a *float32, aRow int, aInner int, aAfterInner int, aAfterMiddle int, b *float32, bInner int, bAfterInner int, bAfterMiddle int, c *float32, cRow int, add bool, outer int, middle int, inner int)
 // Requires: AVX, FMA3
-TEXT ·product8AVX2(SB), NOSPLIT, $0-64
-	MOVQ   rows+0(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   (CX), DX
-	MOVQ   8(CX), BX
-	MOVQ   16(CX), CX
-	MOVQ   pixel+24(FP), SI
-	MOVQ   w+40(FP), DI
-	LEAQ   (SI)(SI*2), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
+TEXT ·kernel6x16AVX2(SB), NOSPLIT, $32-136
+	MOVQ at+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ tiles+8(FP), AX
+	MOVQ AX, 8(SP)
 
-row:
-	MOVQ run+8(FP), R9
+tile:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	MOVB    add+104(FP), AL
+	TESTB   AL, AL
+	JZ      started
+	MOVQ    c+88(FP), DX
+	MOVQ    cRow+96(FP), BX
+	MOVQ    (SP), AX
+	MOVQ    8(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	ADDQ    BX, CX
+	VMOVUPS (CX), Y2
+	VMOVUPS 32(CX), Y3
+	MOVQ    24(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Y4
+	VMOVUPS 32(CX), Y5
+	ADDQ    BX, CX
+	VMOVUPS (CX), Y6
+	VMOVUPS 32(CX), Y7
+	MOVQ    40(AX), CX
+	LEAQ    (DX)(CX*4), CX
+	VMOVUPS (CX), Y8
+	VMOVUPS 32(CX), Y9
+	ADDQ    BX, CX
+	VMOVUPS (CX), Y10
+	VMOVUPS 32(CX), Y11
 
-step:
-	VMOVUPS      (DI), Y12
-	VBROADCASTSS (DX), Y13
-	VFMADD231PS  Y13, Y12, Y0
-	VBROADCASTSS (DX)(SI*1), Y13
-	VFMADD231PS  Y13, Y12, Y1
-	VBROADCASTSS (DX)(SI*2), Y13
-	VFMADD231PS  Y13, Y12, Y2
-	VBROADCASTSS (DX)(R8*1), Y13
-	VFMADD231PS  Y13, Y12, Y3
-	VBROADCASTSS (BX), Y13
-	VFMADD231PS  Y13, Y12, Y4
-	VBROADCASTSS (BX)(SI*1), Y13
-	VFMADD231PS  Y13, Y12, Y5
-	VBROADCASTSS (BX)(SI*2), Y13
-	VFMADD231PS  Y13, Y12, Y6
-	VBROADCASTSS (BX)(R8*1), Y13
-	VFMADD231PS  Y13, Y12, Y7
-	VBROADCASTSS (CX), Y13
-	VFMADD231PS  Y13, Y12, Y8
-	VBROADCASTSS (CX)(SI*1), Y13
-	VFMADD231PS  Y13, Y12, Y9
-	VBROADCASTSS (CX)(SI*2), Y13
-	VFMADD231PS  Y13, Y12, Y10
-	VBROADCASTSS (CX)(R8*1), Y13
-	VFMADD231PS  Y13, Y12, Y11
-	ADDQ         $0x04, DX
-	ADDQ         $0x04, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x00000020, DI
+started:
+	MOVQ a+16(FP), CX
+	MOVQ (SP), AX
+	MOVQ (AX), DX
+	LEAQ (CX)(DX*4), DX
+	MOVQ 16(AX), BX
+	LEAQ (CX)(BX*4), BX
+	MOVQ 32(AX), AX
+	LEAQ (CX)(AX*4), AX
+	MOVQ b+56(FP), CX
+	MOVQ aRow+24(FP), SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ aInner+32(FP), DI
+	MOVQ bInner+64(FP), R8
+	MOVQ outer+112(FP), R9
+	MOVQ R9, 16(SP)
+
+outer:
+	MOVQ middle+120(FP), R9
+	MOVQ R9, 24(SP)
+
+middle:
+	MOVQ inner+128(FP), R9
+
+inner:
+	VMOVUPS      (CX), Y12
+	VMOVUPS      32(CX), Y13
+	VBROADCASTSS (DX), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (DX)(SI*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS (AX), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (AX)(SI*1), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         DI, DX
+	ADDQ         DI, BX
+	ADDQ         DI, AX
+	ADDQ         R8, CX
 	DECQ         R9
-	JNZ          step
-	MOVQ         row+32(FP), R9
+	JNZ          inner
+	MOVQ         aAfterInner+40(FP), R9
 	ADDQ         R9, DX
 	ADDQ         R9, BX
+	ADDQ         R9, AX
+	MOVQ         bAfterInner+72(FP), R9
 	ADDQ         R9, CX
-	DECQ         AX
-	JNZ          row
-	MOVQ         y+48(FP), AX
-	MOVQ         yPixel+56(FP), CX
-	MOVQ         (AX), DX
-	VMOVUPS      Y0, (DX)
-	ADDQ         CX, DX
-	VMOVUPS      Y1, (DX)
-	ADDQ         CX, DX
-	VMOVUPS      Y2, (DX)
-	ADDQ         CX, DX
-	VMOVUPS      Y3, (DX)
-	MOVQ         8(AX), DX
-	VMOVUPS      Y4, (DX)
-	ADDQ         CX, DX
-	VMOVUPS      Y5, (DX)
-	ADDQ         CX, DX
-	VMOVUPS      Y6, (DX)
-	ADDQ         CX, DX
-	VMOVUPS      Y7, (DX)
-	MOVQ         16(AX), DX
-	VMOVUPS      Y8, (DX)
-	ADDQ         CX, DX
-	VMOVUPS      Y9, (DX)
-	ADDQ         CX, DX
-	VMOVUPS      Y10, (DX)
-	ADDQ         CX, DX
-	VMOVUPS      Y11, (DX)
-	VZEROUPPER
-	RET
-
-// func outer8x32AVX512(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-// Requires: AVX, AVX512F
-TEXT ·outer8x32AVX512(SB), NOSPLIT, $0-72
-	MOVQ    rows+0(FP), AX
-	MOVQ    x+16(FP), CX
-	MOVQ    xPixel+24(FP), DX
-	MOVQ    xRow+32(FP), BX
-	MOVQ    dy+40(FP), SI
-	MOVQ    dyPixel+48(FP), DI
-	MOVQ    dw+56(FP), R8
-	MOVQ    dwRow+64(FP), R9
-	MOVQ    R8, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    R9, R10
-
-row:
-	MOVQ columns+8(FP), R10
-
-pixel:
-	VMOVUPS          (SI), Z16
-	VMOVUPS          64(SI), Z17
-	VFMADD231PS.BCST (CX), Z16, Z0
-	VFMADD231PS.BCST (CX), Z17, Z1
-	VFMADD231PS.BCST 4(CX), Z16, Z2
-	VFMADD231PS.BCST 4(CX), Z17, Z3
-	VFMADD231PS.BCST 8(CX), Z16, Z4
-	VFMADD231PS.BCST 8(CX), Z17, Z5
-	VFMADD231PS.BCST 12(CX), Z16, Z6
-	VFMADD231PS.BCST 12(CX), Z17, Z7
-	VFMADD231PS.BCST 16(CX), Z16, Z8
-	VFMADD231PS.BCST 16(CX), Z17, Z9
-	VFMADD231PS.BCST 20(CX), Z16, Z10
-	VFMADD231PS.BCST 20(CX), Z17, Z11
-	VFMADD231PS.BCST 24(CX), Z16, Z12
-	VFMADD231PS.BCST 24(CX), Z17, Z13
-	VFMADD231PS.BCST 28(CX), Z16, Z14
-	VFMADD231PS.BCST 28(CX), Z17, Z15
-	ADDQ             DX, CX
-	ADDQ             DI, SI
-	DECQ             R10
-	JNZ              pixel
-	ADDQ             BX, CX
-	DECQ             AX
-	JNZ              row
-	VMOVUPS          Z0, (R8)
-	VMOVUPS          Z1, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z2, (R8)
-	VMOVUPS          Z3, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z4, (R8)
-	VMOVUPS          Z5, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z6, (R8)
-	VMOVUPS          Z7, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z8, (R8)
-	VMOVUPS          Z9, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z10, (R8)
-	VMOVUPS          Z11, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z12, (R8)
-	VMOVUPS          Z13, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z14, (R8)
-	VMOVUPS          Z15, 64(R8)
-	ADDQ             R9, R8
-	VZEROUPPER
-	RET
-
-// func outer8x16AVX512(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-// Requires: AVX, AVX512F
-TEXT ·outer8x16AVX512(SB), NOSPLIT, $0-72
-	MOVQ    rows+0(FP), AX
-	MOVQ    x+16(FP), CX
-	MOVQ    xPixel+24(FP), DX
-	MOVQ    xRow+32(FP), BX
-	MOVQ    dy+40(FP), SI
-	MOVQ    dyPixel+48(FP), DI
-	MOVQ    dw+56(FP), R8
-	MOVQ    dwRow+64(FP), R9
-	MOVQ    R8, R10
-	VMOVUPS (R10), Z0
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z7
-	ADDQ    R9, R10
-
-row:
-	MOVQ columns+8(FP), R10
-
-pixel:
-	VMOVUPS          (SI), Z8
-	VFMADD231PS.BCST (CX), Z8, Z0
-	VFMADD231PS.BCST 4(CX), Z8, Z1
-	VFMADD231PS.BCST 8(CX), Z8, Z2
-	VFMADD231PS.BCST 12(CX), Z8, Z3
-	VFMADD231PS.BCST 16(CX), Z8, Z4
-	VFMADD231PS.BCST 20(CX), Z8, Z5
-	VFMADD231PS.BCST 24(CX), Z8, Z6
-	VFMADD231PS.BCST 28(CX), Z8, Z7
-	ADDQ             DX, CX
-	ADDQ             DI, SI
-	DECQ             R10
-	JNZ              pixel
-	ADDQ             BX, CX
-	DECQ             AX
-	JNZ              row
-	VMOVUPS          Z0, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z1, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z2, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z3, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z4, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z5, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z6, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z7, (R8)
-	ADDQ             R9, R8
-	VZEROUPPER
-	RET
-
-// func outer8x8AVX2(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-// Requires: AVX, FMA3
-TEXT ·outer8x8AVX2(SB), NOSPLIT, $0-72
-	MOVQ    rows+0(FP), AX
-	MOVQ    x+16(FP), CX
-	MOVQ    xPixel+24(FP), DX
-	MOVQ    xRow+32(FP), BX
-	MOVQ    dy+40(FP), SI
-	MOVQ    dyPixel+48(FP), DI
-	MOVQ    dw+56(FP), R8
-	MOVQ    dwRow+64(FP), R9
-	MOVQ    R8, R10
-	VMOVUPS (R10), Y0
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y2
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y4
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y6
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y7
-	ADDQ    R9, R10
-
-row:
-	MOVQ columns+8(FP), R10
-
-pixel:
-	VMOVUPS      (SI), Y8
-	VBROADCASTSS (CX), Y9
-	VFMADD231PS  Y9, Y8, Y0
-	VBROADCASTSS 4(CX), Y9
-	VFMADD231PS  Y9, Y8, Y1
-	VBROADCASTSS 8(CX), Y9
-	VFMADD231PS  Y9, Y8, Y2
-	VBROADCASTSS 12(CX), Y9
-	VFMADD231PS  Y9, Y8, Y3
-	VBROADCASTSS 16(CX), Y9
-	VFMADD231PS  Y9, Y8, Y4
-	VBROADCASTSS 20(CX), Y9
-	VFMADD231PS  Y9, Y8, Y5
-	VBROADCASTSS 24(CX), Y9
-	VFMADD231PS  Y9, Y8, Y6
-	VBROADCASTSS 28(CX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	ADDQ         DX, CX
-	ADDQ         DI, SI
-	DECQ         R10
-	JNZ          pixel
+	DECQ         24(SP)
+	JNZ          middle
+	MOVQ         aAfterMiddle+48(FP), R9
+	ADDQ         R9, DX
+	ADDQ         R9, BX
+	ADDQ         R9, AX
+	MOVQ         bAfterMiddle+80(FP), R9
+	ADDQ         R9, CX
+	DECQ         16(SP)
+	JNZ          outer
+	MOVQ         c+88(FP), DX
+	MOVQ         cRow+96(FP), BX
+	MOVQ         (SP), AX
+	MOVQ         8(AX), CX
+	LEAQ         (DX)(CX*4), CX
+	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y1, 32(CX)
 	ADDQ         BX, CX
-	DECQ         AX
-	JNZ          row
-	VMOVUPS      Y0, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y1, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y2, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y3, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y4, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y5, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y6, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y7, (R8)
-	ADDQ         R9, R8
-	VZEROUPPER
-	RET
-
-// func outer4x32AVX512(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-// Requires: AVX, AVX512F
-TEXT ·outer4x32AVX512(SB), NOSPLIT, $0-72
-	MOVQ    rows+0(FP), AX
-	MOVQ    x+16(FP), CX
-	MOVQ    xPixel+24(FP), DX
-	MOVQ    xRow+32(FP), BX
-	MOVQ    dy+40(FP), SI
-	MOVQ    dyPixel+48(FP), DI
-	MOVQ    dw+56(FP), R8
-	MOVQ    dwRow+64(FP), R9
-	MOVQ    R8, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    R9, R10
-
-row:
-	MOVQ columns+8(FP), R10
-
-pixel:
-	VMOVUPS          (SI), Z8
-	VMOVUPS          64(SI), Z9
-	VFMADD231PS.BCST (CX), Z8, Z0
-	VFMADD231PS.BCST (CX), Z9, Z1
-	VFMADD231PS.BCST 4(CX), Z8, Z2
-	VFMADD231PS.BCST 4(CX), Z9, Z3
-	VFMADD231PS.BCST 8(CX), Z8, Z4
-	VFMADD231PS.BCST 8(CX), Z9, Z5
-	VFMADD231PS.BCST 12(CX), Z8, Z6
-	VFMADD231PS.BCST 12(CX), Z9, Z7
-	ADDQ             DX, CX
-	ADDQ             DI, SI
-	DECQ             R10
-	JNZ              pixel
-	ADDQ             BX, CX
-	DECQ             AX
-	JNZ              row
-	VMOVUPS          Z0, (R8)
-	VMOVUPS          Z1, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z2, (R8)
-	VMOVUPS          Z3, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z4, (R8)
-	VMOVUPS          Z5, 64(R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z6, (R8)
-	VMOVUPS          Z7, 64(R8)
-	ADDQ             R9, R8
-	VZEROUPPER
-	RET
-
-// func outer4x16AVX512(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-// Requires: AVX, AVX512F
-TEXT ·outer4x16AVX512(SB), NOSPLIT, $0-72
-	MOVQ    rows+0(FP), AX
-	MOVQ    x+16(FP), CX
-	MOVQ    xPixel+24(FP), DX
-	MOVQ    xRow+32(FP), BX
-	MOVQ    dy+40(FP), SI
-	MOVQ    dyPixel+48(FP), DI
-	MOVQ    dw+56(FP), R8
-	MOVQ    dwRow+64(FP), R9
-	MOVQ    R8, R10
-	VMOVUPS (R10), Z0
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z2
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z3
-	ADDQ    R9, R10
-
-row:
-	MOVQ columns+8(FP), R10
-
-pixel:
-	VMOVUPS          (SI), Z4
-	VFMADD231PS.BCST (CX), Z4, Z0
-	VFMADD231PS.BCST 4(CX), Z4, Z1
-	VFMADD231PS.BCST 8(CX), Z4, Z2
-	VFMADD231PS.BCST 12(CX), Z4, Z3
-	ADDQ             DX, CX
-	ADDQ             DI, SI
-	DECQ             R10
-	JNZ              pixel
-	ADDQ             BX, CX
-	DECQ             AX
-	JNZ              row
-	VMOVUPS          Z0, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z1, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z2, (R8)
-	ADDQ             R9, R8
-	VMOVUPS          Z3, (R8)
-	ADDQ             R9, R8
-	VZEROUPPER
-	RET
-
-// func outer4x8AVX2(rows int, columns int, x *float32, xPixel int, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)
-// Requires: AVX, FMA3
-TEXT ·outer4x8AVX2(SB), NOSPLIT, $0-72
-	MOVQ    rows+0(FP), AX
-	MOVQ    x+16(FP), CX
-	MOVQ    xPixel+24(FP), DX
-	MOVQ    xRow+32(FP), BX
-	MOVQ    dy+40(FP), SI
-	MOVQ    dyPixel+48(FP), DI
-	MOVQ    dw+56(FP), R8
-	MOVQ    dwRow+64(FP), R9
-	MOVQ    R8, R10
-	VMOVUPS (R10), Y0
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y1
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y2
-	ADDQ    R9, R10
-	VMOVUPS (R10), Y3
-	ADDQ    R9, R10
-
-row:
-	MOVQ columns+8(FP), R10
-
-pixel:
-	VMOVUPS      (SI), Y4
-	VBROADCASTSS (CX), Y5
-	VFMADD231PS  Y5, Y4, Y0
-	VBROADCASTSS 4(CX), Y5
-	VFMADD231PS  Y5, Y4, Y1
-	VBROADCASTSS 8(CX), Y5
-	VFMADD231PS  Y5, Y4, Y2
-	VBROADCASTSS 12(CX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	ADDQ         DX, CX
-	ADDQ         DI, SI
-	DECQ         R10
-	JNZ          pixel
+	VMOVUPS      Y2, (CX)
+	VMOVUPS      Y3, 32(CX)
+	MOVQ         24(AX), CX
+	LEAQ         (DX)(CX*4), CX
+	VMOVUPS      Y4, (CX)
+	VMOVUPS      Y5, 32(CX)
 	ADDQ         BX, CX
-	DECQ         AX
-	JNZ          row
-	VMOVUPS      Y0, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y1, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y2, (R8)
-	ADDQ         R9, R8
-	VMOVUPS      Y3, (R8)
-	ADDQ         R9, R8
+	VMOVUPS      Y6, (CX)
+	VMOVUPS      Y7, 32(CX)
+	MOVQ         40(AX), CX
+	LEAQ         (DX)(CX*4), CX
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      Y9, 32(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Y10, (CX)
+	VMOVUPS      Y11, 32(CX)
+	ADDQ         $+48, (SP)
+	DECQ         8(SP)
+	JNZ          tile
 	VZEROUPPER
 	RET

@@ -1,4 +1,5 @@
-// Command gen writes the vector kernels of package tile.
+// Command gen writes the vector kernels of package tile: Kernel.generic is the
+// loops, Product says what they compute.
 package main
 
 import (
@@ -11,44 +12,117 @@ import (
 
 func main() {
 	ConstraintExpr("!purego")
-	avx512, avx2 := set{"AVX512", 16}, set{"AVX2", 8}
-	avx512.product(3, 2)
-	avx512.product(6, 1)
-	avx2.product(3, 1)
-	for _, rows := range []int{8, 4} {
-		avx512.outer(rows, 2)
-		avx512.outer(rows, 1)
-		avx2.outer(rows, 1)
-	}
+	kernel{set: "AVX512", lanes: 16, groups: 6, rows: 4, vectors: 1}.write()
+	kernel{set: "AVX512", lanes: 16, groups: 3, rows: 4, vectors: 2}.write()
+	kernel{set: "AVX2", lanes: 8, groups: 3, rows: 2, vectors: 2}.write()
 	Generate()
 }
 
-// A set is an instruction set.
-type set struct {
-	name  string
-	lanes int // of a vector
+// A kernel holds groups·rows rows of C in registers, vectors for each row.
+type kernel struct {
+	set                   string
+	lanes                 int // floats in a vector
+	groups, rows, vectors int
 }
 
-func (s set) vec() reg.VecVirtual {
-	if s.lanes == 16 {
-		return ZMM()
+// signature: at points to pairs of offsets into a and c, in floats; all other
+// distances are in bytes. afterInner and afterMiddle are added to the pointers
+// when a loop inside has ended.
+const signature = "func(at *int, tiles int, " +
+	"a *float32, aRow, aInner, aAfterInner, aAfterMiddle int, " +
+	"b *float32, bInner, bAfterInner, bAfterMiddle int, " +
+	"c *float32, cRow int, add bool, outer, middle, inner int)"
+
+func (k kernel) write() {
+	TEXT(fmt.Sprintf("kernel%dx%d%s", k.groups*k.rows, k.lanes*k.vectors, k.set), NOSPLIT, signature)
+	Pragma("noescape")
+	at, tiles := local("at"), local("tiles")
+
+	Label("tile")
+	acc := k.start(at)
+	k.sum(acc, at)
+	k.eachRow(acc, at, func(acc reg.VecVirtual, c Mem) { VMOVUPS(acc, c) })
+	ADDQ(I32(16*k.groups), at)
+	DECQ(tiles)
+	JNZ(LabelRef("tile"))
+	VZEROUPPER()
+	RET()
+}
+
+// start returns the accumulators: zero, or C if it is to be added to.
+func (k kernel) start(at Mem) [][]reg.VecVirtual {
+	acc := make([][]reg.VecVirtual, k.groups*k.rows)
+	for i := range acc {
+		for range k.vectors {
+			acc[i] = append(acc[i], k.zero())
+		}
 	}
-	return YMM()
+	add := Load(Param("add"), GP8())
+	TESTB(add, add)
+	JZ(LabelRef("started"))
+	k.eachRow(acc, at, func(acc reg.VecVirtual, c Mem) { VMOVUPS(c, acc) })
+	Label("started")
+	return acc
 }
 
-func (s set) zero() reg.VecVirtual {
-	v := s.vec()
-	if s.lanes == 16 {
-		VPXORD(v, v, v)
-	} else {
-		VXORPS(v, v, v)
+// sum runs the three loops of the sum.
+func (k kernel) sum(acc [][]reg.VecVirtual, at Mem) {
+	pair, base := GP64(), Load(Param("a"), GP64())
+	MOVQ(at, pair)
+	a := make([]reg.Register, k.groups)
+	for g := range a {
+		p := GP64()
+		MOVQ(Mem{Base: pair, Disp: 16 * g}, p)
+		LEAQ(Mem{Base: base, Index: p, Scale: 4}, p)
+		a[g] = p
 	}
-	return v
+	b := Load(Param("b"), GP64())
+	row, row3 := Load(Param("aRow"), GP64()), GP64()
+	LEAQ(Mem{Base: row, Index: row, Scale: 2}, row3)
+	aInner, bInner := Load(Param("aInner"), GP64()), Load(Param("bInner"), GP64())
+	outer := local("outer")
+	Label("outer")
+	middle := local("middle")
+	Label("middle")
+	inner := Load(Param("inner"), GP64())
+	Label("inner")
+	k.multiply(acc, a, row, row3, b)
+	for _, p := range a {
+		ADDQ(aInner, p)
+	}
+	ADDQ(bInner, b)
+	DECQ(inner)
+	JNZ(LabelRef("inner"))
+	advance(a, b, "AfterInner")
+	DECQ(middle)
+	JNZ(LabelRef("middle"))
+	advance(a, b, "AfterMiddle")
+	DECQ(outer)
+	JNZ(LabelRef("outer"))
 }
 
-// mulAdd adds the element at m times each of b to the accumulators.
-func (s set) mulAdd(m Mem, b, acc []reg.VecVirtual) {
-	if s.lanes == 16 {
+// multiply adds one column of A times one row of B to the accumulators.
+func (k kernel) multiply(acc [][]reg.VecVirtual, a []reg.Register, row, row3, b reg.Register) {
+	bv := make([]reg.VecVirtual, k.vectors)
+	for j := range bv {
+		bv[j] = k.vec()
+		VMOVUPS(Mem{Base: b, Disp: 4 * k.lanes * j}, bv[j])
+	}
+	for i := range acc {
+		m := Mem{Base: a[i/k.rows]}
+		switch i % k.rows {
+		case 1, 2:
+			m.Index, m.Scale = row, uint8(i%k.rows)
+		case 3:
+			m.Index, m.Scale = row3, 1
+		}
+		k.mulAdd(m, bv, acc[i])
+	}
+}
+
+// mulAdd adds the element at m times each of b to the accumulators of a row.
+func (k kernel) mulAdd(m Mem, b, acc []reg.VecVirtual) {
+	if k.lanes == 16 {
 		for j := range b {
 			VFMADD231PS_BCST(m, b[j], acc[j])
 		}
@@ -61,128 +135,54 @@ func (s set) mulAdd(m Mem, b, acc []reg.VecVirtual) {
 	}
 }
 
-func (s set) load(base reg.Register, vectors int) []reg.VecVirtual {
-	b := make([]reg.VecVirtual, vectors)
-	for j := range b {
-		b[j] = s.vec()
-		VMOVUPS(Mem{Base: base, Disp: 4 * s.lanes * j}, b[j])
+// eachRow calls f for each accumulator with its place in C.
+func (k kernel) eachRow(acc [][]reg.VecVirtual, at Mem, f func(acc reg.VecVirtual, c Mem)) {
+	pair, c := GP64(), GP64()
+	base, row := Load(Param("c"), GP64()), Load(Param("cRow"), GP64())
+	MOVQ(at, pair)
+	for i := range acc {
+		if i%k.rows == 0 {
+			MOVQ(Mem{Base: pair, Disp: 16*(i/k.rows) + 8}, c)
+			LEAQ(Mem{Base: base, Index: c, Scale: 4}, c)
+		} else {
+			ADDQ(row, c)
+		}
+		for j := range acc[i] {
+			f(acc[i][j], Mem{Base: c, Disp: 4 * k.lanes * j})
+		}
 	}
-	return b
 }
 
-// product writes the kernel of 4 groups pixels by vectors registers of channels:
-// for each of rows rows, run steps along the pixels' values and the weights.
-func (s set) product(groups, vectors int) {
-	width := s.lanes * vectors
-	TEXT(fmt.Sprintf("product%d%s", width, s.name), NOSPLIT,
-		fmt.Sprintf("func(rows, run int, x *[%d]*float32, pixel, row int, w *float32, y *[%d]*float32, yPixel int)", groups, groups))
-	Pragma("noescape")
-	rows := Load(Param("rows"), GP64())
-	ptr := Load(Param("x"), GP64())
-	x := make([]reg.Register, groups)
-	for g := range x {
-		r := GP64()
-		MOVQ(Mem{Base: ptr, Disp: 8 * g}, r)
-		x[g] = r
+func (k kernel) vec() reg.VecVirtual {
+	if k.lanes == 16 {
+		return ZMM()
 	}
-	pixel := Load(Param("pixel"), GP64())
-	w := Load(Param("w"), GP64())
-	pixel3 := GP64()
-	LEAQ(Mem{Base: pixel, Index: pixel, Scale: 2}, pixel3)
-	acc := make([][]reg.VecVirtual, 4*groups)
-	for i := range acc {
-		for range vectors {
-			acc[i] = append(acc[i], s.zero())
-		}
-	}
-	k := GP64()
-	Label("row")
-	Load(Param("run"), k)
-	Label("step")
-	b := s.load(w, vectors)
-	for g := range groups {
-		for p, m := range []Mem{
-			{Base: x[g]},
-			{Base: x[g], Index: pixel, Scale: 1},
-			{Base: x[g], Index: pixel, Scale: 2},
-			{Base: x[g], Index: pixel3, Scale: 1},
-		} {
-			s.mulAdd(m, b, acc[4*g+p])
-		}
-	}
-	for g := range groups {
-		ADDQ(U8(4), x[g])
-	}
-	ADDQ(U32(4*width), w)
-	DECQ(k)
-	JNZ(LabelRef("step"))
-	skip := Load(Param("row"), k)
-	for g := range groups {
-		ADDQ(skip, x[g])
-	}
-	DECQ(rows)
-	JNZ(LabelRef("row"))
-
-	ptr = Load(Param("y"), GP64())
-	step := Load(Param("yPixel"), GP64())
-	y := GP64()
-	for g := range groups {
-		MOVQ(Mem{Base: ptr, Disp: 8 * g}, y)
-		for p := range 4 {
-			for j := range vectors {
-				VMOVUPS(acc[4*g+p][j], Mem{Base: y, Disp: 4 * s.lanes * j})
-			}
-			if p < 3 {
-				ADDQ(step, y)
-			}
-		}
-	}
-	VZEROUPPER()
-	RET()
+	return YMM()
 }
 
-// outer writes the kernel that adds the outer products of n values of x and
-// vectors registers of dy to dw, over rows rows of columns pixels.
-func (s set) outer(n, vectors int) {
-	TEXT(fmt.Sprintf("outer%dx%d%s", n, s.lanes*vectors, s.name), NOSPLIT,
-		"func(rows, columns int, x *float32, xPixel, xRow int, dy *float32, dyPixel int, dw *float32, dwRow int)")
-	Pragma("noescape")
-	rows := Load(Param("rows"), GP64())
-	x := Load(Param("x"), GP64())
-	xPixel := Load(Param("xPixel"), GP64())
-	xRow := Load(Param("xRow"), GP64())
-	dy := Load(Param("dy"), GP64())
-	dyPixel := Load(Param("dyPixel"), GP64())
-	dw := Load(Param("dw"), GP64())
-	dwRow := Load(Param("dwRow"), GP64())
-	at := GP64()
-	MOVQ(dw, at)
-	acc := make([][]reg.VecVirtual, n)
-	for i := range acc {
-		acc[i] = s.load(at, vectors)
-		ADDQ(dwRow, at)
+func (k kernel) zero() reg.VecVirtual {
+	v := k.vec()
+	if k.lanes == 16 {
+		VPXORD(v, v, v)
+	} else {
+		VXORPS(v, v, v)
 	}
-	k := GP64()
-	Label("row")
-	Load(Param("columns"), k)
-	Label("pixel")
-	b := s.load(dy, vectors)
-	for i := range acc {
-		s.mulAdd(Mem{Base: x, Disp: 4 * i}, b, acc[i])
+	return v
+}
+
+// local copies a parameter to memory that the kernel may change.
+func local(name string) Mem {
+	m := AllocLocal(8)
+	MOVQ(Load(Param(name), GP64()), m)
+	return m
+}
+
+// advance adds the parameters a+when and b+when to the pointers.
+func advance(a []reg.Register, b reg.Register, when string) {
+	step := Load(Param("a"+when), GP64())
+	for _, p := range a {
+		ADDQ(step, p)
 	}
-	ADDQ(xPixel, x)
-	ADDQ(dyPixel, dy)
-	DECQ(k)
-	JNZ(LabelRef("pixel"))
-	ADDQ(xRow, x)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
-	for i := range acc {
-		for j := range vectors {
-			VMOVUPS(acc[i][j], Mem{Base: dw, Disp: 4 * s.lanes * j})
-		}
-		ADDQ(dwRow, dw)
-	}
-	VZEROUPPER()
-	RET()
+	Load(Param("b"+when), step)
+	ADDQ(step, b)
 }

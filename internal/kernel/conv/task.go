@@ -1,0 +1,82 @@
+package conv
+
+import (
+	"alike/internal/kernel/pool"
+	"alike/internal/kernel/tile"
+)
+
+// task is one piece of a plan.
+type task struct {
+	*plan
+	packed     [][]float32 // weights of each phase
+	image, row int         // the first ones; rows are those of a phase
+	panel, end int         // panels of columns of y
+}
+
+func (k *task) run(p *pool.Pool, x, y []float32) {
+	images := min(k.images, k.n-k.image)
+	lists := k.lists
+	if images < k.images || k.row > 0 && k.row+k.rows >= k.count {
+		lists = k.list(images, k.row)
+	}
+	x = x[k.image*k.h*k.w*k.c:]
+	y = y[k.image*k.outH*k.outW*k.o:]
+	top, left := 0, 0 // the position in the image of what x begins with
+	if !k.direct {
+		top, left = k.top+k.row*k.step, k.left
+		copied := p.Borrow(images*k.imageStep + beyond(lists))
+		defer p.Return(copied)
+		b := border{h: k.h, w: k.w, c: k.c, channels: k.c, top: top, left: left, height: k.height, width: k.width}
+		for i := range images {
+			b.copy(copied[i*k.imageStep:], x[i*k.h*k.w*k.c:])
+		}
+		x = copied
+	}
+	for i, ph := range k.phases {
+		l := lists[i]
+		if len(l.whole)+len(l.rest) == 0 {
+			continue
+		}
+		to := y[((ph.v.to+k.row*ph.v.stride)*k.outW+ph.h.to)*k.o:]
+		if ph.v.taps*ph.h.taps*k.c == 0 {
+			k.fillZero(l, to)
+		} else {
+			from := x[(ph.v.from+k.row*ph.v.step-top)*k.rowStep+(ph.h.from-left)*k.c:]
+			k.phase(ph, k.packed[i], l, from, to)
+		}
+	}
+}
+
+// phase computes one phase; x begins with what its first pixel needs, and y
+// with the first pixel. Where a panel of weights is too large for the cache, it
+// is used in pieces of some rows of the kernel, for all pixels each.
+func (k *task) phase(ph phase, packed []float32, l list, x, y []float32) {
+	width, run := k.kernel.Width, ph.h.taps*k.c
+	step := min(ph.v.taps, max(1, panelFloats/(run*width)))
+	p := tile.Product{ARow: l.aRow, AStep: [3]int{0, k.rowStep, 1}, BStep: [3]int{0, run * width, width}, CRow: l.cRow}
+	for panel := k.panel; panel < k.end; panel++ {
+		columns := min(width, k.o-panel*width)
+		p.C = y[panel*width:]
+		for i := 0; i < ph.v.taps; i += step {
+			p.Loops = [3]int{1, min(step, ph.v.taps-i), run}
+			p.A, p.B = x[i*k.rowStep:], packed[(panel*ph.v.taps+i)*run*width:]
+			p.Add = i > 0
+			k.kernel.Do(&p, l.whole, k.kernel.Rows, columns)
+			k.kernel.Do(&p, l.rest, l.restRows, columns)
+		}
+	}
+}
+
+// fillZero writes the empty sums of a phase.
+func (k *task) fillZero(l list, y []float32) {
+	from, to := k.panel*k.kernel.Width, min(k.o, k.end*k.kernel.Width)
+	fill := func(groups []tile.Group, rows int) {
+		for _, g := range groups {
+			for r := range rows {
+				clear(y[g.C+r*l.cRow:][from:to])
+			}
+		}
+	}
+	fill(l.whole, k.kernel.Rows)
+	fill(l.rest, l.restRows)
+}
