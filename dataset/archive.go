@@ -39,7 +39,7 @@ func openArchive(ctx context.Context, name string, o Options) (*Source, error) {
 	var entries []entry
 	var read int64
 	err := walkTar(ctx, name, func(file string, r io.Reader) error {
-		if !isImageName(file) {
+		if isHidden(file) || !isImageName(file) {
 			return nil
 		}
 		b, err := readLimited(r, file)

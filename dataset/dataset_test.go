@@ -1,7 +1,9 @@
 package dataset
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -65,6 +67,11 @@ func TestFolders(t *testing.T) {
 		{"a folder per class", map[string][]byte{"b/1.png": p, "a/2.png": p, "a/1.png": p}, map[string]string{All: "a/1.png:0 a/2.png:0 b/1.png:1"}},
 		{"a flat folder has no classes", map[string][]byte{"2.png": p, "1.png": p}, map[string]string{All: "1.png:-1 2.png:-1"}},
 		{"splits", map[string][]byte{"train/a/1.png": p, "train/b/1.png": p, "val/b/2.png": p}, map[string]string{Train: "train/a/1.png:0 train/b/1.png:1", Test: "val/b/2.png:1"}},
+		{"a split alone", map[string][]byte{"train/a/1.png": p, "train/b/1.png": p}, map[string]string{Train: "train/a/1.png:0 train/b/1.png:1"}},
+		{"val beside test is a split of its own", map[string][]byte{"x/train/a/1.png": p, "x/val/a/1.png": p, "x/test/a/1.png": p}, map[string]string{Train: "x/train/a/1.png:0", Val: "x/val/a/1.png:0", Test: "x/test/a/1.png:0"}},
+		{"a class may be called train", map[string][]byte{"train/1.png": p, "bus/1.png": p}, map[string]string{All: "bus/1.png:0 train/1.png:1"}},
+		{"the first folder is the class", map[string][]byte{"a/x/1.png": p, "a/y/1.png": p, "b/1.png": p}, map[string]string{All: "a/x/1.png:0 a/y/1.png:0 b/1.png:1"}},
+		{"images in a single folder have no class", map[string][]byte{"a/1.png": p, "a/2.png": p}, map[string]string{All: "a/1.png:-1 a/2.png:-1"}},
 		{"other files and hidden ones are left out", map[string][]byte{"a/1.png": p, "a/x.txt": nil, "b/.h.png": p, "b/1.png": p, ".c/1.png": p}, map[string]string{All: "a/1.png:0 b/1.png:1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -99,6 +106,71 @@ func TestBrokenImagesAreSkippedAndNamed(t *testing.T) {
 	}
 	if _, err := Open(t.Context(), root, Options{Strict: true}); err == nil || !strings.Contains(err.Error(), "2 images cannot be read, the first is a/2.jpg") {
 		t.Errorf("strict: %v", err)
+	}
+}
+
+func TestImagesBesideSplitsAreSkipped(t *testing.T) {
+	p := pngFile(t, 4, 9)
+	s, err := Open(t.Context(), tree(t, map[string][]byte{"preview.png": p, "train/a/1.png": p, "test/a/1.png": p}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Splits) != 2 || len(s.Skipped) != 1 || s.Skipped[0] != (Skipped{"preview.png", errOutside}) {
+		t.Errorf("splits %v, skipped %v", s.Splits, s.Skipped)
+	}
+}
+
+func TestLinkedFolder(t *testing.T) {
+	p := pngFile(t, 4, 9)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(tree(t, map[string][]byte{"a/1.png": p, "b/1.png": p}), link); err != nil {
+		t.Skip("this system makes no links")
+	}
+	s, err := Open(t.Context(), link, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, _ := s.Split(All); ids(d) != "a/1.png:0 b/1.png:1" || d.Name() != "link (all)" {
+		t.Errorf("%s: %s", d.Name(), ids(d))
+	}
+}
+
+// An archive reads as the folder it was packed from.
+func TestArchive(t *testing.T) {
+	p, q := pngFile(t, 4, 9), pngFile(t, 5, 7)
+	files := map[string][]byte{"b/1.png": p, "a/1.png": q, ".hidden/a/2.png": p, "a/._1.png": p, "a/notes.txt": p}
+	var packed bytes.Buffer
+	w := tar.NewWriter(&packed)
+	for name, b := range files {
+		w.WriteHeader(&tar.Header{Name: "./" + name, Mode: 0o644, Size: int64(len(b))})
+		w.Write(b)
+	}
+	w.Close()
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	z.Write(packed.Bytes())
+	z.Close()
+	root := tree(t, map[string][]byte{"x.tar": packed.Bytes(), "x.tar.gz": zipped.Bytes()})
+	sums := map[string]bool{}
+	for _, spec := range []string{tree(t, files), filepath.Join(root, "x.tar"), "tar:" + filepath.Join(root, "x.tar.gz")} {
+		s, err := Open(t.Context(), spec, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := s.Split(All)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := Hash(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sums[sum] = true; ids(d) != "a/1.png:0 b/1.png:1" {
+			t.Errorf("%s: %s", spec, ids(d))
+		}
+	}
+	if len(sums) != 1 {
+		t.Error("folder, tar and tar.gz differ in content")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 const (
 	Train = "train"
 	Test  = "test"
+	Val   = "val" // only beside Test
 	All   = "all" // of a source that is not split
 )
 
