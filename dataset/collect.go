@@ -84,7 +84,7 @@ func decodeAll(ctx context.Context, entries []entry, o Options) (images []Image,
 		return nil, nil, context.Cause(ctx)
 	}
 	if used.Load() > o.MaxBytes {
-		return nil, nil, fmt.Errorf("its decoded images need more than %d MiB of memory; take fewer or smaller images", o.MaxBytes>>20)
+		return nil, nil, o.tooLarge()
 	}
 	return images, faults, nil
 }

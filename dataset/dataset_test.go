@@ -184,7 +184,7 @@ func TestBadSources(t *testing.T) {
 		spec  string // below the folder
 		want  string
 	}{
-		{"a path that is not there", nil, "nothing", "no such file"},
+		{"a path that is not there", nil, "nothing", "no such file or folder; a SPEC is a path or FORMAT:PATH, and the formats are cifar, folder, idx, tar"},
 		{"an empty folder", map[string][]byte{"x.txt": nil}, "", "no images in it (.jpg, .jpeg, .png)"},
 		{"a truncated CIFAR file", map[string][]byte{"data_batch_1.bin": record[:3000]}, "", "data_batch_1.bin has 3000 bytes, want a multiple of 3073"},
 		{"a damaged CIFAR label", map[string][]byte{"data_batch_1.bin": append(record, damaged...)}, "", "record 1 has label 77, want one below 10"},
@@ -207,6 +207,65 @@ func TestMemoryIsBounded(t *testing.T) {
 	root := tree(t, map[string][]byte{"1.png": pngFile(t, 64, 1), "2.png": pngFile(t, 64, 1), "3.png": pngFile(t, 64, 1)})
 	if _, err := Open(t.Context(), root, Options{MaxBytes: 20000}); err == nil || !strings.Contains(err.Error(), "of memory") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestMemoryOfCIFARIsBounded(t *testing.T) {
+	root := tree(t, map[string][]byte{"data_batch_1.bin": make([]byte, 3073), "test_batch.bin": make([]byte, 3073)})
+	if _, err := Open(t.Context(), root, Options{MaxBytes: 4000}); err == nil || !strings.Contains(err.Error(), "of memory") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestIDX(t *testing.T) {
+	images := []byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 10, 20, 30, 40}
+	labels := []byte{0, 0, 8, 1, 0, 0, 0, 2, 1, 0}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	z.Write(labels)
+	z.Close()
+	for _, tc := range []struct {
+		name  string
+		files map[string][]byte
+		want  string
+	}{
+		{"with labels", map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}, "0:1 1:0"},
+		{"with compressed labels", map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte.gz": zipped.Bytes()}, "0:1 1:0"},
+		{"without labels", map[string][]byte{"train-images-idx3-ubyte": images}, "0:-1 1:-1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, err := Open(t.Context(), tree(t, tc.files), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := s.Split(Train)
+			if err != nil {
+				t.Fatal(err)
+			}
+			img, _ := d.Image(1)
+			if ids(d) != tc.want || img.Width != 2 || !bytes.Equal(img.Pix, []byte{30, 30, 30, 40, 40, 40}) {
+				t.Errorf("%s, image 1 is %v", ids(d), img)
+			}
+		})
+	}
+}
+
+// Records of CIFAR-100 hold a coarse and a fine label; the fine one counts.
+func TestCIFAR100(t *testing.T) {
+	record := make([]byte, 2+3*cifarPixels)
+	record[0], record[1] = 3, 99
+	record[2], record[2+cifarPixels], record[2+2*cifarPixels] = 7, 8, 9
+	s, err := Open(t.Context(), tree(t, map[string][]byte{"cifar-100-binary/train.bin": record, "cifar-100-binary/test.bin": record}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Split(Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, _ := d.Image(0)
+	if s.Format != "cifar" || ids(d) != "test/00000:99" || len(d.Classes()) != 100 || !bytes.Equal(img.Pix[:4], []byte{7, 8, 9, 0}) {
+		t.Errorf("%s: %s of %d classes, pixels %v", s.Format, ids(d), len(d.Classes()), img.Pix[:4])
 	}
 }
 
