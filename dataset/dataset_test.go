@@ -11,10 +11,14 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"alike/internal/testdata"
 )
@@ -322,6 +326,18 @@ func TestHashSeesContentOnly(t *testing.T) {
 		if h(d) == h(a) {
 			t.Errorf("the %s do not change the hash", name)
 		}
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	d := &Memory{Images: []Image{{2, 1, []uint8{0, 0, 255, 255, 0, 255}}, {1, 1, []uint8{0, 0, 255}}}, Labels: []int{1, -1}, Names: []string{"x", "y"}}
+	got, err := Describe(d)
+	want := Statistics{Images: 2, Classes: map[string]int{"y": 1}, Sizes: map[string]int{"2x1": 1, "1x1": 1}, Mean: [3]float64{1. / 3, 0, 1}, Std: [3]float64{math.Sqrt(2. / 9), 0, 0}, MinSide: 1}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	if got, err := Describe(&Memory{}); err != nil || got.MinSide != 0 || got.Mean != [3]float64{} {
+		t.Errorf("no images: %+v, %v", got, err)
 	}
 }
 
