@@ -39,7 +39,7 @@ func openArchive(ctx context.Context, name string, o Options) (*Source, error) {
 	var entries []entry
 	var read int64
 	err := walkTar(ctx, name, func(file string, r io.Reader) error {
-		if !isImageName(file) {
+		if isHidden(file) || !isImageName(file) {
 			return nil
 		}
 		b, err := readLimited(r, file)
@@ -47,7 +47,7 @@ func openArchive(ctx context.Context, name string, o Options) (*Source, error) {
 			return err
 		}
 		if read += int64(len(b)); read > o.MaxBytes {
-			return fmt.Errorf("its images need more than %d MiB of memory", o.MaxBytes>>20)
+			return o.tooLarge()
 		}
 		entries = append(entries, entry{file, func() ([]byte, error) { return b, nil }})
 		return nil

@@ -84,17 +84,21 @@ func cifarFolder(root string) ([]string, error) {
 	return nil, nil
 }
 
-func openCIFAR(ctx context.Context, root string, _ Options) (*Source, error) {
+func openCIFAR(ctx context.Context, root string, o Options) (*Source, error) {
 	files := map[string][]byte{}
 	var err error
 	if isFolder(root) {
-		err = readCIFARFolder(root, files)
+		err = readCIFARFolder(ctx, root, files, o)
 	} else {
+		var read int64
 		err = walkTar(ctx, root, func(file string, r io.Reader) error {
 			if _, _, ok := cifarFile(file); !ok && !strings.HasSuffix(file, ".txt") {
 				return nil
 			}
 			b, err := readLimited(r, file)
+			if read += int64(len(b)); read > o.MaxBytes {
+				return o.tooLarge()
+			}
 			files[path.Base(file)] = b
 			return err
 		})
@@ -105,13 +109,24 @@ func openCIFAR(ctx context.Context, root string, _ Options) (*Source, error) {
 	return cifarSource(filepath.Base(filepath.Clean(root)), files)
 }
 
-func readCIFARFolder(root string, files map[string][]byte) error {
+func readCIFARFolder(ctx context.Context, root string, files map[string][]byte, o Options) error {
 	names, err := cifarFolder(root)
 	if err != nil || len(names) == 0 {
 		return errors.Join(err, fmt.Errorf("no data_batch_N.bin, test_batch.bin, train.bin or test.bin in it"))
 	}
 	texts, _ := filepath.Glob(filepath.Join(filepath.Dir(names[0]), "*.txt"))
+	var read int64
 	for _, n := range append(names, texts...) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		info, err := os.Stat(n)
+		if err != nil {
+			return err
+		}
+		if read += info.Size(); read > o.MaxBytes {
+			return o.tooLarge()
+		}
 		b, err := os.ReadFile(n)
 		if err != nil {
 			return err

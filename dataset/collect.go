@@ -3,8 +3,6 @@ package dataset
 import (
 	"context"
 	"fmt"
-	"maps"
-	"path"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,14 +16,10 @@ type entry struct {
 	read func() ([]byte, error)
 }
 
-// splitFolders are the names of folders that are splits.
-var splitFolders = map[string]string{"train": Train, "training": Train, "test": Test, "val": Test, "valid": Test, "validation": Test}
-
-// collect decodes image files into data sets: a folder per class, within a
-// folder per split where all files are in one. Files that are no folder deep
-// have no class. Entries are taken in the order of their names.
+// collect decodes image files into data sets; layout says where each belongs.
+// Entries are taken in the order of their names.
 func collect(ctx context.Context, title string, entries []entry, o Options) (*Source, error) {
-	entries = slices.DeleteFunc(entries, func(e entry) bool { return !isImageName(e.name) })
+	entries = slices.DeleteFunc(entries, func(e entry) bool { return isHidden(e.name) || !isImageName(e.name) })
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("no images in it (%s)", strings.Join(imageSuffixes, ", "))
 	}
@@ -34,32 +28,27 @@ func collect(ctx context.Context, title string, entries []entry, o Options) (*So
 	if err != nil {
 		return nil, err
 	}
-	strip, split := layout(entries)
+	places := layout(entries)
+	classes := classesOf(places)
 	s := &Source{Splits: map[string]Dataset{}}
-	classes := map[string]int{} // label of each class
-	for _, e := range entries {
-		classes[path.Dir(strings.TrimPrefix(e.name, strip(e.name)))] = 0
-	}
-	delete(classes, ".")
-	names := slices.Sorted(maps.Keys(classes))
-	for i, n := range names {
-		classes[n] = i
-	}
 	sets := map[string]*Memory{}
 	for i, e := range entries {
+		split := places[i].split
+		if split == "" {
+			faults[i] = errOutside
+		}
 		if faults[i] != nil {
 			s.Skipped = append(s.Skipped, Skipped{e.name, faults[i]})
 			continue
 		}
-		m := sets[split(e.name)]
+		m := sets[split]
 		if m == nil {
-			m = &Memory{Title: fmt.Sprintf("%s (%s)", title, split(e.name)), Names: names}
-			sets[split(e.name)] = m
-			s.Splits[split(e.name)] = m
+			m = &Memory{Title: fmt.Sprintf("%s (%s)", title, split), Names: classes}
+			sets[split], s.Splits[split] = m, m
 		}
-		label := -1
-		if l, ok := classes[path.Dir(strings.TrimPrefix(e.name, strip(e.name)))]; ok && len(names) > 0 {
-			label = l
+		label, found := slices.BinarySearch(classes, places[i].class)
+		if !found {
+			label = -1
 		}
 		m.Images, m.Labels, m.IDs = append(m.Images, images[i]), append(m.Labels, label), append(m.IDs, e.name)
 	}
@@ -67,35 +56,6 @@ func collect(ctx context.Context, title string, entries []entry, o Options) (*So
 		return nil, fmt.Errorf("none of its %d images can be read, the first is %s: %w", len(entries), s.Skipped[0].Name, s.Skipped[0].Err)
 	}
 	return s, nil
-}
-
-// layout finds the folders that all entries share and whether the next level
-// is splits. strip is the part of a name before the class, split its split.
-func layout(entries []entry) (strip, split func(name string) string) {
-	prefix := ""
-	for {
-		first, _, ok := strings.Cut(entries[0].name[len(prefix):], "/")
-		next := prefix + first + "/"
-		if !ok || slices.ContainsFunc(entries, func(e entry) bool { return !strings.HasPrefix(e.name, next) }) {
-			break
-		}
-		// A single folder of images is a class only if there are others beside it.
-		prefix = next
-	}
-	splitOf := func(name string) string {
-		folder, _, ok := strings.Cut(name[len(prefix):], "/")
-		if !ok {
-			return ""
-		}
-		return splitFolders[strings.ToLower(folder)]
-	}
-	if slices.ContainsFunc(entries, func(e entry) bool { return splitOf(e.name) == "" }) {
-		return func(string) string { return prefix }, func(string) string { return All }
-	}
-	return func(name string) string {
-		folder, _, _ := strings.Cut(name[len(prefix):], "/")
-		return prefix + folder + "/"
-	}, splitOf
 }
 
 // decodeAll decodes the entries on all CPUs; faults are by entry.
@@ -124,7 +84,7 @@ func decodeAll(ctx context.Context, entries []entry, o Options) (images []Image,
 		return nil, nil, context.Cause(ctx)
 	}
 	if used.Load() > o.MaxBytes {
-		return nil, nil, fmt.Errorf("its decoded images need more than %d MiB of memory; take fewer or smaller images", o.MaxBytes>>20)
+		return nil, nil, o.tooLarge()
 	}
 	return images, faults, nil
 }

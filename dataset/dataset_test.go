@@ -1,7 +1,9 @@
 package dataset
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +11,14 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"alike/internal/testdata"
 )
@@ -65,6 +71,11 @@ func TestFolders(t *testing.T) {
 		{"a folder per class", map[string][]byte{"b/1.png": p, "a/2.png": p, "a/1.png": p}, map[string]string{All: "a/1.png:0 a/2.png:0 b/1.png:1"}},
 		{"a flat folder has no classes", map[string][]byte{"2.png": p, "1.png": p}, map[string]string{All: "1.png:-1 2.png:-1"}},
 		{"splits", map[string][]byte{"train/a/1.png": p, "train/b/1.png": p, "val/b/2.png": p}, map[string]string{Train: "train/a/1.png:0 train/b/1.png:1", Test: "val/b/2.png:1"}},
+		{"a split alone", map[string][]byte{"train/a/1.png": p, "train/b/1.png": p}, map[string]string{Train: "train/a/1.png:0 train/b/1.png:1"}},
+		{"val beside test is a split of its own", map[string][]byte{"x/train/a/1.png": p, "x/val/a/1.png": p, "x/test/a/1.png": p}, map[string]string{Train: "x/train/a/1.png:0", Val: "x/val/a/1.png:0", Test: "x/test/a/1.png:0"}},
+		{"a class may be called train", map[string][]byte{"train/1.png": p, "bus/1.png": p}, map[string]string{All: "bus/1.png:0 train/1.png:1"}},
+		{"the first folder is the class", map[string][]byte{"a/x/1.png": p, "a/y/1.png": p, "b/1.png": p}, map[string]string{All: "a/x/1.png:0 a/y/1.png:0 b/1.png:1"}},
+		{"images in a single folder have no class", map[string][]byte{"a/1.png": p, "a/2.png": p}, map[string]string{All: "a/1.png:-1 a/2.png:-1"}},
 		{"other files and hidden ones are left out", map[string][]byte{"a/1.png": p, "a/x.txt": nil, "b/.h.png": p, "b/1.png": p, ".c/1.png": p}, map[string]string{All: "a/1.png:0 b/1.png:1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -102,6 +113,71 @@ func TestBrokenImagesAreSkippedAndNamed(t *testing.T) {
 	}
 }
 
+func TestImagesBesideSplitsAreSkipped(t *testing.T) {
+	p := pngFile(t, 4, 9)
+	s, err := Open(t.Context(), tree(t, map[string][]byte{"preview.png": p, "train/a/1.png": p, "test/a/1.png": p}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Splits) != 2 || len(s.Skipped) != 1 || s.Skipped[0] != (Skipped{"preview.png", errOutside}) {
+		t.Errorf("splits %v, skipped %v", s.Splits, s.Skipped)
+	}
+}
+
+func TestLinkedFolder(t *testing.T) {
+	p := pngFile(t, 4, 9)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(tree(t, map[string][]byte{"a/1.png": p, "b/1.png": p}), link); err != nil {
+		t.Skip("this system makes no links")
+	}
+	s, err := Open(t.Context(), link, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, _ := s.Split(All); ids(d) != "a/1.png:0 b/1.png:1" || d.Name() != "link (all)" {
+		t.Errorf("%s: %s", d.Name(), ids(d))
+	}
+}
+
+// An archive reads as the folder it was packed from.
+func TestArchive(t *testing.T) {
+	p, q := pngFile(t, 4, 9), pngFile(t, 5, 7)
+	files := map[string][]byte{"b/1.png": p, "a/1.png": q, ".hidden/a/2.png": p, "a/._1.png": p, "a/notes.txt": p}
+	var packed bytes.Buffer
+	w := tar.NewWriter(&packed)
+	for name, b := range files {
+		w.WriteHeader(&tar.Header{Name: "./" + name, Mode: 0o644, Size: int64(len(b))})
+		w.Write(b)
+	}
+	w.Close()
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	z.Write(packed.Bytes())
+	z.Close()
+	root := tree(t, map[string][]byte{"x.tar": packed.Bytes(), "x.tar.gz": zipped.Bytes()})
+	sums := map[string]bool{}
+	for _, spec := range []string{tree(t, files), filepath.Join(root, "x.tar"), "tar:" + filepath.Join(root, "x.tar.gz")} {
+		s, err := Open(t.Context(), spec, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := s.Split(All)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := Hash(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sums[sum] = true; ids(d) != "a/1.png:0 b/1.png:1" {
+			t.Errorf("%s: %s", spec, ids(d))
+		}
+	}
+	if len(sums) != 1 {
+		t.Error("folder, tar and tar.gz differ in content")
+	}
+}
+
 func TestBadSources(t *testing.T) {
 	record := make([]byte, 3073)
 	damaged := bytes.Clone(record)
@@ -112,7 +188,7 @@ func TestBadSources(t *testing.T) {
 		spec  string // below the folder
 		want  string
 	}{
-		{"a path that is not there", nil, "nothing", "no such file"},
+		{"a path that is not there", nil, "nothing", "no such file or folder; a SPEC is a path or FORMAT:PATH, and the formats are cifar, folder, idx, tar"},
 		{"an empty folder", map[string][]byte{"x.txt": nil}, "", "no images in it (.jpg, .jpeg, .png)"},
 		{"a truncated CIFAR file", map[string][]byte{"data_batch_1.bin": record[:3000]}, "", "data_batch_1.bin has 3000 bytes, want a multiple of 3073"},
 		{"a damaged CIFAR label", map[string][]byte{"data_batch_1.bin": append(record, damaged...)}, "", "record 1 has label 77, want one below 10"},
@@ -135,6 +211,65 @@ func TestMemoryIsBounded(t *testing.T) {
 	root := tree(t, map[string][]byte{"1.png": pngFile(t, 64, 1), "2.png": pngFile(t, 64, 1), "3.png": pngFile(t, 64, 1)})
 	if _, err := Open(t.Context(), root, Options{MaxBytes: 20000}); err == nil || !strings.Contains(err.Error(), "of memory") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestMemoryOfCIFARIsBounded(t *testing.T) {
+	root := tree(t, map[string][]byte{"data_batch_1.bin": make([]byte, 3073), "test_batch.bin": make([]byte, 3073)})
+	if _, err := Open(t.Context(), root, Options{MaxBytes: 4000}); err == nil || !strings.Contains(err.Error(), "of memory") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestIDX(t *testing.T) {
+	images := []byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 10, 20, 30, 40}
+	labels := []byte{0, 0, 8, 1, 0, 0, 0, 2, 1, 0}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	z.Write(labels)
+	z.Close()
+	for _, tc := range []struct {
+		name  string
+		files map[string][]byte
+		want  string
+	}{
+		{"with labels", map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}, "0:1 1:0"},
+		{"with compressed labels", map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte.gz": zipped.Bytes()}, "0:1 1:0"},
+		{"without labels", map[string][]byte{"train-images-idx3-ubyte": images}, "0:-1 1:-1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, err := Open(t.Context(), tree(t, tc.files), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := s.Split(Train)
+			if err != nil {
+				t.Fatal(err)
+			}
+			img, _ := d.Image(1)
+			if ids(d) != tc.want || img.Width != 2 || !bytes.Equal(img.Pix, []byte{30, 30, 30, 40, 40, 40}) {
+				t.Errorf("%s, image 1 is %v", ids(d), img)
+			}
+		})
+	}
+}
+
+// Records of CIFAR-100 hold a coarse and a fine label; the fine one counts.
+func TestCIFAR100(t *testing.T) {
+	record := make([]byte, 2+3*cifarPixels)
+	record[0], record[1] = 3, 99
+	record[2], record[2+cifarPixels], record[2+2*cifarPixels] = 7, 8, 9
+	s, err := Open(t.Context(), tree(t, map[string][]byte{"cifar-100-binary/train.bin": record, "cifar-100-binary/test.bin": record}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Split(Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, _ := d.Image(0)
+	if s.Format != "cifar" || ids(d) != "test/00000:99" || len(d.Classes()) != 100 || !bytes.Equal(img.Pix[:4], []byte{7, 8, 9, 0}) {
+		t.Errorf("%s: %s of %d classes, pixels %v", s.Format, ids(d), len(d.Classes()), img.Pix[:4])
 	}
 }
 
@@ -191,6 +326,18 @@ func TestHashSeesContentOnly(t *testing.T) {
 		if h(d) == h(a) {
 			t.Errorf("the %s do not change the hash", name)
 		}
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	d := &Memory{Images: []Image{{2, 1, []uint8{0, 0, 255, 255, 0, 255}}, {1, 1, []uint8{0, 0, 255}}}, Labels: []int{1, -1}, Names: []string{"x", "y"}}
+	got, err := Describe(d)
+	want := Statistics{Images: 2, Classes: map[string]int{"y": 1}, Sizes: map[string]int{"2x1": 1, "1x1": 1}, Mean: [3]float64{1. / 3, 0, 1}, Std: [3]float64{math.Sqrt(2. / 9), 0, 0}, MinSide: 1}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	if got, err := Describe(&Memory{}); err != nil || got.MinSide != 0 || got.Mean != [3]float64{} {
+		t.Errorf("no images: %+v, %v", got, err)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"image/draw"
 	_ "image/jpeg" // formats that Decode reads
 	_ "image/png"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 )
@@ -18,8 +18,11 @@ import (
 var imageSuffixes = []string{".jpg", ".jpeg", ".png"}
 
 func isImageName(name string) bool {
-	return slices.Contains(imageSuffixes, strings.ToLower(filepath.Ext(name))) && !strings.HasPrefix(filepath.Base(name), ".")
+	return slices.Contains(imageSuffixes, strings.ToLower(path.Ext(name)))
 }
+
+// isHidden says whether a file or a folder above it begins with a dot.
+func isHidden(name string) bool { return name[0] == '.' || strings.Contains(name, "/.") }
 
 // Decode decodes a JPEG or PNG. Gray values become three equal channels;
 // transparent pixels are laid on white. The size is checked before anything is

@@ -21,8 +21,13 @@ func isFolder(path string) bool {
 }
 
 func openFolder(ctx context.Context, root string, o Options) (*Source, error) {
+	title := filepath.Base(filepath.Clean(root))
+	root, err := filepath.EvalSymlinks(root) // WalkDir would not enter a link
+	if err != nil {
+		return nil, err
+	}
 	var entries []entry
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -42,5 +47,5 @@ func openFolder(ctx context.Context, root string, o Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return collect(ctx, filepath.Base(filepath.Clean(root)), entries, o)
+	return collect(ctx, title, entries, o)
 }

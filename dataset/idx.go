@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -59,8 +58,7 @@ func openIDX(_ context.Context, path string, o Options) (*Source, error) {
 	}
 	s := &Source{Splits: map[string]Dataset{}}
 	for _, images := range slices.Sorted(maps.Keys(pairs)) {
-		labels := filepath.Join(filepath.Dir(images), strings.NewReplacer("images", "labels", "idx3", "idx1").Replace(filepath.Base(images)))
-		m, err := readIDX(images, labels, o)
+		m, err := readIDX(images, labelsOf(images), o)
 		if err != nil {
 			return nil, err
 		}
@@ -71,6 +69,17 @@ func openIDX(_ context.Context, path string, o Options) (*Source, error) {
 	return s, nil
 }
 
+// labelsOf is the file of labels that belongs to a file of images, compressed
+// or not, whichever is there.
+func labelsOf(images string) string {
+	base := strings.NewReplacer("images", "labels", "idx3", "idx1", ".gz", "").Replace(filepath.Base(images))
+	plain := filepath.Join(filepath.Dir(images), base)
+	if _, err := os.Stat(plain); err != nil {
+		return plain + ".gz"
+	}
+	return plain
+}
+
 // readIDX reads images and, where the file exists, labels.
 func readIDX(images, labels string, o Options) (*Memory, error) {
 	dims, pixels, err := readIDXFile(images, idxImages, o)
@@ -79,7 +88,7 @@ func readIDX(images, labels string, o Options) (*Memory, error) {
 	}
 	n, h, w := dims[0], dims[1], dims[2]
 	if int64(n)*int64(h)*int64(w)*3 > o.MaxBytes {
-		return nil, fmt.Errorf("%s: its images need more than %d MiB of memory", filepath.Base(images), o.MaxBytes>>20)
+		return nil, fmt.Errorf("%s: %w", filepath.Base(images), o.tooLarge())
 	}
 	m := &Memory{}
 	for i := range n {
@@ -136,7 +145,7 @@ func readIDXFile(name string, magic uint32, o Options) (dims []int, data []byte,
 		size *= d
 		dims = append(dims, int(d))
 	}
-	data = bytes.Clone(data[4+4*rank:])
+	data = data[4+4*rank:]
 	if int64(len(data)) != size {
 		return nil, nil, fmt.Errorf("%s holds %d bytes after its header, want %d (%v): it is cut short or damaged", base, len(data), size, dims)
 	}

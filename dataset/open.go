@@ -2,7 +2,9 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -13,6 +15,7 @@ import (
 const (
 	Train = "train"
 	Test  = "test"
+	Val   = "val" // only beside Test
 	All   = "all" // of a source that is not split
 )
 
@@ -21,6 +24,11 @@ type Options struct {
 	Strict    bool  // a broken image is an error, not skipped
 	MaxBytes  int64 // of decoded images in memory; 0 is 8 GiB
 	MaxPixels int   // of one image; 0 is 64 million
+}
+
+// tooLarge says that a source exceeds o.MaxBytes.
+func (o Options) tooLarge() error {
+	return fmt.Errorf("its images need more than %d MiB of memory; take fewer or smaller ones", o.MaxBytes>>20)
 }
 
 // Skipped is an image that could not be read.
@@ -100,7 +108,9 @@ func recognise(spec string) (name, path string, err error) {
 	if spec == "" {
 		return "", "", fmt.Errorf("no data named; a SPEC is a folder, an archive, FORMAT:PATH or builtin:sprites")
 	}
-	if _, err := os.Stat(spec); err != nil {
+	if _, err := os.Stat(spec); errors.Is(err, fs.ErrNotExist) {
+		return "", "", fmt.Errorf("data %s: no such file or folder; a SPEC is a path or FORMAT:PATH, and the formats are %s (%w)", spec, strings.Join(Formats.Names(), ", "), fs.ErrNotExist)
+	} else if err != nil {
 		return "", "", fmt.Errorf("data %s: %w", spec, err)
 	}
 	for _, name := range Formats.Names() {

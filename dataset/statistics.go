@@ -43,6 +43,10 @@ func Describe(d Dataset) (Statistics, error) {
 			}
 		}
 	}
+	if pixels == 0 {
+		s.MinSide = 0
+		return s, nil
+	}
 	for c := range 3 {
 		mean := float64(sum[c]) / float64(pixels)
 		s.Mean[c] = mean / 255

@@ -23,7 +23,7 @@ func init() {
 }
 
 // open reads "sprites?n=N&seed=S": N images to train on and N/5 to test on.
-func open(ctx context.Context, path string, _ dataset.Options) (*dataset.Source, error) {
+func open(ctx context.Context, path string, o dataset.Options) (*dataset.Source, error) {
 	name, query, _ := strings.Cut(path, "?")
 	if name != "sprites" {
 		return nil, fmt.Errorf("no built-in images of that name; have sprites")
@@ -44,6 +44,9 @@ func open(ctx context.Context, path string, _ dataset.Options) (*dataset.Source,
 	n := int(settings["n"])
 	if n < 50 {
 		return nil, fmt.Errorf("n=%d: must be at least 50", n)
+	}
+	if most := int(o.MaxBytes / (3 * side * side) * 5 / 6); n > most {
+		return nil, fmt.Errorf("n=%d: more than %d do not fit into %d MiB of memory", n, most, o.MaxBytes>>20)
 	}
 	s := &dataset.Source{Splits: map[string]dataset.Dataset{}}
 	for split, size := range map[string]int{dataset.Train: n, dataset.Test: n / 5} {

@@ -42,7 +42,7 @@ func colour(s *rng.Stream) rgb { return rgb{s.Float64(), s.Float64(), s.Float64(
 
 // contrast is how far two colours are apart.
 func contrast(a, b rgb) float64 {
-	return 0.3*math.Abs(a[0]-b[0]) + 0.59*math.Abs(a[1]-b[1]) + 0.11*math.Abs(a[2]-b[2])
+	return float64(0.3*math.Abs(a[0]-b[0])) + float64(0.59*math.Abs(a[1]-b[1])) + float64(0.11*math.Abs(a[2]-b[2]))
 }
 
 // newPaint draws a paint whose two colours are near each other.

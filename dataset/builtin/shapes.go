@@ -53,10 +53,12 @@ func star(x, y float64) float64 {
 	return min(polygon(x, y, 3, 0.46), polygon(x, -y, 3, 0.46))
 }
 
-// heart is two discs on a triangle.
+// heart is two discs on a triangle, which reaches up into them so that no seam
+// of half covered pixels is left between.
 func heart(x, y float64) float64 {
 	discs := math.Hypot(math.Abs(x)-0.4, y+0.25) - 0.46
 	const sin, cos = 0.70710678, 0.70710678
-	sides := max(float64(math.Abs(x)*sin)+float64(y*cos)-0.57, -y-0.02)
-	return min(discs, sides)
+	below := float64(math.Abs(x)*sin) + float64(y*cos) - 0.57
+	above := float64(math.Abs(x)*sin) - float64(y*cos) - 0.46 // through the discs' centres
+	return min(discs, max(below, above, -y-0.3))
 }

@@ -32,8 +32,8 @@ var (
 	ink   = color.Gray{60}
 )
 
-// PNG draws rows of cells, each image scaled to side by side pixels (the nearest
-// pixel for enlarged ones, so that small images stay crisp).
+// PNG draws rows of cells, each image scaled into the middle of side by side
+// pixels: enlarged ones by the nearest pixel, so that small images stay crisp.
 func PNG(rows [][]Cell, side int) ([]byte, error) {
 	columns, lines := 0, 0
 	for _, r := range rows {
@@ -58,6 +58,18 @@ func PNG(rows [][]Cell, side int) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// fit is the largest rectangle with the proportions of size in the middle of r.
+func fit(r image.Rectangle, size image.Point) image.Rectangle {
+	w, h := r.Dx(), r.Dy()
+	if size.X > size.Y {
+		h = max(1, h*size.Y/size.X)
+	} else if size.Y > 0 {
+		w = max(1, w*size.X/size.Y)
+	}
+	at := r.Min.Add(image.Pt((r.Dx()-w)/2, (r.Dy()-h)/2))
+	return image.Rectangle{at, at.Add(image.Pt(w, h))}
+}
+
 func (c Cell) draw(m *image.RGBA, r image.Rectangle) {
 	if c.Image == nil {
 		return
@@ -69,7 +81,7 @@ func (c Cell) draw(m *image.RGBA, r image.Rectangle) {
 	if b := c.Image.Bounds(); b.Dx() > r.Dx() || b.Dy() > r.Dy() {
 		scaler = draw.CatmullRom
 	}
-	scaler.Scale(m, r, c.Image, c.Image.Bounds(), draw.Src, nil)
+	scaler.Scale(m, fit(r, c.Image.Bounds().Size()), c.Image, c.Image.Bounds(), draw.Src, nil)
 	text := []rune(c.Caption)
 	if n := (r.Dx() + gap) / letter; len(text) > n {
 		text = text[:n]
