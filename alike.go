@@ -23,6 +23,7 @@ import (
 	_ "alike/dataset/builtin" // the generated images, for all who open data
 	"alike/eval"
 	"alike/index"
+	"alike/method"
 	"alike/train"
 )
 
@@ -69,6 +70,10 @@ func Open(dir string, o Options) (*Model, error) {
 	}
 	if o.Layer == "" {
 		o.Layer = m.Layer()
+	}
+	if o.Layer != method.LayerH && o.Layer != method.LayerZ {
+		engine.Finalize()
+		return nil, fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", o.Layer, method.LayerH, method.LayerZ)
 	}
 	return &Model{run, m, engine, o.Layer}, nil
 }

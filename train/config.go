@@ -1,10 +1,8 @@
 package train
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"go.yaml.in/yaml/v3"
@@ -59,14 +57,7 @@ func Default(name string, side int) (Config, error) {
 
 // Overlay sets the fields that the YAML document names; a field that Config
 // does not have is an error.
-func (c *Config) Overlay(document []byte) error {
-	dec := yaml.NewDecoder(bytes.NewReader(document))
-	dec.KnownFields(true)
-	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
-}
+func (c *Config) Overlay(document []byte) error { return registry.Decode(document, c) }
 
 // Load reads a configuration file. What it leaves out is the method's default
 // for the size that it names, or for side pixels.

@@ -255,8 +255,8 @@ func TestConfigSurvivesItsFile(t *testing.T) {
 
 func TestBadConfigs(t *testing.T) {
 	for _, tc := range []struct{ name, yaml, want string }{
-		{"a misspelt key", "batchsize: 3", "field batchsize not found"},
-		{"a misspelt key of a part", "loss: {name: ntxent, temprature: 1}", "field temprature not found"},
+		{"a misspelt key", "batchsize: 3", "there is no key batchsize"},
+		{"a misspelt key of a part", "loss: {name: ntxent, temprature: 1}", "there is no key temprature"},
 		{"an unknown encoder", "encoder: resnet9", `unknown encoder "resnet9"; have`},
 		{"a batch larger than the data", "batch: 128", "has only 64 to train on; try --batch 64"},
 		{"a bad temperature", "loss: {name: ntxent, temperature: 0}", "must be > 0"},

@@ -43,16 +43,14 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitDone
-	case errors.As(err, new(usageError)):
-		fmt.Fprintf(stderr, "alike: %v\n", err)
-		return exitMisuse
-	default:
-		fmt.Fprintf(stderr, "alike: %v\n", err)
-		return exitFailed
 	}
+	fmt.Fprintf(stderr, "alike: %s\n", strings.ReplaceAll(err.Error(), "\n", "; ")) // all faults at once, in one line
+	if errors.As(err, new(usageError)) {
+		return exitMisuse
+	}
+	return exitFailed
 }
 
 func (a *app) root() *cobra.Command {
@@ -69,6 +67,8 @@ to say it, or builtin:sprites?n=20000&seed=1 for generated ones.`,
   alike train simclr --data cifar-10-binary.tar.gz --encoder resnet8 --epochs 5
   alike eval knn runs/simclr-resnet8 --data cifar-10-binary.tar.gz
   alike search runs/simclr-resnet8 --data photos/ --query cat.jpg`,
+		SuggestionsMinimumDistance: 2,
+
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noCommand,

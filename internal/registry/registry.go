@@ -4,15 +4,10 @@
 package registry
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Validator is what a registered part must offer: all its faults at once.
@@ -68,9 +63,7 @@ func (r *Registry[T]) New(choice Choice) (T, error) {
 	if err != nil {
 		return v, err
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(choice.params))
-	dec.KnownFields(true)
-	if err := dec.Decode(v); err != nil && !errors.Is(err, io.EOF) {
+	if err := Decode(choice.params, v); err != nil {
 		return v, fmt.Errorf("%s %q: %w", r.Kind, choice.Name, err)
 	}
 	if err := v.Validate(); err != nil {

@@ -31,7 +31,7 @@ func TestNew(t *testing.T) {
 	for _, tc := range []struct{ name, yaml, want, err string }{
 		{"a bare name has all defaults", `b`, "{0.5 3}", ""},
 		{"a parameter overlays its default", `{name: b, temperature: 0.1}`, "{0.1 3}", ""},
-		{"a misspelt parameter is an error", `{name: b, temprature: 0.1}`, "", "field temprature not found"},
+		{"a misspelt parameter is an error", `{name: b, temprature: 0.1}`, "", "there is no key temprature"},
 		{"an unknown name lists what there is", `c`, "", `unknown part "c"; have a, b`},
 		{"a bad value is refused by the part", `{name: a, temperature: .nan}`, "", "must be > 0"},
 		{"a mapping needs a name", `{temperature: 1}`, "", "no name"},
