@@ -1,9 +1,6 @@
 package train
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "encoding/binary"
 
 // Files hold torchvision's layouts, graphs others: a convolution's kernel is
 // OIHW in a file and HWIO in a graph, a linear weight [out, in] in a file and
@@ -64,18 +61,16 @@ func reorder(x []float32, dims []int, move func(y []float32, graph, file int)) [
 	return y
 }
 
-func littleEndian(x []float32) []byte {
-	b := make([]byte, 0, 4*len(x))
-	for _, v := range x {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-	}
+// binaryOf is the values in little endian.
+func binaryOf[T float32 | int64](x []T) []byte {
+	b, _ := binary.Append(nil, binary.LittleEndian, x) // fails on other types only
 	return b
 }
 
-func floats(b []byte) []float32 {
-	x := make([]float32, len(b)/4)
-	for i := range x {
-		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-	}
+// fromBinary is the inverse of binaryOf.
+func fromBinary[T float32 | int64](b []byte) []T {
+	var zero T
+	x := make([]T, len(b)/binary.Size(zero))
+	binary.Decode(b, binary.LittleEndian, x) // the length fits
 	return x
 }

@@ -17,6 +17,7 @@ import (
 	"alike/dataset"
 	"alike/dataset/builtin"
 	"alike/internal/registry"
+	"alike/optimize"
 )
 
 // smallRun is a run of a few seconds on generated images.
@@ -90,6 +91,26 @@ func TestWeightsDoNotDependOnWorkersOrSittings(t *testing.T) {
 		for i, m := range metrics {
 			if m.Step != i+1 {
 				t.Errorf("%s: line %d of metrics.jsonl is of step %d", name, i+1, m.Step)
+			}
+		}
+	}
+}
+
+func TestEveryOptimizerResumesExactly(t *testing.T) {
+	for _, name := range optimize.Optimizers.Names() {
+		var want string
+		for _, sittings := range [][]int{{4}, {2, 4}} {
+			r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+			r.Config.Optimizer = registry.Choice{Name: name}
+			r.Config.Schedule.LR, r.Config.Schedule.Scaling = 0.001, "none"
+			b := engine(t, "")
+			for _, steps := range sittings {
+				s := trained(t, r, images, b, Options{Steps: steps})
+				if steps == 4 && want == "" {
+					want = s.WeightsSHA256
+				} else if steps == 4 && want != s.WeightsSHA256 {
+					t.Errorf("%s: weights differ after a stop", name)
+				}
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/nlpodyssey/safetensors"
@@ -16,15 +17,17 @@ import (
 	"alike/optimize"
 )
 
-// blob is a tensor as files hold it: float32, little endian.
+// blob is a tensor as files hold it, little endian: float32, or int64 for an
+// optimiser's counts.
 type blob struct {
-	dims []int
-	data []byte
+	dtype safetensors.DType
+	dims  []int
+	data  []byte
 }
 
 // The methods by which the safetensors library reads a tensor.
 
-func (b blob) DType() safetensors.DType { return safetensors.F32 }
+func (b blob) DType() safetensors.DType { return b.dtype }
 func (b blob) DataLen() uint64          { return uint64(len(b.data)) }
 func (b blob) Data() []byte             { return b.data }
 func (b blob) Shape() []uint64 {
@@ -53,24 +56,41 @@ func collect(store *model.Store, state bool) (map[string]blob, error) {
 		if err != nil {
 			return nil, fmt.Errorf("weights: %s: %w", path, err)
 		}
-		flat, err := tensors.CopyFlatData[float32](t)
+		b, err := toBlob(t)
 		if err != nil {
 			return nil, fmt.Errorf("weights: %s: %w", path, err)
 		}
-		dims := v.Shape().Dimensions
-		blobs[strings.ReplaceAll(rest, "/", ".")] = blob{outer(dims), littleEndian(toTorch(flat, dims))}
+		blobs[strings.ReplaceAll(rest, "/", ".")] = b
 	}
 	return blobs, nil
+}
+
+func toBlob(t *tensors.Tensor) (blob, error) {
+	dims := t.Shape().Dimensions
+	if t.DType() == dtypes.Int64 {
+		flat, err := tensors.CopyFlatData[int64](t)
+		return blob{safetensors.I64, dims, binaryOf(flat)}, err
+	}
+	flat, err := tensors.CopyFlatData[float32](t)
+	if err != nil {
+		return blob{}, err
+	}
+	return blob{safetensors.F32, outer(dims), binaryOf(toTorch(flat, dims))}, nil
+}
+
+func (b blob) tensor() *tensors.Tensor {
+	if b.dtype == safetensors.I64 {
+		return tensors.FromFlatDataAndDimensions(fromBinary[int64](b.data), b.dims...)
+	}
+	dims := inner(b.dims)
+	return tensors.FromFlatDataAndDimensions(fromTorch(fromBinary[float32](b.data), dims), dims...)
 }
 
 // restore puts tensors of a file into a store, as variables under prefix.
 func restore(store *model.Store, prefix string, blobs map[string]blob) error {
 	for _, name := range slices.Sorted(maps.Keys(blobs)) {
-		b := blobs[name]
-		dims := inner(b.dims)
-		t := tensors.FromFlatDataAndDimensions(fromTorch(floats(b.data), dims), dims...)
 		path := prefix + "/" + strings.ReplaceAll(name, ".", "/")
-		v, err := store.CreateVariable(path, t)
+		v, err := store.CreateVariable(path, blobs[name].tensor())
 		if err != nil {
 			return fmt.Errorf("weights: %s: %w", name, err)
 		}
@@ -102,7 +122,7 @@ func writeTensors(path string, blobs map[string]blob, metadata map[string]string
 	return err
 }
 
-// readTensors reads a safetensors file of float32 tensors.
+// readTensors reads a safetensors file of the types that alike writes.
 func readTensors(path string) (map[string]blob, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -115,10 +135,10 @@ func readTensors(path string) (map[string]blob, error) {
 	blobs := map[string]blob{}
 	for _, name := range st.Names() {
 		view, _ := st.Tensor(name)
-		if view.DType() != safetensors.F32 {
-			return nil, fmt.Errorf("%s: tensor %s is %s, want F32", path, name, view.DType())
+		if view.DType() != safetensors.F32 && view.DType() != safetensors.I64 {
+			return nil, fmt.Errorf("%s: tensor %s is %s, want F32 or I64", path, name, view.DType())
 		}
-		b := blob{data: view.Data()}
+		b := blob{dtype: view.DType(), data: view.Data()}
 		for _, d := range view.Shape() {
 			b.dims = append(b.dims, int(d))
 		}
@@ -132,7 +152,7 @@ func readTensors(path string) (map[string]blob, error) {
 func weightsSHA256(blobs map[string]blob) string {
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(blobs)) {
-		fmt.Fprintf(h, "%s\x00F32\x00%v\x00", name, blobs[name].dims)
+		fmt.Fprintf(h, "%s\x00%s\x00%v\x00", name, blobs[name].dtype, blobs[name].dims)
 		h.Write(blobs[name].data)
 	}
 	return hex.EncodeToString(h.Sum(nil))
