@@ -144,7 +144,7 @@ func checkSums(dir string) error {
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		if got != want {
-			return fmt.Errorf("%s is %w: its SHA-256 is %.12s..., %s says %.12s...", filepath.Join(dir, name), ErrDamaged, got, sumsFile, want)
+			return fmt.Errorf("%s is %w: its SHA-256 begins with %.12s, in %s with %.12s", filepath.Join(dir, name), ErrDamaged, got, sumsFile, want)
 		}
 	}
 	if checked < 3 {

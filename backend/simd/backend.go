@@ -108,10 +108,8 @@ func (b *Backend) IsFinalized() bool { return b.finalized.Load() }
 // Capabilities implements compute.Backend: what the Go backend offers for
 // static shapes and without closures, and batch normalisation.
 func (b *Backend) Capabilities() compute.Capabilities {
-	c := b.portable.Capabilities().Clone()
-	c.Functions = false
-	c.DynamicAxes = false
-	c.DynamicShapes = compute.DynamicShapesNone
+	portable := b.portable.Capabilities().Clone()
+	c := compute.Capabilities{Operations: portable.Operations, DTypes: portable.DTypes}
 	for op := range c.Operations {
 		if !claimed(op) {
 			delete(c.Operations, op)

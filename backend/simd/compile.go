@@ -14,7 +14,6 @@ type slot struct {
 	flat     any // constants, and what is not float32
 	offset   int // in the arena, for float32
 	arena    bool
-	last     int // the last step that reads it
 	constant bool
 }
 

@@ -60,7 +60,7 @@ func newPaint(s *rng.Stream, base rgb) paint {
 func newScene(s *rng.Stream) *scene {
 	sc := &scene{
 		x: uniform(s, -0.22, 0.22), y: uniform(s, -0.22, 0.22),
-		size: uniform(s, 0.5, 0.8), angle: uniform(s, 0, 2*math.Pi),
+		size: uniform(s, 0.5, 0.8), angle: uniform(s, -0.5, 0.5),
 		light: uniform(s, 0, 0.2), lightAngle: uniform(s, 0, 2*math.Pi),
 		noise: uniform(s, 0.01, 0.03),
 	}
