@@ -16,7 +16,14 @@ import (
 // engines are the constructors by name.
 var engines = map[string]compute.Constructor{
 	simd.Name: simd.New,
-	"go":      gobackend.New,
+	"go":      openGo,
+}
+
+func openGo(options string) (compute.Backend, error) {
+	if options != "" {
+		return nil, fmt.Errorf("backend go takes no options, not %q", options)
+	}
+	return gobackend.New(simd.Sequential)
 }
 
 // Names lists the engines: "simd", the default, and "go", GoMLX's portable one,

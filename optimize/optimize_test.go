@@ -38,7 +38,7 @@ type parameter struct {
 
 func newBench(t *testing.T, o optimize.Optimizer, dtype dtypes.DType, parameters []parameter) *bench {
 	t.Helper()
-	backend, err := compute.NewWithConfig("go")
+	backend, err := compute.NewWithConfig("go:ops_sequential")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func references[T any](t *testing.T, op string) []T {
 }
 
 func TestGradientsSkipBatchNormAndBiases(t *testing.T) {
-	backend, err := compute.NewWithConfig("go")
+	backend, err := compute.NewWithConfig("go:ops_sequential")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,26 +67,21 @@ func writeCheckpoint(dir string, store *model.Store, s State) (State, error) {
 	}
 	defer os.RemoveAll(tmp) // gone once it is renamed
 	target := filepath.Join(dir, fmt.Sprintf("%06d", s.Step))
-	err = errors.Join(
-		os.Chmod(tmp, 0o755),
-		writeTensors(filepath.Join(tmp, modelFile), weights, map[string]string{"format": "pt", "weights_sha256": s.WeightsSHA256}),
-		writeTensors(filepath.Join(tmp, optimizerFile), state, nil),
-		writeJSON(filepath.Join(tmp, stateFile), s),
-	)
-	if err == nil {
-		err = writeSums(tmp)
-	}
-	if err == nil {
-		err = atomicfile.SyncDir(tmp)
-	}
-	if err == nil {
-		err = os.RemoveAll(target) // a damaged one of the same step
-	}
-	if err == nil {
-		err = atomicfile.Rename(tmp, target)
-	}
-	if err != nil {
-		return s, fmt.Errorf("checkpoint of step %d: %w", s.Step, err)
+	for _, do := range []func() error{
+		func() error { return os.Chmod(tmp, 0o755) },
+		func() error {
+			return writeTensors(filepath.Join(tmp, modelFile), weights, map[string]string{"format": "pt", "weights_sha256": s.WeightsSHA256})
+		},
+		func() error { return writeTensors(filepath.Join(tmp, optimizerFile), state, nil) },
+		func() error { return writeJSON(filepath.Join(tmp, stateFile), s) },
+		func() error { return writeSums(tmp) },
+		func() error { return atomicfile.SyncDir(tmp) },
+		func() error { return os.RemoveAll(target) }, // a damaged one of the same step
+		func() error { return atomicfile.Rename(tmp, target) },
+	} {
+		if err := do(); err != nil {
+			return s, fmt.Errorf("checkpoint of step %d: %w", s.Step, err)
+		}
 	}
 	return s, nil
 }

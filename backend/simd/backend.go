@@ -25,6 +25,11 @@ import (
 // Name is the name that the backend is registered under.
 const Name = "simd"
 
+// Sequential is the option of GoMLX's Go backend that runs one operation at a
+// time. Without it a convolution that waits for a worker and the workers that
+// wait for convolutions can wait for each other for ever.
+const Sequential = "ops_sequential"
+
 func init() { compute.Register(Name, New) }
 
 // Backend is the engine. Goroutines may share it.
@@ -62,7 +67,7 @@ func New(config string) (compute.Backend, error) {
 			return nil, fmt.Errorf("backend %s: %q: %w", Name, option, err)
 		}
 	}
-	portable, err := gobackend.New("")
+	portable, err := gobackend.New(Sequential)
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", Name, err)
 	}

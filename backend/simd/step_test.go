@@ -57,7 +57,7 @@ func trainer(t testing.TB, b compute.Backend, name string, pairs int) (step func
 }
 
 func TestStepAgreesWithTheGoBackend(t *testing.T) {
-	portable, err := compute.NewWithConfig("go")
+	portable, err := compute.NewWithConfig("go:ops_sequential")
 	if err != nil {
 		t.Fatal(err)
 	}

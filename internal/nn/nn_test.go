@@ -62,7 +62,7 @@ func (a array) tensor(dtype dtypes.DType) *tensors.Tensor {
 
 func goBackend(tb testing.TB) compute.Backend {
 	tb.Helper()
-	b, err := compute.NewWithConfig("go")
+	b, err := compute.NewWithConfig("go:ops_sequential")
 	if err != nil {
 		tb.Fatal(err)
 	}

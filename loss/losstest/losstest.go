@@ -79,7 +79,7 @@ type Eval struct {
 // New returns float64 evaluation on GoMLX's portable backend.
 func New(tb testing.TB) Eval {
 	tb.Helper()
-	backend, err := compute.NewWithConfig("go")
+	backend, err := compute.NewWithConfig("go:ops_sequential")
 	if err != nil {
 		tb.Fatal(err)
 	}
