@@ -59,8 +59,8 @@ func newPaint(s *rng.Stream, base rgb) paint {
 
 func newScene(s *rng.Stream) *scene {
 	sc := &scene{
-		x: uniform(s, -0.22, 0.22), y: uniform(s, -0.22, 0.22),
-		size: uniform(s, 0.5, 0.8), angle: uniform(s, -0.5, 0.5),
+		x: uniform(s, -0.38, 0.38), y: uniform(s, -0.38, 0.38),
+		size: uniform(s, 0.42, 0.65), angle: uniform(s, -0.5, 0.5),
 		light: uniform(s, 0, 0.2), lightAngle: uniform(s, 0, 2*math.Pi),
 		noise: uniform(s, 0.01, 0.03),
 	}
