@@ -8,6 +8,7 @@ package conv
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/gemm"
 	"alike/internal/kernel/pool"
 )
 
@@ -28,6 +29,10 @@ type Shape struct {
 
 // Forward computes y from x and w.
 func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
+	if s.pointwise() {
+		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.O, K: s.C, A: x, LDA: s.C, B: w, LDB: s.O, C: y, LDC: s.O})
+		return
+	}
 	(&sweep{
 		n: s.N, h: s.H, w: s.W, c: s.C, outH: s.OutH, outW: s.OutW, o: s.O,
 		phases: []phase{{
@@ -45,6 +50,10 @@ func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
 // of dx is a convolution of stride 1 of dy with its own part of the kernel,
 // reversed.
 func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+	if s.pointwise() {
+		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.C, K: s.O, A: dy, LDA: s.O, B: w, LDB: s.O, TransB: true, C: dx, LDC: s.C})
+		return
+	}
 	g := &sweep{
 		n: s.N, h: s.OutH, w: s.OutW, c: s.O, outH: s.H, outW: s.W, o: s.C,
 		weights: w, kw: s.KW, row: 1, column: s.O,
@@ -58,6 +67,11 @@ func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
 		}
 	}
 	g.run(p, lv, dy, dx)
+}
+
+// pointwise says whether each pixel of y comes from the same pixel of x.
+func (s Shape) pointwise() bool {
+	return s.KH*s.KW*s.StrideH*s.StrideW == 1 && s.PadTop == 0 && s.PadLeft == 0 && s.OutH == s.H && s.OutW == s.W
 }
 
 // residue is the axis of the positions r, r+stride, ... of dx: with a position's

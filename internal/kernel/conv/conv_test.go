@@ -7,22 +7,39 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/pool"
 )
 
-// shapes are what the networks have, and what is awkward.
-var shapes = []Shape{
-	{N: 3, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 16, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 8, OutW: 8},
-	{N: 2, H: 8, W: 8, C: 16, KH: 3, KW: 3, O: 32, StrideH: 2, StrideW: 2, PadTop: 1, PadLeft: 1, OutH: 4, OutW: 4},
-	{N: 2, H: 8, W: 8, C: 3, KH: 3, KW: 3, O: 16, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 8, OutW: 8},
-	{N: 2, H: 7, W: 9, C: 5, KH: 3, KW: 3, O: 7, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 7, OutW: 9},
-	{N: 2, H: 6, W: 6, C: 8, KH: 1, KW: 1, O: 24, StrideH: 2, StrideW: 2, OutH: 3, OutW: 3},
-	{N: 1, H: 1, W: 1, C: 4, KH: 1, KW: 1, O: 40, StrideH: 1, StrideW: 1, OutH: 1, OutW: 1},
-	{N: 1, H: 15, W: 14, C: 3, KH: 7, KW: 7, O: 64, StrideH: 2, StrideW: 2, PadTop: 3, PadLeft: 3, OutH: 8, OutW: 7},
-	{N: 2, H: 4, W: 4, C: 192, KH: 3, KW: 3, O: 192, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 4, OutW: 4},
-	{N: 2, H: 5, W: 5, C: 6, KH: 2, KW: 3, O: 6, StrideH: 3, StrideW: 2, PadTop: 0, PadLeft: 2, OutH: 2, OutW: 4},
-	{N: 2, H: 9, W: 3, C: 2, KH: 3, KW: 1, O: 2, StrideH: 1, StrideW: 1, PadTop: 0, PadLeft: 0, OutH: 7, OutW: 2},
+// layer is a square convolution padded as PyTorch pads: kernel/2 on each side.
+func layer(n, side, c, kernel, o, stride int) Shape {
+	out := (side+kernel/2*2-kernel)/stride + 1
+	return Shape{
+		N: n, H: side, W: side, C: c, KH: kernel, KW: kernel, O: o,
+		StrideH: stride, StrideW: stride, PadTop: kernel / 2, PadLeft: kernel / 2, OutH: out, OutW: out,
+	}
+}
+
+// shapes are what networks have, and what makes plans of every kind.
+var shapes = map[string]Shape{
+	"ResNet-8, first stage":         layer(3, 8, 16, 3, 16, 1),
+	"ResNet-8, stride":              layer(2, 8, 16, 3, 32, 2),
+	"ResNet-8, shortcut":            layer(2, 8, 16, 1, 32, 2),
+	"stem":                          layer(2, 8, 3, 3, 16, 1),
+	"stem of ImageNet":              layer(1, 15, 3, 7, 64, 2),
+	"pointwise":                     layer(2, 5, 12, 1, 20, 1),
+	"one pixel":                     layer(1, 1, 4, 1, 40, 1),
+	"pixels of one image in groups": layer(40, 1, 4, 3, 8, 1),
+	"groups of images":              layer(70, 3, 4, 3, 8, 1),
+	"bands of rows":                 layer(1, 40, 2, 3, 4, 1),
+	"bands of rows, stride":         layer(1, 75, 1, 1, 4, 2),
+	"weights larger than a cache":   layer(1, 2, 512, 3, 32, 1),
+	"parts of channels":             layer(2, 4, 192, 3, 192, 1),
+	"gradient cut into rows":        {N: 1, H: 128, W: 128, C: 1, KH: 2, KW: 1, O: 16, StrideH: 1, StrideW: 1, OutH: 128, OutW: 128},
+	"no padding":                    {N: 2, H: 6, W: 6, C: 4, KH: 3, KW: 3, O: 8, StrideH: 1, StrideW: 1, OutH: 4, OutW: 4},
+	"strides differ":                {N: 2, H: 5, W: 5, C: 6, KH: 2, KW: 3, O: 6, StrideH: 3, StrideW: 2, PadLeft: 2, OutH: 2, OutW: 4},
 }
 
 func (s Shape) sizes() (x, w, y int) {
@@ -63,8 +80,14 @@ func (s *sum) add(a, b float32) {
 	s.value, s.magnitude, s.terms = s.value+p, s.magnitude+math.Abs(p), s.terms+1
 }
 
+// failer is *testing.T or *rapid.T.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // check compares with the twin within n u Σ|products|, u = 2^-24.
-func check(t *testing.T, what string, got []float32, want []sum) {
+func check(t failer, what string, got []float32, want []sum) {
 	t.Helper()
 	for i, w := range want {
 		if tol := float64(w.terms+1) * 0x1p-24 * w.magnitude; !(math.Abs(float64(got[i])-w.value) <= tol) {
@@ -92,87 +115,134 @@ func random(r *rand.Rand, n int) []float32 {
 	return x
 }
 
-func TestAgainstTheDefinition(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
-	for _, s := range shapes {
-		nx, nw, ny := s.sizes()
-		x, w, dy := random(r, nx), random(r, nw), random(r, ny)
-		y, dx, dw := make([]sum, ny), make([]sum, nx), make([]sum, nw)
-		s.each(func(xi, wi, yi int) {
-			y[yi].add(x[xi], w[wi])
-			dx[xi].add(dy[yi], w[wi])
-			dw[wi].add(x[xi], dy[yi])
-		})
-		for _, lv := range cpu.Levels() {
-			var first [3][]float32
-			for _, workers := range []int{1, 2, 5} {
-				p := pool.New(workers)
-				got := [3][]float32{guarded(ny), guarded(nx), guarded(nw)}
-				Forward(p, lv, s, x, w, got[0])
-				InputGrad(p, lv, s, dy, w, got[1])
-				WeightGrad(p, lv, s, x, dy, got[2])
-				p.Close()
-				name := fmt.Sprintf("%+v %v, %d workers", s, lv, workers)
+// checkShape compares all products of a shape with the definition, and all
+// variants and numbers of workers with each other.
+func checkShape(t failer, s Shape, r *rand.Rand, pools []*pool.Pool) {
+	nx, nw, ny := s.sizes()
+	x, w, dy := random(r, nx), random(r, nw), random(r, ny)
+	y, dx, dw := make([]sum, ny), make([]sum, nx), make([]sum, nw)
+	s.each(func(xi, wi, yi int) {
+		y[yi].add(x[xi], w[wi])
+		dx[xi].add(dy[yi], w[wi])
+		dw[wi].add(x[xi], dy[yi])
+	})
+	var first [3][]float32
+	for _, lv := range cpu.Levels() {
+		for _, p := range pools {
+			name := fmt.Sprintf("%+v %v, %d workers", s, lv, p.Workers())
+			got := [3][]float32{guarded(ny), guarded(nx), guarded(nw)}
+			Forward(p, lv, s, x, w, got[0])
+			InputGrad(p, lv, s, dy, w, got[1])
+			WeightGrad(p, lv, s, x, dy, got[2])
+			if first[0] == nil {
+				first = got
 				check(t, name+": forward", got[0], y)
 				check(t, name+": input gradient", got[1], dx)
 				check(t, name+": weight gradient", got[2], dw)
-				if workers == 1 {
-					first = got
-				}
-				for i := range got {
-					if !slices.Equal(got[i], first[i]) {
-						t.Fatalf("%s: result %d differs from that of one worker", name, i)
-					}
+			}
+			for i := range got {
+				if !slices.Equal(got[i], first[i]) {
+					t.Fatalf("%s: result %d differs from that of %v with %d workers", name, i, cpu.Generic, pools[0].Workers())
 				}
 			}
 		}
 	}
 }
 
-// hot are the layers that training spends its time in.
-var hot = map[string]Shape{
-	"resnet8_3x32x16":     {N: 512, H: 32, W: 32, C: 3, KH: 3, KW: 3, O: 16, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 32, OutW: 32},
-	"resnet8_16x32x16":    {N: 512, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 16, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 32, OutW: 32},
-	"resnet8_16x32x32s2":  {N: 512, H: 32, W: 32, C: 16, KH: 3, KW: 3, O: 32, StrideH: 2, StrideW: 2, PadTop: 1, PadLeft: 1, OutH: 16, OutW: 16},
-	"resnet8_32x16x32":    {N: 512, H: 16, W: 16, C: 32, KH: 3, KW: 3, O: 32, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 16, OutW: 16},
-	"resnet8_64x8x64":     {N: 512, H: 8, W: 8, C: 64, KH: 3, KW: 3, O: 64, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 8, OutW: 8},
-	"resnet18_64x32x64":   {N: 128, H: 32, W: 32, C: 64, KH: 3, KW: 3, O: 64, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 32, OutW: 32},
-	"resnet18_128x16x128": {N: 128, H: 16, W: 16, C: 128, KH: 3, KW: 3, O: 128, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 16, OutW: 16},
-	"resnet18_256x8x256":  {N: 128, H: 8, W: 8, C: 256, KH: 3, KW: 3, O: 256, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 8, OutW: 8},
-	"resnet18_512x4x512":  {N: 128, H: 4, W: 4, C: 512, KH: 3, KW: 3, O: 512, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, OutH: 4, OutW: 4},
+func testPools(t *testing.T) (pools []*pool.Pool) {
+	for _, workers := range []int{1, 2, 5} {
+		p := pool.New(workers)
+		t.Cleanup(p.Close)
+		pools = append(pools, p)
+	}
+	return pools
 }
 
+func TestAgainstTheDefinition(t *testing.T) {
+	pools := testPools(t)
+	for name, s := range shapes {
+		t.Run(name, func(t *testing.T) { checkShape(t, s, rand.New(rand.NewPCG(3, 4)), pools) })
+	}
+}
+
+func TestAnyShapeAgainstTheDefinition(t *testing.T) {
+	pools := testPools(t)[1:2]
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(rt, name) }
+		s := Shape{
+			N: draw("n", 1, 5), H: draw("h", 1, 9), W: draw("w", 1, 9), C: draw("c", 1, 9),
+			KH: draw("kh", 1, 4), KW: draw("kw", 1, 4), O: draw("o", 1, 35),
+			StrideH: draw("strideH", 1, 3), StrideW: draw("strideW", 1, 3), PadTop: draw("top", 0, 3), PadLeft: draw("left", 0, 3),
+			OutH: draw("outH", 1, 9), OutW: draw("outW", 1, 9),
+		}
+		checkShape(rt, s, rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0)), pools)
+	})
+}
+
+func TestNothingToSum(t *testing.T) {
+	p := testPools(t)[0]
+	s := layer(2, 3, 2, 3, 4, 1)
+	s.N = 0
+	dw := random(rand.New(rand.NewPCG(1, 1)), 3*3*2*4)
+	Forward(p, cpu.Detect(), s, nil, dw, nil)
+	InputGrad(p, cpu.Detect(), s, nil, dw, nil)
+	WeightGrad(p, cpu.Detect(), s, nil, nil, dw)
+	check(t, "weight gradient of no images", dw, make([]sum, len(dw)))
+}
+
+// hot are the layers that training spends its time in, and on how many images:
+// ResNet-8 and ResNet-18 on 32x32.
+var hot = []struct {
+	name  string
+	shape Shape
+}{
+	{"r8_3_16", layer(512, 32, 3, 3, 16, 1)},
+	{"r8_16_16", layer(512, 32, 16, 3, 16, 1)},
+	{"r8_16_32_s2", layer(512, 32, 16, 3, 32, 2)},
+	{"r8_32_32", layer(512, 16, 32, 3, 32, 1)},
+	{"r8_32_64_s2", layer(512, 16, 32, 3, 64, 2)},
+	{"r8_64_64", layer(512, 8, 64, 3, 64, 1)},
+	{"r8_16_32_1x1_s2", layer(512, 32, 16, 1, 32, 2)},
+	{"r8_32_64_1x1_s2", layer(512, 16, 32, 1, 64, 2)},
+	{"r18_64_64", layer(128, 32, 64, 3, 64, 1)},
+	{"r18_64_128_s2", layer(128, 32, 64, 3, 128, 2)},
+	{"r18_128_128", layer(128, 16, 128, 3, 128, 1)},
+	{"r18_128_256_s2", layer(128, 16, 128, 3, 256, 2)},
+	{"r18_256_256", layer(128, 8, 256, 3, 256, 1)},
+	{"r18_256_512_s2", layer(128, 8, 256, 3, 512, 2)},
+	{"r18_512_512", layer(128, 4, 512, 3, 512, 1)},
+}
+
+// Benchmark prints the speed of all workers together, and its share of what
+// they would reach with nothing but multiply-adds.
 func Benchmark(b *testing.B) {
 	p := pool.New(0)
 	defer p.Close()
 	r := rand.New(rand.NewPCG(5, 6))
-	lv := cpu.Detect()
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for n := range hot {
-			if !yield(n) {
-				return
+	for _, lv := range cpu.Levels()[1:] {
+		peak := cpu.PeakGFLOPS(lv) * float64(p.Workers())
+		for _, l := range hot {
+			s := l.shape
+			nx, nw, ny := s.sizes()
+			x, w, y := random(r, nx), random(r, nw), random(r, ny)
+			dx, dw := make([]float32, nx), make([]float32, nw)
+			for _, op := range []struct {
+				name string
+				run  func()
+			}{
+				{"forward", func() { Forward(p, lv, s, x, w, y) }},
+				{"inputgrad", func() { InputGrad(p, lv, s, y, w, dx) }},
+				{"weightgrad", func() { WeightGrad(p, lv, s, x, y, dw) }},
+			} {
+				b.Run(fmt.Sprintf("impl=%v/layer=%s/op=%s", lv, l.name, op.name), func(b *testing.B) {
+					for b.Loop() {
+						op.run()
+					}
+					speed := 2 * float64(ny) * float64(s.KH*s.KW*s.C) * float64(b.N) / b.Elapsed().Seconds() / 1e9
+					b.ReportMetric(speed, "GFLOP/s")
+					b.ReportMetric(100*speed/peak, "%peak")
+				})
 			}
-		}
-	}) {
-		s := hot[name]
-		nx, nw, ny := s.sizes()
-		x, w, y := random(r, nx), random(r, nw), random(r, ny)
-		dx, dw := make([]float32, nx), make([]float32, nw)
-		for _, op := range []struct {
-			name string
-			run  func()
-		}{
-			{"forward", func() { Forward(p, lv, s, x, w, y) }},
-			{"inputgrad", func() { InputGrad(p, lv, s, y, w, dx) }},
-			{"weightgrad", func() { WeightGrad(p, lv, s, x, y, dw) }},
-		} {
-			b.Run("layer="+name+"/op="+op.name, func(b *testing.B) {
-				for b.Loop() {
-					op.run()
-				}
-				flops := 2 * float64(ny) * float64(s.KH*s.KW*s.C)
-				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-			})
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 type task struct {
 	*plan
 	packed     [][]float32 // weights of each phase
-	image, row int         // the first ones; rows are those of a phase
+	image, row int         // the first ones
 	panel, end int         // panels of columns of y
 }
 
@@ -21,12 +21,19 @@ func (k *task) run(p *pool.Pool, x, y []float32) {
 	}
 	x = x[k.image*k.h*k.w*k.c:]
 	y = y[k.image*k.outH*k.outW*k.o:]
+	if k.hollow {
+		last := min(k.outH, (k.row+k.rows)*k.strideH)
+		clear(y[k.row*k.strideH*k.outW*k.o : ((images-1)*k.outH+last)*k.outW*k.o])
+	}
 	top, left := 0, 0 // the position in the image of what x begins with
 	if !k.direct {
-		top, left = k.top+k.row*k.step, k.left
-		copied := p.Borrow(images*k.imageStep + beyond(lists))
+		top, left = k.top+k.row*k.stepH, k.left
+		copied := p.Borrow(images*k.imageStep + k.beyond(lists))
 		defer p.Return(copied)
-		b := border{h: k.h, w: k.w, c: k.c, channels: k.c, top: top, left: left, height: k.height, width: k.width}
+		b := border{
+			h: k.h, w: k.w, c: k.c, channels: k.c,
+			top: top, left: left, stepH: 1, stepW: 1, height: k.height, width: k.width,
+		}
 		for i := range images {
 			b.copy(copied[i*k.imageStep:], x[i*k.h*k.w*k.c:])
 		}
@@ -34,16 +41,12 @@ func (k *task) run(p *pool.Pool, x, y []float32) {
 	}
 	for i, ph := range k.phases {
 		l := lists[i]
-		if len(l.whole)+len(l.rest) == 0 {
+		if (len(l.whole)+len(l.rest))*ph.v.taps*ph.h.taps*k.c == 0 {
 			continue
 		}
-		to := y[((ph.v.to+k.row*ph.v.stride)*k.outW+ph.h.to)*k.o:]
-		if ph.v.taps*ph.h.taps*k.c == 0 {
-			k.fillZero(l, to)
-		} else {
-			from := x[(ph.v.from+k.row*ph.v.step-top)*k.rowStep+(ph.h.from-left)*k.c:]
-			k.phase(ph, k.packed[i], l, from, to)
-		}
+		from := ((ph.v.from+k.row*ph.v.step-top)*k.rowStep + (ph.h.from-left)*k.c)
+		to := ((ph.v.to+k.row*ph.v.stride)*k.outW + ph.h.to) * k.o
+		k.phase(ph, k.packed[i], l, x[from:], y[to:])
 	}
 }
 
@@ -65,18 +68,4 @@ func (k *task) phase(ph phase, packed []float32, l list, x, y []float32) {
 			k.kernel.Do(&p, l.rest, l.restRows, columns)
 		}
 	}
-}
-
-// fillZero writes the empty sums of a phase.
-func (k *task) fillZero(l list, y []float32) {
-	from, to := k.panel*k.kernel.Width, min(k.o, k.end*k.kernel.Width)
-	fill := func(groups []tile.Group, rows int) {
-		for _, g := range groups {
-			for r := range rows {
-				clear(y[g.C+r*l.cRow:][from:to])
-			}
-		}
-	}
-	fill(l.whole, k.kernel.Rows)
-	fill(l.rest, l.restRows)
 }

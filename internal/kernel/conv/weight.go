@@ -2,17 +2,19 @@ package conv
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/eltwise"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
 
-// The kernel is cut into parts of so many input and output channels, whose sums
-// stay in a level 2 cache. If that gives few tasks, the batch is cut into slices
-// with sums of their own, which are joined in order.
+// The kernel is cut into parts, of some input and output channels, whose sums
+// stay near. If that gives few tasks, the batch is cut into slices with sums of
+// their own, which are joined in order.
 const (
-	partC     = 64
-	partO     = 128
-	gradTasks = 32
+	partFloats  = 160 << 10 // of the sum of a part
+	partC       = 64        // input channels of a part, if there are more, at least
+	slicePixels = 512       // of dy: what it takes to be worth a sum of its own
+	gradTasks   = 32
 )
 
 // WeightGrad computes dw, the gradient with respect to w, from x and dy.
@@ -21,10 +23,14 @@ func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
 		clear(dw)
 		return
 	}
-	g := newWeightGrad(s, tile.For(lv, min(s.O, partO)))
-	sums := p.Borrow(g.slices * g.parts() * g.size)
+	g := newWeightGrad(s, lv)
+	parts := g.partsC * g.partsO
+	sums := p.Borrow(g.slices * parts * g.size)
 	defer p.Return(sums)
-	p.Run(g.slices*g.parts(), func(i int) { g.task(i).run(p, x, dy, sums[i*g.size:][:g.size]) })
+	p.Run(g.slices*parts, func(i int) {
+		t := g.task(i/parts, i%parts)
+		t.run(p, x, dy, sums[i*g.size:][:g.size])
+	})
 	p.Run(s.KH*s.KW, func(tap int) { g.join(tap, sums, dw) })
 }
 
@@ -32,42 +38,63 @@ func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
 // on the order of each sum: images, rows, columns.
 type weightGrad struct {
 	Shape
+	lv             cpu.Level
 	kernel         tile.Kernel
 	c, o           int // channels of a part
 	partsC, partsO int
 	slices         int
 	width          int // o, rounded up to whole tiles
 	size           int // of the sum of a part, [KH, KW, c, width]
-	images, rows   int // of x and dy that are worked on at a time
-	direct         bool
+	images, rows   int // of dy that are worked on at a time
+
+	direct       bool // x is used where it lies, not copied with its border
+	stepH, stepW int  // only every such row and column of x is copied
+	columns      int  // of x for a row of dy, in steps
 }
 
-func newWeightGrad(s Shape, kernel tile.Kernel) *weightGrad {
-	g := &weightGrad{Shape: s, kernel: kernel, partsC: ceil(s.C, partC), partsO: ceil(s.O, partO)}
-	g.c, g.o = ceil(s.C, g.partsC), ceil(s.O, g.partsO)
-	if g.partsC > 1 {
-		g.c = 4 * ceil(g.c, 4)
+func newWeightGrad(s Shape, lv cpu.Level) *weightGrad {
+	g := &weightGrad{Shape: s, lv: lv, kernel: tile.For(lv, s.O), stepH: 1, stepW: 1}
+	g.cut()
+	if s.KH == 1 {
+		g.stepH = s.StrideH
 	}
-	if g.partsO > 1 {
-		g.o = 32 * ceil(g.o, 32)
+	if s.KW == 1 {
+		g.stepW = s.StrideW
 	}
-	g.width = kernel.Width * ceil(g.o, kernel.Width)
-	g.size = s.KH * s.KW * g.c * g.width
-	g.slices = max(1, min(gradTasks/g.parts(), s.N))
-	image := g.height(s.OutH)*g.pixels()*g.c + s.OutH*s.OutW*g.o
-	g.images, g.rows = max(1, min(imageFloats/image, s.N)), s.OutH
-	if image > 2*imageFloats {
-		g.rows = max(1, s.OutH*imageFloats/image)
+	g.columns = span(s.OutW, s.KW, s.StrideW, g.stepW)
+	g.images, g.rows = 1, s.OutH
+	if floats := g.xRows(s.OutH)*g.columns*g.c + s.OutH*s.OutW*g.o; floats > 2*imageFloats {
+		g.rows = max(1, s.OutH*imageFloats/floats)
+	} else {
+		g.images = max(1, imageFloats/floats)
 	}
-	g.direct = s.C%4 == 0 && s.PadTop >= 0 && s.PadLeft >= 0 && s.PadTop+s.PadLeft == 0 && g.height(s.OutH) <= s.H && g.pixels() <= s.W
+	g.direct = g.C%g.kernel.Rows == 0 && s.StrideH*s.StrideW == 1 && s.PadTop == 0 && s.PadLeft == 0 &&
+		g.xRows(s.OutH) <= s.H && g.columns <= s.W
 	return g
 }
 
-func (g *weightGrad) parts() int { return g.partsC * g.partsO }
+// cut decides on the parts and slices.
+func (g *weightGrad) cut() {
+	g.c, g.o = g.C, g.O
+	g.slices = max(1, min(gradTasks, g.N, g.N*g.OutH*g.OutW/slicePixels))
+	if parts := min(max(ceil(g.KH*g.KW*g.C*g.O, partFloats), minTasks/g.slices), ceil(g.C, partC)); parts > 1 {
+		g.c = 4 * ceil(g.C, 4*parts) // whole groups
+	}
+	if parts := ceil(g.KH*g.KW*g.c*g.O, partFloats); parts > 1 {
+		g.o = 32 * ceil(g.O, 32*parts) // whole tiles
+	}
+	g.partsC, g.partsO = ceil(g.C, g.c), ceil(g.O, g.o)
+	g.slices = max(1, min(gradTasks/(g.partsC*g.partsO), g.slices))
+	g.width = g.kernel.Width * ceil(g.o, g.kernel.Width)
+	g.size = g.KH * g.KW * g.c * g.width
+}
 
-// height and pixels are the size of what rows of dy need of x.
-func (g *weightGrad) height(rows int) int { return (rows-1)*g.StrideH + g.KH }
-func (g *weightGrad) pixels() int         { return (g.OutW-1)*g.StrideW + g.KW }
+// xRows is the number of rows of x, in steps, for some rows of dy.
+func (g *weightGrad) xRows(rows int) int { return span(rows, g.KH, g.StrideH, g.stepH) }
+
+// span is the number of positions, in steps, from the first to the last that n
+// neighbouring outputs use.
+func span(n, kernel, stride, step int) int { return ((n-1)*stride+kernel-1)/step + 1 }
 
 // gradTask is one slice of the batch and some channels.
 type gradTask struct {
@@ -77,13 +104,11 @@ type gradTask struct {
 	o0, o    int // output channels
 }
 
-func (g *weightGrad) task(i int) *gradTask {
-	slice, c, o := i/g.parts(), i/g.partsO%g.partsC, i%g.partsO
+func (g *weightGrad) task(slice, part int) *gradTask {
+	c0, o0 := part/g.partsO*g.c, part%g.partsO*g.o
 	return &gradTask{
-		weightGrad: g,
-		from:       slice * g.N / g.slices, to: (slice + 1) * g.N / g.slices,
-		c0: c * g.c, c: min(g.c, g.C-c*g.c),
-		o0: o * g.o, o: min(g.o, g.O-o*g.o),
+		weightGrad: g, from: slice * g.N / g.slices, to: (slice + 1) * g.N / g.slices,
+		c0: c0, c: min(g.c, g.C-c0), o0: o0, o: min(g.o, g.O-o0),
 	}
 }
 
@@ -91,7 +116,7 @@ func (g *weightGrad) task(i int) *gradTask {
 func (t *gradTask) run(p *pool.Pool, x, dy, sum []float32) {
 	var xs, dys []float32
 	if !t.direct {
-		xs = p.Borrow(t.images*t.height(t.rows)*t.pixels()*t.c + 3)
+		xs = p.Borrow(t.images*t.xRows(t.rows)*t.columns*t.c + t.kernel.Rows)
 		defer p.Return(xs)
 	}
 	if t.o%t.kernel.Width != 0 {
@@ -105,9 +130,9 @@ func (t *gradTask) run(p *pool.Pool, x, dy, sum []float32) {
 		for row := 0; row < t.OutH; row += t.rows {
 			rows := min(t.rows, t.OutH-row)
 			q.Loops = [3]int{images, rows, t.OutW}
-			q.A, q.AStep = t.source(xs, x, n, images, row, rows)
-			b, bStep := t.result(dys, dy, n, images, row, rows)
-			q.BStep = bStep
+			q.A, q.AStep = t.input(xs, x, n, images, row, rows)
+			b, step := t.gradient(dys, dy, n, images, row, rows)
+			q.BStep = step
 			for o := 0; o < t.o; o += t.kernel.Width {
 				q.B, q.C = b[o:], sum[o:]
 				t.kernel.Do(&q, whole, t.kernel.Rows, t.kernel.Width)
@@ -120,66 +145,70 @@ func (t *gradTask) run(p *pool.Pool, x, dy, sum []float32) {
 
 // groups lists the groups of input channels at each position of the kernel.
 func (t *gradTask) groups() (whole, rest []tile.Group) {
-	pixel, row := t.c, t.pixels()*t.c
+	pixel, row := t.c, t.columns*t.c
 	if t.direct {
 		pixel, row = t.C, t.W*t.C
 	}
-	for tap := range t.KH * t.KW {
-		for c := 0; c < t.c; c += t.kernel.Rows {
-			g := tile.Group{A: tap/t.KW*row + tap%t.KW*pixel + c, C: (tap*t.weightGrad.c + c) * t.width}
-			if c+t.kernel.Rows <= t.c {
-				whole = append(whole, g)
-			} else {
-				rest = append(rest, g)
+	for i := range t.KH {
+		for j := range t.KW {
+			for c := 0; c < t.c; c += t.kernel.Rows {
+				g := tile.Group{A: i*row + j*pixel + c, C: ((i*t.KW+j)*t.c + c) * t.width}
+				if c+t.kernel.Rows <= t.c {
+					whole = append(whole, g)
+				} else {
+					rest = append(rest, g)
+				}
 			}
 		}
 	}
 	return whole, rest
 }
 
-// source is what some rows of dy of some images need of x, and the distances
-// of images, of rows of dy and of its pixels in it; it is copied to xs with its
-// border, unless it can be used directly.
-func (t *gradTask) source(xs, x []float32, n, images, row, rows int) ([]float32, [3]int) {
+// input is what some rows of dy of some images need of x, and the distances of
+// images, of rows of dy and of its pixels in it; it is copied to xs with its
+// border, unless it can be used where it lies.
+func (t *gradTask) input(xs, x []float32, n, images, row, rows int) ([]float32, [3]int) {
+	image := t.H * t.W * t.C
 	if t.direct {
-		from := x[(n*t.H+row*t.StrideH)*t.W*t.C+t.c0:]
-		return from, [3]int{t.H * t.W * t.C, t.StrideH * t.W * t.C, t.StrideW * t.C}
+		return x[n*image+row*t.W*t.C+t.c0:], [3]int{image, t.W * t.C, t.C}
 	}
-	height, width := t.height(rows), t.pixels()
-	b := border{h: t.H, w: t.W, c: t.C, from: t.c0, channels: t.c, top: row*t.StrideH - t.PadTop, left: -t.PadLeft, height: height, width: width}
+	b := border{
+		h: t.H, w: t.W, c: t.C, from: t.c0, channels: t.c,
+		top: row*t.StrideH - t.PadTop, left: -t.PadLeft, stepH: t.stepH, stepW: t.stepW,
+		height: t.xRows(rows), width: t.columns,
+	}
+	size := b.height * b.width * t.c
 	for i := range images {
-		b.copy(xs[i*height*width*t.c:], x[(n+i)*t.H*t.W*t.C:])
+		b.copy(xs[i*size:], x[(n+i)*image:])
 	}
-	return xs, [3]int{height * width * t.c, t.StrideH * width * t.c, t.StrideW * t.c}
+	return xs, [3]int{size, t.StrideH / t.stepH * b.width * t.c, t.StrideW / t.stepW * t.c}
 }
 
-// result is some rows of dy of some images and its distances; it is copied to
-// dys if its channels have to be rounded up.
-func (t *gradTask) result(dys, dy []float32, n, images, row, rows int) ([]float32, [3]int) {
+// gradient is some rows of dy of some images, and its distances; it is copied
+// to dys if its channels are no whole tiles.
+func (t *gradTask) gradient(dys, dy []float32, n, images, row, rows int) ([]float32, [3]int) {
 	image := t.OutH * t.OutW * t.O
 	dy = dy[n*image+row*t.OutW*t.O+t.o0:]
 	if dys == nil {
 		return dy, [3]int{image, t.OutW * t.O, t.O}
 	}
+	size := rows * t.OutW * t.width
 	for i := range images {
-		to := dys[i*rows*t.OutW*t.width:][:rows*t.OutW*t.width]
-		tile.Pack(to, t.width, dy[i*image:], rows*t.OutW, t.O, t.o, 1)
+		tile.Pack(dys[i*size:], t.width, dy[i*image:], rows*t.OutW, t.O, t.o, 1)
 	}
-	return dys, [3]int{rows * t.OutW * t.width, t.OutW * t.width, t.width}
+	return dys, [3]int{size, t.OutW * t.width, t.width}
 }
 
 // join adds the slices' sums in order for one position of the kernel.
 func (g *weightGrad) join(tap int, sums, dw []float32) {
+	slice := g.partsC * g.partsO * g.size
 	for c := range g.C {
 		for o := 0; o < g.O; o += g.o {
-			part := c/g.c*g.partsO + o/g.o
-			at := part*g.size + (tap*g.c+c%g.c)*g.width
+			at := (c/g.c*g.partsO+o/g.o)*g.size + (tap*min(g.c, g.C-c/g.c*g.c)+c%g.c)*g.width
 			to := dw[(tap*g.C+c)*g.O+o:][:min(g.o, g.O-o)]
 			copy(to, sums[at:])
 			for k := 1; k < g.slices; k++ {
-				for j, v := range sums[k*g.parts()*g.size+at:][:len(to)] {
-					to[j] += v
-				}
+				eltwise.Binary(g.lv, eltwise.Add, to, to, sums[k*slice+at:][:len(to)])
 			}
 		}
 	}

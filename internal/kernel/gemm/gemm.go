@@ -32,8 +32,9 @@ type Args struct {
 // The sum is cut into blocks of depth terms, so that what a task reads again and
 // again stays in a level 2 cache: a panel of B, and its rows of A.
 const (
-	depth = 512
-	rows  = 96
+	depth    = 512
+	rows     = 96
+	minTasks = 16 // that even a small product is cut into
 )
 
 // Run computes the product on the workers of p.
@@ -51,39 +52,31 @@ func Run(p *pool.Pool, lv cpu.Level, a *Args) {
 	t.packed = p.Borrow(t.panels * a.K * t.kernel.Width)
 	defer p.Return(t.packed)
 	p.Run(t.panels, t.packPanel)
-	p.Run(ceil(a.M, t.rows)*ceil(t.panels, t.columns), func(i int) {
-		parts := ceil(t.panels, t.columns)
-		t.task(p, i/parts*t.rows, i%parts*t.columns)
-	})
+	p.Run(t.bands*t.parts, func(i int) { t.task(p, i/t.parts, i%t.parts) })
 }
 
-// product is Args cut into tasks.
+// product is Args cut into tasks: rows and columns of C.
 type product struct {
 	*Args
-	kernel          tile.Kernel
-	aRow, aColumn   int // distances between elements of op(A)
-	bRow, bColumn   int
-	rows            int       // of a task
-	panels, columns int       // of kernel.Width columns: in all, and of a task
-	packed          []float32 // B as [panels][K][width], zeros beyond N
+	kernel        tile.Kernel
+	panels        int       // of kernel.Width columns
+	packed        []float32 // B as [panels][K][width], zeros beyond N
+	rows, columns int       // of a task; columns in panels
+	bands, parts  int       // how many of them
+	bRow, bColumn int       // distances between elements of op(B)
 }
 
 func newProduct(a *Args, kernel tile.Kernel) *product {
-	t := &product{Args: a, kernel: kernel, aRow: a.LDA, aColumn: 1, bRow: a.LDB, bColumn: 1}
-	if a.TransA {
-		t.aRow, t.aColumn = 1, a.LDA
-	}
+	t := &product{Args: a, kernel: kernel, panels: ceil(a.N, kernel.Width), rows: rows, bRow: a.LDB, bColumn: 1}
 	if a.TransB {
 		t.bRow, t.bColumn = 1, a.LDB
 	}
-	t.panels = ceil(a.N, kernel.Width)
-	t.rows, t.columns = rows, t.panels
-	for t.rows > 24 && ceil(a.M, t.rows) < 16 { // small products have work for all, too
+	for t.rows > 24 && ceil(a.M, t.rows) < minTasks {
 		t.rows /= 2
 	}
-	if tasks := ceil(a.M, t.rows); tasks < 16 {
-		t.columns = ceil(t.panels, ceil(16, tasks))
-	}
+	t.bands = ceil(a.M, t.rows)
+	t.columns = ceil(t.panels, ceil(minTasks, t.bands))
+	t.parts = ceil(t.panels, t.columns)
 	return t
 }
 
@@ -92,47 +85,54 @@ func (t *product) packPanel(i int) {
 	tile.Pack(t.packed[i*t.K*width:], width, t.B[first*t.bColumn:], t.K, t.bRow, min(width, t.N-first), t.bColumn)
 }
 
-// task computes some rows of some panels, from row and panel on.
-func (t *product) task(p *pool.Pool, row, panel int) {
-	m, width := min(t.rows, t.M-row), t.kernel.Width
-	whole := m / t.kernel.Rows * t.kernel.Rows
-	var groups []tile.Group
-	for i := 0; i < whole; i += t.kernel.Rows {
-		groups = append(groups, tile.Group{A: i * t.aRow, C: i * t.LDC})
-	}
-	var last []float32
-	if whole < m {
-		last = p.Borrow(t.kernel.Rows * t.K)
-		defer p.Return(last)
-		t.copyRows(last, row+whole, m-whole)
-	}
+// task computes the rows of one band of C and the columns of one part.
+func (t *product) task(p *pool.Pool, band, part int) {
+	row, m, width := band*t.rows, min(t.rows, t.M-band*t.rows), t.kernel.Width
+	a := p.Borrow((m + t.kernel.Rows) * (depth + skew))
+	defer p.Return(a)
 	for k := 0; k < t.K; k += depth {
+		terms := min(depth, t.K-k)
 		q := tile.Product{
-			Loops: [3]int{1, 1, min(depth, t.K-k)}, BStep: [3]int{0, 0, width},
-			CRow: t.LDC, Add: t.Accumulate || k > 0,
+			Loops: [3]int{1, 1, terms}, BStep: [3]int{0, 0, width},
+			A: a, CRow: t.LDC, Add: t.Accumulate || k > 0,
 		}
-		for j := panel; j < min(panel+t.columns, t.panels); j++ {
-			n := min(width, t.N-j*width)
-			q.B = t.packed[(j*t.K+k)*width:]
-			q.A, q.ARow, q.AStep = t.A[row*t.aRow+k*t.aColumn:], t.aRow, [3]int{0, 0, t.aColumn}
-			q.C = t.C[row*t.LDC+j*width:]
-			t.kernel.Do(&q, groups, t.kernel.Rows, n)
-			if whole < m {
-				q.A, q.ARow, q.AStep = last[k:], t.K, [3]int{0, 0, 1}
-				q.C = t.C[(row+whole)*t.LDC+j*width:]
-				t.kernel.Do(&q, []tile.Group{{}}, m-whole, n)
-			}
+		q.ARow, q.AStep[2] = t.copyA(a, row, m, k, terms)
+		whole, rest := t.groups(m, q.ARow)
+		for j := part * t.columns; j < min((part+1)*t.columns, t.panels); j++ {
+			q.B, q.C = t.packed[(j*t.K+k)*width:], t.C[row*t.LDC+j*width:]
+			t.kernel.Do(&q, whole, t.kernel.Rows, min(width, t.N-j*width))
+			t.kernel.Do(&q, rest, m%t.kernel.Rows, min(width, t.N-j*width))
 		}
 	}
 }
 
-// copyRows copies n rows of op(A) from row on.
-func (t *product) copyRows(dst []float32, row, n int) {
-	for i := range n {
-		for k := range t.K {
-			dst[i*t.K+k] = t.A[(row+i)*t.aRow+k*t.aColumn]
+// skew keeps rows that a tile reads side by side from falling into one set of
+// the cache, as they would at a distance of a power of two.
+const skew = 16
+
+// copyA copies m rows of op(A) and n columns, and returns the distances between
+// rows and columns of the copy.
+func (t *product) copyA(dst []float32, row, m, k, n int) (rowStep, columnStep int) {
+	if t.TransA {
+		for j := range n {
+			copy(dst[j*m:][:m], t.A[(k+j)*t.LDA+row:])
 		}
+		return 1, m
 	}
+	for i := range m {
+		copy(dst[i*(n+skew):][:n], t.A[(row+i)*t.LDA+k:])
+	}
+	return n + skew, 1
+}
+
+// groups lists the groups of m rows; one that is not whole comes last.
+func (t *product) groups(m, aRow int) (whole, rest []tile.Group) {
+	var groups []tile.Group
+	for i := 0; i < m; i += t.kernel.Rows {
+		groups = append(groups, tile.Group{A: i * aRow, C: i * t.LDC})
+	}
+	n := m / t.kernel.Rows
+	return groups[:n], groups[n:]
 }
 
 func ceil(n, d int) int { return (n + d - 1) / d }

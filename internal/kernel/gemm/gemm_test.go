@@ -46,7 +46,7 @@ func TestAgainstTheDefinition(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		size := rapid.OneOf(rapid.IntRange(1, 40), rapid.SampledFrom([]int{48, 64, 97, 192, 200}))
 		a := Args{
-			M: size.Draw(rt, "m"), N: size.Draw(rt, "n"), K: size.Draw(rt, "k"),
+			M: size.Draw(rt, "m"), N: size.Draw(rt, "n"), K: rapid.OneOf(size, rapid.SampledFrom([]int{513, 1030})).Draw(rt, "k"),
 			TransA: rapid.Bool().Draw(rt, "transA"), TransB: rapid.Bool().Draw(rt, "transB"), Accumulate: rapid.Bool().Draw(rt, "accumulate"),
 		}
 		pad := rapid.IntRange(0, 3).Draw(rt, "pad")
@@ -102,16 +102,23 @@ func TestAgainstTheDefinition(t *testing.T) {
 	})
 }
 
+// Benchmark prints the speed of all workers together, and its share of what
+// they would reach with nothing but multiply-adds.
 func Benchmark(b *testing.B) {
 	p := pool.New(0)
 	defer p.Close()
-	for _, s := range [][3]int{{1024, 1024, 1024}, {50000, 512, 512}, {512, 512, 128}} {
-		a := Args{M: s[0], N: s[1], K: s[2], A: make([]float32, s[0]*s[2]), LDA: s[2], B: make([]float32, s[2]*s[1]), LDB: s[1], C: make([]float32, s[0]*s[1]), LDC: s[1]}
-		b.Run(fmt.Sprintf("m=%d/n=%d/k=%d", a.M, a.N, a.K), func(b *testing.B) {
-			for b.Loop() {
-				Run(p, cpu.Detect(), &a)
-			}
-			b.ReportMetric(2*float64(a.M)*float64(a.N)*float64(a.K)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-		})
+	for _, lv := range cpu.Levels()[1:] {
+		peak := cpu.PeakGFLOPS(lv) * float64(p.Workers())
+		for _, s := range [][3]int{{1024, 1024, 1024}, {50000, 512, 512}, {512, 512, 128}} {
+			a := Args{M: s[0], N: s[1], K: s[2], A: make([]float32, s[0]*s[2]), LDA: s[2], B: make([]float32, s[2]*s[1]), LDB: s[1], C: make([]float32, s[0]*s[1]), LDC: s[1]}
+			b.Run(fmt.Sprintf("impl=%v/m=%d/n=%d/k=%d", lv, a.M, a.N, a.K), func(b *testing.B) {
+				for b.Loop() {
+					Run(p, lv, &a)
+				}
+				speed := 2 * float64(a.M) * float64(a.N) * float64(a.K) * float64(b.N) / b.Elapsed().Seconds() / 1e9
+				b.ReportMetric(speed, "GFLOP/s")
+				b.ReportMetric(100*speed/peak, "%peak")
+			})
+		}
 	}
 }

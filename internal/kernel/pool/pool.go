@@ -4,6 +4,7 @@ package pool
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -26,7 +27,7 @@ type Pool struct {
 	close   sync.Once
 
 	lending sync.Mutex
-	free    [][]float32 // the newest last: it is likely to be in a cache
+	free    [][]float32 // in the order in which they were given back
 }
 
 // New returns a pool of that many workers, the caller of Run among them; 0
@@ -168,18 +169,28 @@ func (j *job) wait() {
 	}
 }
 
-// Borrow lends n floats of memory with unknown contents, for one task or call.
-// The memory given back last is lent first, so that a worker tends to get
-// what is still in its cache.
+// Borrow lends n floats of memory with unknown contents, for one task or call:
+// the smallest piece that is large enough; of equals the one given back last,
+// which is likely to be in the worker's cache.
 func (p *Pool) Borrow(n int) []float32 {
 	p.lending.Lock()
 	defer p.lending.Unlock()
-	if last := len(p.free) - 1; last >= 0 {
-		b := p.free[last]
-		p.free = p.free[:last]
-		if cap(b) >= n {
-			return b[:n]
+	fit, largest := -1, -1
+	for i, b := range p.free {
+		if cap(b) >= n && (fit < 0 || cap(b) <= cap(p.free[fit])) {
+			fit = i
 		}
+		if largest < 0 || cap(b) > cap(p.free[largest]) {
+			largest = i
+		}
+	}
+	if fit >= 0 {
+		b := p.free[fit]
+		p.free = slices.Delete(p.free, fit, fit+1)
+		return b[:n]
+	}
+	if largest >= 0 { // the new piece serves in its place
+		p.free = slices.Delete(p.free, largest, largest+1)
 	}
 	return make([]float32, n)
 }

@@ -63,8 +63,8 @@ type Product struct {
 }
 
 // Do computes the first rows rows of each group and the first columns columns.
-// What the kernel's Rows and Width are larger is read from A and B, and must
-// lie within them, but does not reach C. Groups must not overlap in C.
+// More of A and B is read, up to the kernel's Rows and Width, and must lie within
+// the slices, but does not reach C. Groups must not overlap in C.
 func (k Kernel) Do(p *Product, groups []Group, rows, columns int) {
 	if len(groups) == 0 {
 		return
