@@ -119,7 +119,8 @@ func (s span) ticks() []float64 {
 	return ticks
 }
 
-func label(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+// label writes a value; adding 0 makes -0 a plain 0.
+func label(v float64) string { return strconv.FormatFloat(v+0, 'g', 4, 64) }
 
 func finite(pts []Point) []Point {
 	var out []Point

@@ -263,10 +263,7 @@ func (a *app) addNeighbours(ctx context.Context, r *report.Report, run *train.Ru
 	if err != nil {
 		return err
 	}
-	picked := make([]int, min(queries, d.Len()))
-	for i := range picked {
-		picked[i] = i * d.Len() / len(picked)
-	}
+	picked := rng.New(rng.Split, 1).Perm(d.Len())[:min(queries, d.Len())]
 	hits, err := x.Search(ctx, f.Select(picked), neighbours+1)
 	if err != nil {
 		return err
