@@ -67,7 +67,12 @@ func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.D
 			donated = append(donated, b)
 		}
 	}
+	profile := e.backend.profile.Load()
 	for i := range e.steps {
+		if profile != nil {
+			profile.run(&e.steps[i], &e.memory)
+			continue
+		}
 		e.steps[i].run(&e.memory)
 	}
 	outputs := make([]compute.Buffer, len(e.outputs))

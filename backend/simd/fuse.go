@@ -109,13 +109,12 @@ func spreadAxes(in, out, axes []int) (spread, bool) {
 // fuse forms loops. A loop ends in a node that others read; it takes in each
 // operand of its elements' number that nothing outside of it reads.
 func (c *compiler) fuse() {
-	isOutput := map[*node]bool{}
-	for _, v := range c.f.outputs {
-		isOutput[v.node] = true
+	for _, n := range c.f.nodes {
+		c.inline[n.id] = c.inline[n.id] || c.live[n.id] && c.inlines(n)
 	}
 	for i := len(c.f.nodes) - 1; i >= 0; i-- {
 		root := c.f.nodes[i]
-		if !c.live[i] || c.member[i] != nil || root.op == compute.OpTypeReshape || !fusible(root) {
+		if !c.live[i] || c.member[i] != nil || c.inline[i] || c.absorbed[i] || root.op == compute.OpTypeReshape || !fusible(root) {
 			continue
 		}
 		c.member[i] = root
@@ -124,7 +123,7 @@ func (c *compiler) fuse() {
 			n := slices.MaxFunc(candidates, func(a, b *node) int { return a.id - b.id })
 			candidates = slices.DeleteFunc(candidates, func(m *node) bool { return m == n })
 			inside := !slices.ContainsFunc(c.users[n.id], func(u *node) bool { return c.member[u.id] != root })
-			if c.member[n.id] != nil || !inside || isOutput[n] || !fusible(n) || n.shapes[0].Size() != root.shapes[0].Size() {
+			if c.member[n.id] != nil || c.inline[n.id] || c.absorbed[n.id] || !inside || c.isOutput[n] || !fusible(n) || n.shapes[0].Size() != root.shapes[0].Size() {
 				continue
 			}
 			c.member[n.id] = root
@@ -132,6 +131,17 @@ func (c *compiler) fuse() {
 			count++
 		}
 	}
+}
+
+// inlines says whether a node costs less to compute again in each loop that
+// reads it than to store: a spread, or a comparison that several loops read.
+func (c *compiler) inlines(n *node) bool {
+	if c.absorbed[n.id] || c.isOutput[n] || !fusible(n) || n.op != compute.OpTypeBroadcastInDim && (n.shapes[0].DType != dtypes.Bool || len(c.users[n.id]) < 2) {
+		return false
+	}
+	return !slices.ContainsFunc(c.users[n.id], func(u *node) bool {
+		return c.absorbed[u.id] || u.op == compute.OpTypeReshape || !fusible(u) || u.shapes[0].Size() != n.shapes[0].Size()
+	})
 }
 
 func (c *compiler) inputsOf(list []*node, n *node) []*node {

@@ -49,10 +49,13 @@ func (c *compiler) lowerLoop(root *node) error {
 	var visit func(n *node) int
 	operand := func(n *node, i int) int {
 		in := n.inputs[i]
-		if c.member[in.node.id] == root && in.node != root && in.shape().Size() == l.n {
+		if (c.inline[in.node.id] || c.member[in.node.id] == root && in.node != root) && in.shape().Size() == l.n {
 			return visit(in.node)
 		}
 		sp, _ := spreadOf(n, i)
+		if c.inline[n.id] && c.instead[in] != nil {
+			in = c.instead[in]
+		}
 		key := load{slot: c.where[in], mask: !isFloat32(in.shape()), spread: sp}
 		if r, ok := leaves[key]; ok {
 			return r
@@ -165,10 +168,15 @@ func (ld *load) fetch(m memory, buf []float32, from, total int) []float32 {
 	}
 	if ld.mask {
 		x := m[ld.slot].([]bool)
+		at, left := from/ld.inner%ld.n, ld.inner-from%ld.inner // the element, and how often it still counts
 		for i := range buf {
-			buf[i] = 0
-			if x[(from+i)/ld.inner%ld.n] {
+			if buf[i] = 0; x[at] {
 				buf[i] = 1
+			}
+			if left--; left == 0 {
+				if left, at = ld.inner, at+1; at == ld.n {
+					at = 0
+				}
 			}
 		}
 		return buf
