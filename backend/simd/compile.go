@@ -25,6 +25,8 @@ type step struct {
 	flops float64 // of a product
 	bytes float64 // of operands and results
 	run   func(m *memory)
+
+	inPlace []int // slots that it reads element for element of what it writes
 }
 
 // memory is what a running program reads and writes: the elements of each
@@ -172,54 +174,4 @@ func (c *compiler) emit(name string, reads, writes []int, run func(m *memory)) {
 	c.steps = append(c.steps, s)
 	c.reads = append(c.reads, reads)
 	c.writes = append(c.writes, writes)
-}
-
-// plan gives every slot its place in the arena: memory is used again once
-// the last step that reads it is done.
-func (c *compiler) plan() *executable {
-	last := make([]int, len(c.slots))
-	for i := range last {
-		last[i] = -1
-	}
-	for i := range c.steps {
-		for _, s := range c.reads[i] {
-			last[s] = i
-		}
-		for _, s := range c.writes[i] {
-			last[s] = max(last[s], i)
-		}
-	}
-	e := &executable{backend: c.backend, names: c.f.names, steps: c.steps}
-	for _, v := range c.f.outputs {
-		last[c.where[v]] = len(c.steps)
-		e.outputs = append(e.outputs, output{c.where[v], v.shape()})
-	}
-	for _, p := range c.f.parameters {
-		e.inputs = append(e.inputs, p.shapes[0])
-		e.inputSlots = append(e.inputSlots, c.where[p.outs[0]])
-	}
-	var a arena
-	for i := range c.steps {
-		for _, s := range c.writes[i] {
-			if c.slots[s].arena {
-				c.slots[s].offset = a.take(c.slots[s].shape.Size())
-			}
-		}
-		for s := range c.slots {
-			if c.slots[s].arena && last[s] == i {
-				a.give(c.slots[s].offset, c.slots[s].shape.Size())
-			}
-		}
-	}
-	block := alignedFloats(a.size)
-	e.memory = make(memory, len(c.slots))
-	for i, s := range c.slots {
-		switch {
-		case s.arena:
-			e.memory[i] = block[s.offset : s.offset+s.shape.Size() : s.offset+s.shape.Size()]
-		case s.flat != nil:
-			e.memory[i] = s.flat
-		}
-	}
-	return e
 }

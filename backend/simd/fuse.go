@@ -60,8 +60,8 @@ func fusible(n *node) bool {
 func laneType(s shapes.Shape) bool { return s.DType == dtypes.Float32 || s.DType == dtypes.Bool }
 
 // spread says which element of an operand belongs to element i of a result:
-// (i / inner) % n.
-type spread struct{ n, inner int }
+// (i / outer) n + (i / inner) % n.
+type spread struct{ n, inner, outer int }
 
 // spreadOf is the spread of a node's operand; false if it has no such form.
 func spreadOf(n *node, operand int) (spread, bool) {
@@ -69,11 +69,11 @@ func spreadOf(n *node, operand int) (spread, bool) {
 	var axes []int // where the operand's axes are in the result
 	switch {
 	case n.op == compute.OpTypeReshape:
-		return spread{out.Size(), 1}, true
+		return spread{out.Size(), 1, out.Size()}, true
 	case n.op == compute.OpTypeBroadcastInDim:
 		axes = n.attrs.(axesAttr)
 	case in.Size() == 1:
-		return spread{1, 1}, true
+		return spread{1, 1, out.Size()}, true
 	case in.Rank() == out.Rank():
 		for i := range in.Dimensions {
 			axes = append(axes, i)
@@ -84,26 +84,34 @@ func spreadOf(n *node, operand int) (spread, bool) {
 	return spreadAxes(in.Dimensions, out.Dimensions, axes)
 }
 
-// spreadAxes finds the run of the result's axes that the operand's axes longer
-// than 1 fill, in order and without a gap.
+// spreadAxes finds the runs of the result's axes that the operand's axes longer
+// than 1 fill, in order: none, one, or the first axes and one more run.
 func spreadAxes(in, out, axes []int) (spread, bool) {
-	from, to := -1, -1 // the operand's axes lie in [from, to) of the result
+	var runs [][2]int // [from, to) of the result's axes
 	for i, axis := range axes {
 		if in[i] == 1 {
 			continue
 		}
-		if in[i] != out[axis] || to >= 0 && (axis < to || sizeOf(out[to:axis]) != 1) {
+		last := len(runs) - 1
+		if in[i] != out[axis] || last >= 0 && axis < runs[last][1] {
 			return spread{}, false
 		}
-		if from < 0 {
-			from = axis
+		if last >= 0 && sizeOf(out[runs[last][1]:axis]) == 1 {
+			runs[last][1] = axis + 1
+		} else {
+			runs = append(runs, [2]int{axis, axis + 1})
 		}
-		to = axis + 1
 	}
-	if from < 0 {
-		return spread{1, 1}, true
+	total := sizeOf(out)
+	switch {
+	case len(runs) == 0:
+		return spread{1, 1, total}, true
+	case len(runs) == 1:
+		return spread{sizeOf(out[runs[0][0]:runs[0][1]]), sizeOf(out[runs[0][1]:]), total}, true
+	case len(runs) == 2 && sizeOf(out[:runs[0][0]]) == 1:
+		return spread{sizeOf(out[runs[1][0]:runs[1][1]]), sizeOf(out[runs[1][1]:]), sizeOf(out[runs[0][1]:])}, true
 	}
-	return spread{sizeOf(out[from:to]), sizeOf(out[to:])}, true
+	return spread{}, false
 }
 
 // fuse forms loops. A loop ends in a node that others read; it takes in each
@@ -140,7 +148,10 @@ func (c *compiler) inlines(n *node) bool {
 		return false
 	}
 	return !slices.ContainsFunc(c.users[n.id], func(u *node) bool {
-		return c.absorbed[u.id] || u.op == compute.OpTypeReshape || !fusible(u) || u.shapes[0].Size() != n.shapes[0].Size()
+		if c.absorbed[u.id] { // the zeros of a ReLU or of its gradient are not read
+			return u.op != compute.OpTypeWhere || u.inputs[2] == n.outs[0]
+		}
+		return u.op == compute.OpTypeReshape || !fusible(u) || u.shapes[0].Size() != n.shapes[0].Size()
 	})
 }
 

@@ -46,7 +46,7 @@ func (a *app) printProfile(b *simd.Backend, steps int) {
 	for _, name := range order {
 		row(name, kinds[name])
 		for i := range times {
-			if t := &times[i]; t.Name == name && t.Time*100 > total {
+			if t := &times[i]; t.Name == name && t.Time*1000 > total {
 				row(strings.Repeat(" ", 2)+t.Shape, t)
 			}
 		}
