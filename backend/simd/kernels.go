@@ -54,6 +54,7 @@ func (c *compiler) lowerConv(n *node) bool {
 	if k == nil {
 		return false
 	}
+	k.shape.Direct = c.backend.direct
 	a, b, y := c.where[k.a], c.where[k.b], c.result(n.outs[0])
 	name, run := "", (func(*pool.Pool, cpu.Level, conv.Shape, []float32, []float32, []float32))(nil)
 	switch k.op {
