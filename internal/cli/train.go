@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomlx/compute"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
@@ -33,6 +34,21 @@ func (f *sittingFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.checkpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: one an epoch)")
 	c.Flags().IntVar(&f.keep, "keep", 3, "checkpoints that are kept")
 	c.Flags().IntVar(&f.monitorEvery, "monitor-every", 0, "steps between kNN measurements on a fixed subset (default: one an epoch; -1: none)")
+}
+
+// validate refuses numbers that mean nothing, before anything is read or written.
+func (f *sittingFlags) validate() error {
+	switch {
+	case f.steps < 0:
+		return misuse("--steps %d: must be at least 1", f.steps)
+	case !(f.minutes >= 0):
+		return misuse("--max-minutes %g: must be > 0", f.minutes)
+	case f.checkpointEvery < 0:
+		return misuse("--checkpoint-every %d: must be at least 1", f.checkpointEvery)
+	case f.keep < 1:
+		return misuse("--keep %d: must be at least 1", f.keep)
+	}
+	return nil
 }
 
 func (a *app) train() *cobra.Command {
@@ -71,6 +87,9 @@ configuration is printed and saved in the run directory.`,
 	flags.String("scaling", "", "scaling of the learning rate with the batch: linear, sqrt or none")
 	flags.Uint64("seed", 1, "seed of everything random")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := sitting.validate(); err != nil {
+			return err
+		}
 		name, err := methodName(args, *config)
 		if err != nil {
 			return err
@@ -107,13 +126,18 @@ configuration is printed and saved in the run directory.`,
 			return err
 		}
 		a.say("%s", document)
+		engine, err := backend.Open(a.backend)
+		if err != nil {
+			return usageError{err}
+		}
+		defer engine.Finalize()
 		run := &train.Run{Dir: *out, Config: cfg}
 		if !*dryRun {
 			if run, err = train.Create(*out, cfg); err != nil {
 				return err
 			}
 		}
-		return a.runTraining(c.Context(), run, source, images, sitting, *dryRun)
+		return a.runTraining(c.Context(), run, engine, source, images, sitting, *dryRun)
 	}
 	return c
 }
@@ -255,10 +279,18 @@ func (a *app) resume() *cobra.Command {
 	sitting.add(c)
 	step := c.Flags().Int("step", 0, "go on from the checkpoint of this step and drop later ones (default: the last)")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := sitting.validate(); err != nil {
+			return err
+		}
 		run, err := train.Open(args[0])
 		if err != nil {
 			return err
 		}
+		engine, err := backend.Open(a.backend) // before checkpoints are dropped
+		if err != nil {
+			return usageError{err}
+		}
+		defer engine.Finalize()
 		if data.spec == "" {
 			data.spec = run.Config.Data
 		}
@@ -275,18 +307,13 @@ func (a *app) resume() *cobra.Command {
 				return err
 			}
 		}
-		return a.runTraining(c.Context(), run, source, images, sitting, false)
+		return a.runTraining(c.Context(), run, engine, source, images, sitting, false)
 	}
 	return c
 }
 
 // runTraining trains a run to its end, or to that of the sitting.
-func (a *app) runTraining(ctx context.Context, run *train.Run, source *dataset.Source, images dataset.Dataset, f sittingFlags, dryRun bool) error {
-	engine, err := backend.Open(a.backend)
-	if err != nil {
-		return usageError{err}
-	}
-	defer engine.Finalize()
+func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Backend, source *dataset.Source, images dataset.Dataset, f sittingFlags, dryRun bool) error {
 	if err := run.Config.Resolve(images.Len()); err != nil {
 		return err
 	}
