@@ -91,7 +91,7 @@ func checkPair(bank, queries *Features) (classes int, err error) {
 	}
 	for _, f := range []*Features{bank, queries} {
 		if f.Labels == nil {
-			return 0, fmt.Errorf("the images of %s have no labels, and accuracy needs them", f.Set.Data)
+			return 0, fmt.Errorf("the images of %s have no labels, and scores need them", f.Set.Data)
 		}
 		for i, l := range f.Labels {
 			if l < 0 || bank.Classes != nil && l >= len(bank.Classes) {

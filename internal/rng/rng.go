@@ -11,7 +11,9 @@ const (
 	View                      // the augmentation of one view
 	Init                      // initial weights
 	Sprite                    // a built-in image
-	Split                     // splits, subsets, bootstrap
+	Split                     // splits, subsets
+	Bootstrap                 // which queries a resample holds
+	Cluster                   // where clusters begin
 )
 
 // Stream is a random stream that can be re-keyed without allocation. It is
