@@ -61,7 +61,7 @@ type Ranking struct {
 // the features, 70 MB, and what is returned. No bit of the result depends on
 // the number of workers.
 func (m Retrieval) Rank(ctx context.Context, gallery, queries *Features) ([]Ranking, error) {
-	classes, err := checkPair(gallery, queries)
+	_, err := checkPair(gallery, queries)
 	if err := wrap("retrieval", errors.Join(m.Validate(), err)); err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (m Retrieval) Rank(ctx context.Context, gallery, queries *Features) ([]Rank
 	}
 	p := pool.New(0)
 	defer p.Close()
-	rankings, depth := m.relevant(gallery, queries, classes)
+	rankings, depth := m.relevant(gallery, queries)
 	g := nearest.Unit(p, nearest.Rows{N: gallery.N, D: gallery.D, Data: gallery.Data})
 	q := g
 	if gallery != queries {
@@ -85,8 +85,8 @@ func (m Retrieval) Rank(ctx context.Context, gallery, queries *Features) ([]Rank
 
 // relevant returns a ranking for each query that knows its R only, and the depth
 // that all need.
-func (m Retrieval) relevant(gallery, queries *Features, classes int) (rankings []Ranking, depth int) {
-	counts := make([]int, classes)
+func (m Retrieval) relevant(gallery, queries *Features) (rankings []Ranking, depth int) {
+	counts := map[int]int{}
 	for _, l := range gallery.Labels {
 		counts[l]++
 	}
