@@ -14,6 +14,7 @@ const (
 	Split                     // splits, subsets
 	Bootstrap                 // which queries a resample holds
 	Cluster                   // where clusters begin
+	Classes                   // which classes a share of them holds
 )
 
 // Stream is a random stream that can be re-keyed without allocation. It is
