@@ -26,6 +26,7 @@ type Score struct {
 type Subject struct {
 	Name          string `json:"name"` // the run, or "raw pixels"
 	Method        string `json:"method,omitempty"`
+	Classes       string `json:"classes,omitempty"` // the rule of the classes it was trained on, "" for all
 	Encoder       string `json:"encoder,omitempty"`
 	Step          int    `json:"step"`
 	Seed          uint64 `json:"seed"`
