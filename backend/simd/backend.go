@@ -38,6 +38,7 @@ type Backend struct {
 	pool      *pool.Pool
 	portable  compute.Backend // runs what has no kernel here
 	finalized atomic.Bool
+	profile   atomic.Pointer[profile]
 }
 
 // New returns an engine. The configuration is a list of "workers=N" (default:
@@ -143,3 +144,6 @@ func (b *Backend) BufferFromFlatData(_ compute.DeviceNum, flat any, shape shapes
 	}
 	return buf, nil
 }
+
+// Workers is how many goroutines share the work.
+func (b *Backend) Workers() int { return b.pool.Workers() }

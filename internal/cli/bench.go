@@ -12,6 +12,7 @@ import (
 
 	"alike/augment"
 	"alike/backend"
+	"alike/backend/simd"
 	"alike/dataset"
 	"alike/eval"
 	"alike/internal/registry"
@@ -23,13 +24,14 @@ func (a *app) benchStep() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "step",
 		Short:   "Time a SimCLR training step (the network peers are timed with)",
-		Example: "  alike bench step\n  alike bench step --encoder resnet18 --pairs 64 --json",
+		Example: "  alike bench step\n  alike bench step --encoder resnet18 --pairs 64 --profile",
 		Args:    exactly(),
 	}
 	encoder := c.Flags().String("encoder", "resnet8", "network, with identity shortcuts and the CIFAR stem")
 	pairs := c.Flags().Int("pairs", 256, "images per step, two views each")
 	steps := c.Flags().Int("steps", 5, "timed steps; the median counts")
 	size := c.Flags().Int("size", 32, "side of the images")
+	profile := c.Flags().Bool("profile", false, "print where the time goes, operation by operation")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		engine, err := backend.Open(a.backend)
@@ -37,6 +39,13 @@ func (a *app) benchStep() *cobra.Command {
 			return usageError{err}
 		}
 		defer engine.Finalize()
+		profiled, ok := engine.(*simd.Backend)
+		if *profile && !ok {
+			return misuse("--profile is for the backend simd, not %s", engine.Name())
+		}
+		if *profile {
+			profiled.StartProfile()
+		}
 		median, err := benchStep(c.Context(), engine, *encoder, *pairs, *steps, *size)
 		if err != nil {
 			return err
@@ -49,6 +58,9 @@ func (a *app) benchStep() *cobra.Command {
 			})
 		}
 		fmt.Fprintf(a.stdout, "%s, %d pairs, %s: median step %s, %.0f images/s\n", *encoder, *pairs, engine.Description(), median.Round(time.Millisecond), rate)
+		if *profile {
+			a.printProfile(profiled, *steps+1)
+		}
 		return nil
 	}
 	return c
