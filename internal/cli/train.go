@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,7 @@ configuration is printed and saved in the run directory.`,
 		Example: `  alike train simclr --data builtin:sprites --encoder resnet8 --batch 256 --epochs 5
   alike train simclr --data cifar-10-binary.tar.gz --encoder resnet18 --epochs 200
   alike train simclr --data photos/ --set loss.temperature=0.2 --set views.blur.p=0
+  alike train simclr --data cub-200.tar.gz --classes "<=100"
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
 	var (
@@ -94,10 +96,13 @@ configuration is printed and saved in the run directory.`,
 		if err != nil {
 			return err
 		}
-		if *config != "" && data.spec == "" {
-			if data.spec, err = specOf(*config); err != nil {
+		if *config != "" {
+			file, err := train.Load(*config, 0)
+			if err != nil {
 				return err
 			}
+			data.spec = cmp.Or(data.spec, file.Data)
+			data.classes = cmp.Or(data.classes, file.Classes)
 		}
 		source, err := a.open(c.Context(), data)
 		if err != nil {
@@ -111,7 +116,7 @@ configuration is printed and saved in the run directory.`,
 		if err != nil {
 			return err
 		}
-		cfg.Data, cfg.Split = data.spec, split
+		cfg.Data, cfg.Split, cfg.Classes = data.spec, split, data.classes
 		if err := setKeys(&cfg, *set); err != nil {
 			return err
 		}
@@ -156,12 +161,6 @@ func methodName(args []string, config string) (string, error) {
 		return "", misuse("train needs a method (%s) or --config", strings.Join(method.Methods.Names(), ", "))
 	}
 	return "", nil
-}
-
-// specOf is the data that a configuration file names.
-func specOf(config string) (string, error) {
-	c, err := train.Load(config, 0)
-	return c.Data, err
 }
 
 // configure makes the configuration of the recipe or the file, and the flags.
@@ -286,14 +285,15 @@ func (a *app) resume() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if data.classes != "" && data.classes != run.Config.Classes {
+			return misuse("--classes %q: %s goes on with the classes that it began with", data.classes, args[0])
+		}
 		engine, err := backend.Open(a.backend) // before checkpoints are dropped
 		if err != nil {
 			return usageError{err}
 		}
 		defer engine.Finalize()
-		if data.spec == "" {
-			data.spec = run.Config.Data
-		}
+		data.spec, data.classes = cmp.Or(data.spec, run.Config.Data), run.Config.Classes
 		source, err := a.open(c.Context(), data)
 		if err != nil {
 			return err
