@@ -33,10 +33,10 @@ func Losses(ctx context.Context, backends []compute.Backend) ([]losstest.Report,
 }
 
 // claim adds the twin of a loss, written for its own type.
-func claim[L loss.Loss](name string, defaultLogit float64, twin func(l L, b rows) float64, configurations ...losstest.Configuration) {
+func claim[L loss.Loss](name string, defaultLogit float64, twin func(l L, b twinBatch) float64, configurations ...losstest.Configuration) {
 	claims[name] = losstest.Claims{
 		Twin: func(l loss.Loss, b, fixed losstest.Batch) float64 {
-			return twin(l.(L), rows{b, fixed})
+			return twin(l.(L), twinBatch{b, fixed})
 		},
 		DefaultLogit:   defaultLogit,
 		Configurations: configurations,
@@ -51,30 +51,30 @@ func amend(name string, change func(c *losstest.Claims)) {
 	claims[name] = c
 }
 
-// rows is a batch for a twin, and what of it does not move where a loss stops
+// twinBatch is a batch for a twin, and what of it does not move where a loss stops
 // the gradient.
-type rows struct {
+type twinBatch struct {
 	losstest.Batch
 	fixed losstest.Batch
 }
 
-func (b rows) weight(a int) float64 {
+func (b twinBatch) weight(a int) float64 {
 	if b.Weight == nil {
 		return 1
 	}
 	return b.Weight[a]
 }
 
-func (b rows) negative(a, n int) bool { return a != n && !b.Positive[a][n] }
+func (b twinBatch) negative(a, n int) bool { return a != n && !b.Positive[a][n] }
 
 // repelled says whether n is a negative of a that counts where only those of
 // other views do.
-func (b rows) repelled(a, n int, otherView bool) bool {
+func (b twinBatch) repelled(a, n int, otherView bool) bool {
 	return b.negative(a, n) && (!otherView || b.View == nil || b.View[a] != b.View[n])
 }
 
 // positives returns the positives of a row.
-func (b rows) positives(a int) []int { return where(b.Positive[a]) }
+func (b twinBatch) positives(a int) []int { return where(b.Positive[a]) }
 
 func where(x []bool) (index []int) {
 	for i, yes := range x {

@@ -13,7 +13,7 @@ import (
 // the search.
 func knnProduct(ctx context.Context, t *test) (tree, error) {
 	in := t.knnInputs()
-	bank, queries := features(in.bank), features(in.queries)
+	bank, queries := rows(in.bank), rows(in.queries)
 	bank.Labels, queries.Labels = in.labels, make([]int, queries.N)
 	bank.Classes = make([]string, in.classes)
 	m := eval.KNN{K: in.k, Temperature: in.temperature}
@@ -45,6 +45,6 @@ func knnProduct(ctx context.Context, t *test) (tree, error) {
 	return tree{"neighbours": neighbours, "scores": scores, "predictions": predictions}, nil
 }
 
-func features(m [][]float64) *eval.Features {
+func rows(m [][]float64) *eval.Features {
 	return &eval.Features{N: len(m), D: len(m[0]), Data: singles(slices.Concat(m...))}
 }

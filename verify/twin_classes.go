@@ -24,7 +24,7 @@ func init() {
 }
 
 // perRow is the mean of l over the rows that have a class y.
-func (b rows) perRow(l func(i, y int) float64) float64 {
+func (b twinBatch) perRow(l func(i, y int) float64) float64 {
 	var m average
 	for i, y := range b.Label {
 		if y >= 0 {
@@ -34,7 +34,7 @@ func (b rows) perRow(l func(i, y int) float64) float64 {
 	return m.value()
 }
 
-func crossEntropyTwin(_ *loss.CrossEntropy, b rows) float64 {
+func crossEntropyTwin(_ *loss.CrossEntropy, b twinBatch) float64 {
 	logits := products(b.Z, b.Proxies)
 	return b.perRow(func(i, y int) float64 {
 		add(logits[i], 1, b.Bias)
@@ -42,7 +42,7 @@ func crossEntropyTwin(_ *loss.CrossEntropy, b rows) float64 {
 	})
 }
 
-func arcFaceTwin(l *loss.ArcFace, b rows) float64 {
+func arcFaceTwin(l *loss.ArcFace, b twinBatch) float64 {
 	u, w := embed(b.Z).u, embed(b.Proxies).u
 	cos := products(u, w)
 	return b.perRow(func(i, y int) float64 {
@@ -56,7 +56,7 @@ func arcFaceTwin(l *loss.ArcFace, b rows) float64 {
 	})
 }
 
-func proxyNCATwin(l *loss.ProxyNCA, b rows) float64 {
+func proxyNCATwin(l *loss.ProxyNCA, b twinBatch) float64 {
 	u, p := embed(b.Z).u, embed(b.Proxies).u
 	if len(p) < 2 {
 		return 0

@@ -26,7 +26,7 @@ func init() {
 }
 
 // least returns the positive that is least like a row, or -1.
-func (b rows) least(s [][]float64, a int) int {
+func (b twinBatch) least(s [][]float64, a int) int {
 	index := -1
 	for _, p := range b.positives(a) {
 		if index < 0 || s[a][p] < s[a][index] {
@@ -36,7 +36,7 @@ func (b rows) least(s [][]float64, a int) int {
 	return index
 }
 
-func marginTripletTwin(l *loss.MarginTriplet, b rows) float64 {
+func marginTripletTwin(l *loss.MarginTriplet, b twinBatch) float64 {
 	s := embed(b.Z).s
 	var m average
 	for a := range s {
@@ -65,7 +65,7 @@ func marginTripletTwin(l *loss.MarginTriplet, b rows) float64 {
 	return m.value()
 }
 
-func ntLogisticTwin(l *loss.NTLogistic, b rows) float64 {
+func ntLogisticTwin(l *loss.NTLogistic, b twinBatch) float64 {
 	s := over(l.Temperature, embed(b.Z).s)
 	var m average
 	for a := range s {
@@ -92,7 +92,7 @@ func ntLogisticTwin(l *loss.NTLogistic, b rows) float64 {
 	return m.value()
 }
 
-func contrastiveTwin(l *loss.Contrastive, b rows) float64 {
+func contrastiveTwin(l *loss.Contrastive, b twinBatch) float64 {
 	u := embed(b.Z).u
 	var near, far average
 	for i := range u {
@@ -110,7 +110,7 @@ func contrastiveTwin(l *loss.Contrastive, b rows) float64 {
 	return near.value() + far.value()
 }
 
-func multiSimilarityTwin(l *loss.MultiSimilarity, b rows) float64 {
+func multiSimilarityTwin(l *loss.MultiSimilarity, b twinBatch) float64 {
 	s := embed(b.Z).s
 	var m average
 	for a := range s {

@@ -58,7 +58,7 @@ func over(temperature float64, s [][]float64) [][]float64 {
 	return l
 }
 
-func ntXentTwin(l *loss.NTXent, b rows) float64 {
+func ntXentTwin(l *loss.NTXent, b twinBatch) float64 {
 	s := products(b.Z, b.Z)
 	if l.L2Normalize {
 		s = embed(b.Z).s
@@ -73,7 +73,7 @@ func ntXentTwin(l *loss.NTXent, b rows) float64 {
 	return m.value()
 }
 
-func iceTwin(l *loss.ICE, b rows) float64 {
+func iceTwin(l *loss.ICE, b twinBatch) float64 {
 	s := over(1/l.Scale, embed(b.Z).s)
 	var pairs, anchors average
 	for a := range s {
@@ -99,7 +99,7 @@ func iceTwin(l *loss.ICE, b rows) float64 {
 	return pairs.value()
 }
 
-func supConTwin(l *loss.SupCon, b rows) float64 {
+func supConTwin(l *loss.SupCon, b twinBatch) float64 {
 	s := over(l.Temperature, embed(b.Z).s)
 	var m average
 	for a := range s {
@@ -122,7 +122,7 @@ func supConTwin(l *loss.SupCon, b rows) float64 {
 	return m.value()
 }
 
-func isifSymmetricTwin(l *loss.ISIFSymmetric, b rows) float64 {
+func isifSymmetricTwin(l *loss.ISIFSymmetric, b twinBatch) float64 {
 	right := embed(b.Z).u
 	if l.StopGradient {
 		right = embed(b.fixed.Z).u
@@ -148,7 +148,7 @@ func isifSymmetricTwin(l *loss.ISIFSymmetric, b rows) float64 {
 	return m.value()
 }
 
-func isifPaperTwin(l *loss.ISIFPaper, b rows) float64 {
+func isifPaperTwin(l *loss.ISIFPaper, b twinBatch) float64 {
 	s := over(l.Temperature, embed(b.Z).s)
 	instance := func(k int) bool { return b.View[k] == 0 }
 	var m average
@@ -170,7 +170,7 @@ func isifPaperTwin(l *loss.ISIFPaper, b rows) float64 {
 	return m.value()
 }
 
-func nPairTwin(l *loss.NPair, b rows) float64 {
+func nPairTwin(l *loss.NPair, b twinBatch) float64 {
 	s := products(b.Z, b.Z)
 	var pairs, lengths average
 	for a := range s {

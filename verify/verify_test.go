@@ -21,7 +21,7 @@ import (
 )
 
 // notInProduct are the operations that the product does not have yet.
-var notInProduct = []string{"nmi", "recall_at_k", "sync_batchnorm_stats"}
+var notInProduct = []string{}
 
 // backends opens every engine, simd with every instruction set that this CPU has.
 func backends(t *testing.T) (all []compute.Backend) {

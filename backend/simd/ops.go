@@ -258,6 +258,8 @@ func (f *function) normalisation(op compute.OpType, epsilon float32, axis int, o
 	}
 	x, c := in[0].shape(), in[1].shape()
 	switch rank := x.Rank(); {
+	case x.Size() == 0:
+		return nil, fmt.Errorf("backend %s: %s of %s, which has no elements", Name, op, x)
 	case !isFloat32(x) || !isFloat32(c):
 		return nil, fmt.Errorf("backend %s: %s of %s and %s: float32 only", Name, op, x, c)
 	case axis != rank-1:
