@@ -2,6 +2,7 @@ package simd
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
@@ -99,6 +100,12 @@ func (c *compiler) lower(n *node) error {
 	default:
 		if c.member[n.id] == n {
 			return c.lowerLoop(n)
+		}
+		if !slices.ContainsFunc(n.shapes, func(s shapes.Shape) bool { return s.Size() > 0 }) {
+			for _, out := range n.outs { // nothing to compute
+				c.result(out)
+			}
+			return nil
 		}
 		if c.lowerKernel(n) {
 			return nil
