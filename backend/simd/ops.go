@@ -84,6 +84,15 @@ func (f *function) BroadcastInDim(x compute.Value, shape shapes.Shape, axes []in
 	})
 }
 
+// Clamp implements compute.Function, as the Go backend does.
+func (f *function) Clamp(low, x, high compute.Value) (compute.Value, error) {
+	x, err := f.Max(low, x)
+	if err != nil {
+		return nil, err
+	}
+	return f.Min(x, high)
+}
+
 func (f *function) Concatenate(axis int, operands ...compute.Value) (compute.Value, error) {
 	return f.single(compute.OpTypeConcatenate, nil, operands, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
 		return one(g.Concatenate(axis, in...))
