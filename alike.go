@@ -31,7 +31,7 @@ import (
 // method's layer and the default engine.
 type Options struct {
 	// Step is the checkpoint to open, by its step; 0 is the last, unless First
-	// asks for the untrained network.
+	// asks for the untrained network, which needs no checkpoint.
 	Step  int
 	First bool
 	// Layer is the embedding: "h", the representation, or "z", the projection
@@ -60,10 +60,15 @@ func Open(dir string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Step == 0 && !o.First {
-		o.Step = -1
+	var m *train.Model
+	switch {
+	case o.First:
+		m, err = run.Untrained(engine)
+	case o.Step == 0:
+		m, err = run.Model(engine, -1)
+	default:
+		m, err = run.Model(engine, o.Step)
 	}
-	m, err := run.Model(engine, o.Step)
 	if err != nil {
 		engine.Finalize()
 		return nil, err

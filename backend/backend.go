@@ -49,7 +49,7 @@ func Open(name string) (compute.Backend, error) {
 // its instruction set.
 func Variant(b compute.Backend) string {
 	if s, ok := b.(*simd.Backend); ok {
-		return fmt.Sprintf("%s/%s", simd.Name, s.Level())
+		return s.Variant()
 	}
 	return "go"
 }

@@ -11,7 +11,7 @@ func TestOpen(t *testing.T) {
 		{"simd:workers=1,level=generic", "simd/generic", ""},
 		{"go", "go", ""},
 		{"gpu", "", `unknown backend "gpu"; have go, simd`},
-		{"simd:threads=2", "", "unknown option; have workers and level"},
+		{"simd:threads=2", "", "unknown option; have workers, level and winograd"},
 		{"simd:workers=0", "", "must be at least 1"},
 		{"simd:level=sse", "", "sse"},
 	} {

@@ -82,6 +82,10 @@ func walkTar(ctx context.Context, name string, f func(file string, r io.Reader) 
 		h, err := archive.Next()
 		switch {
 		case errors.Is(err, io.EOF):
+			// gzip's checksum is behind the end of the tar.
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				return fmt.Errorf("the archive is damaged, unpack or download it again: %w", err)
+			}
 			return nil
 		case err != nil:
 			return fmt.Errorf("the archive is broken or cut short: %w", err)

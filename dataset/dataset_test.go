@@ -178,6 +178,24 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+func TestArchiveWithAWrongChecksumIsRefused(t *testing.T) {
+	var packed bytes.Buffer
+	zw := gzip.NewWriter(&packed)
+	tw := tar.NewWriter(zw)
+	if err := errors.Join(tw.Close(), zw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b := packed.Bytes()
+	b[len(b)-8] ^= 1 // of the CRC-32
+	file := filepath.Join(t.TempDir(), "a.tar.gz")
+	if err := os.WriteFile(file, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), file, Options{}); !errors.Is(err, gzip.ErrChecksum) {
+		t.Errorf("the error is %v, want that of the checksum", err)
+	}
+}
+
 func TestBadSources(t *testing.T) {
 	record := make([]byte, 3073)
 	damaged := bytes.Clone(record)

@@ -40,6 +40,7 @@ type Skipped struct {
 // Source is what a SPEC names: one data set for each split.
 type Source struct {
 	Spec, Format string
+	Classes      string // the rule of OfClasses, "" for all classes
 	Splits       map[string]Dataset
 	Skipped      []Skipped
 }

@@ -27,3 +27,23 @@ func ExampleCompare() {
 	}
 	// Output: not comparable: layer: h and z
 }
+
+func ExampleRetrieval_Scores() {
+	images := &eval.Features{N: 4, D: 2, Data: []float32{1, 0, 0.9, 0.1, 0, 1, 0.5, 0.6}, Labels: []int{0, 0, 1, 1}}
+	m := eval.DefaultRetrieval()
+	m.K = []int{1, 2}
+	scores, err := m.Scores(context.Background(), images, images) // each against all others
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, s := range scores {
+		fmt.Printf("%s %.3f\n", s.Metric, s.Value)
+	}
+	// Output:
+	// recall_at_1 1.000
+	// recall_at_2 1.000
+	// precision_at_2 0.500
+	// r_precision 1.000
+	// map_at_r 1.000
+}

@@ -23,10 +23,11 @@ type Features struct {
 
 // Set says which images features were made from.
 type Set struct {
-	Data   string `json:"data" compare:"no"` // as the user named it; the hash is what counts
-	Split  string `json:"split"`
-	SHA256 string `json:"sha256"`
-	Images int    `json:"images"`
+	Data    string `json:"data" compare:"no"` // as the user named it; the hash is what counts
+	Split   string `json:"split"`
+	Classes string `json:"classes,omitempty" compare:"no"` // the rule that chose the classes; the hash is of those
+	SHA256  string `json:"sha256"`
+	Images  int    `json:"images"`
 }
 
 // Row returns row i, not a copy.
@@ -91,7 +92,7 @@ func checkPair(bank, queries *Features) (classes int, err error) {
 	}
 	for _, f := range []*Features{bank, queries} {
 		if f.Labels == nil {
-			return 0, fmt.Errorf("the images of %s have no labels, and accuracy needs them", f.Set.Data)
+			return 0, fmt.Errorf("the images of %s have no labels, and scores need them", f.Set.Data)
 		}
 		for i, l := range f.Labels {
 			if l < 0 || bank.Classes != nil && l >= len(bank.Classes) {

@@ -13,7 +13,7 @@ import (
 
 // Score is one measurement: what came out, of what, and how it was measured.
 type Score struct {
-	Metric   string     `json:"metric"` // "knn_accuracy", "linear_accuracy"
+	Metric   string     `json:"metric"` // "knn_accuracy", "recall_at_1", "nmi"
 	Value    float64    `json:"value"`  // a fraction
 	CI95     [2]float64 `json:"ci95"`   // 95 % confidence interval
 	Subject  Subject    `json:"subject"`
@@ -26,6 +26,7 @@ type Score struct {
 type Subject struct {
 	Name          string `json:"name"` // the run, or "raw pixels"
 	Method        string `json:"method,omitempty"`
+	Classes       string `json:"classes,omitempty"` // the rule of the classes it was trained on, "" for all
 	Encoder       string `json:"encoder,omitempty"`
 	Step          int    `json:"step"`
 	Seed          uint64 `json:"seed"`
@@ -43,7 +44,7 @@ type Protocol struct {
 	Normalisation string `json:"normalisation"`
 	Variant       string `json:"variant"` // which of the forms that share the metric's name
 
-	// Of weighted kNN.
+	// Of weighted kNN; K also of recall and precision at K.
 	K           int     `json:"k,omitempty"`
 	Temperature float64 `json:"temperature,omitempty"`
 
@@ -51,7 +52,14 @@ type Protocol struct {
 	L2            []float64 `json:"l2,omitempty"`       // strengths to choose from
 	HeldOut       float64   `json:"held_out,omitempty"` // share of the bank that chooses
 	MaxIterations int       `json:"max_iterations,omitempty"`
-	Seed          uint64    `json:"seed,omitempty"` // of the held-out share
+	Seed          uint64    `json:"seed,omitempty"` // of the held-out share, of k-means
+
+	// Of the clusters of NMI; MaxIterations and Seed are theirs too.
+	Clusters int `json:"clusters,omitempty"`
+	Restarts int `json:"restarts,omitempty"`
+
+	// Bootstrap is how the interval was made; the value does not depend on it.
+	Bootstrap *Bootstrap `json:"bootstrap,omitempty" compare:"no"`
 }
 
 // Difference is a field that two protocols do not share.

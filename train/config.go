@@ -21,9 +21,10 @@ import (
 // default spelt out, and repeats the run.
 type Config struct {
 	Method    registry.Choice   `yaml:"method"`
-	Data      string            `yaml:"data"`  // SPEC of the images
-	Split     string            `yaml:"split"` // the split that is trained on
-	Size      int               `yaml:"size"`  // side of the views, pixels
+	Data      string            `yaml:"data"`              // SPEC of the images
+	Split     string            `yaml:"split"`             // the split that is trained on
+	Classes   string            `yaml:"classes,omitempty"` // the classes that are trained on, a rule of dataset.OfClasses
+	Size      int               `yaml:"size"`              // side of the views, pixels
 	Encoder   registry.Choice   `yaml:"encoder"`
 	Head      registry.Choice   `yaml:"head"`
 	Loss      registry.Choice   `yaml:"loss"`

@@ -13,8 +13,10 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"alike/augment"
+	"alike/backend"
 	"alike/dataset"
 	"alike/eval"
+	"alike/internal/nn"
 	"alike/method"
 )
 
@@ -45,6 +47,26 @@ func (r *Run) Model(b compute.Backend, step int) (*Model, error) {
 		return nil, r.offer(step, err)
 	}
 	return newModel(b, store, &r.Config, state)
+}
+
+// Untrained draws the network before its first step: the one of step 0, whose
+// checkpoint need not have been kept.
+func (r *Run) Untrained(b compute.Backend) (*Model, error) {
+	store := model.NewStore()
+	store.RootScope().SetParam(nn.SeedParam, r.Config.Seed)
+	m, err := newModel(b, store, &r.Config, State{Seed: r.Config.Seed, Total: r.Config.Schedule.Total(), Engine: backend.Variant(b)})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := m.program(method.LayerZ); err != nil { // which names all weights
+		return nil, err
+	}
+	if err := store.InitializeVariables(b, nil); err != nil {
+		return nil, err
+	}
+	weights, err := collect(store, false)
+	m.State.WeightsSHA256 = weightsSHA256(weights)
+	return m, err
 }
 
 func newModel(b compute.Backend, store *model.Store, c *Config, s State) (*Model, error) {
@@ -171,6 +193,7 @@ func (m *Model) Subject(name string) eval.Subject {
 	return eval.Subject{
 		Name:          name,
 		Method:        m.config.Method.Name,
+		Classes:       m.config.Classes,
 		Encoder:       m.config.Encoder.Name,
 		Step:          m.State.Step,
 		Seed:          m.State.Seed,

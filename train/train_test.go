@@ -96,6 +96,32 @@ func TestWeightsDoNotDependOnWorkersOrSittings(t *testing.T) {
 	}
 }
 
+func TestTheUntrainedNetworkNeedsNoCheckpoint(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	b := engine(t, "")
+	fresh, err := r.Untrained(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trained(t, r, images, b, Options{Steps: 2, Keep: 100})
+	kept, err := r.Model(b, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fresh.State.WeightsSHA256 != kept.State.WeightsSHA256 || fresh.State.Engine != kept.State.Engine {
+		t.Errorf("state %+v, want that of step 0, %+v", fresh.State, kept.State)
+	}
+	var rows [2][]float32
+	for i, m := range []*Model{fresh, kept} {
+		if rows[i], err = m.Embed(t.Context(), images, m.Layer(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff(rows[1], rows[0]); d != "" {
+		t.Errorf("the embeddings differ (-want +got):\n%s", d)
+	}
+}
+
 func TestEveryOptimizerResumesExactly(t *testing.T) {
 	for _, name := range optimize.Optimizers.Names() {
 		var want string

@@ -228,6 +228,9 @@ func (t *trainer) step(ctx context.Context) error {
 	}
 	if t.opt.MonitorEvery > 0 && (t.state.Step%t.opt.MonitorEvery == 0 || t.state.Step == t.last()) {
 		if err := t.monitor(ctx); err != nil {
+			if ctx.Err() != nil {
+				return t.stopped(context.Cause(ctx))
+			}
 			return err
 		}
 	}

@@ -5,14 +5,12 @@ import (
 	"math"
 )
 
-func init() { operations["sync_batchnorm_stats"] = operation{twin: syncBatchNorm} }
+func init() {
+	operations["sync_batchnorm_stats"] = operation{twin: syncBatchNorm, graph: syncBatchNormGraph}
+}
 
-// syncBatchNorm joins the statistics of equal shards: with mean m_r and
-// population variance v_r of shard r,
-//
-//	m = mean(m_r),   v = mean(v_r) + mean((m_r - m)²)
-func syncBatchNorm(t *test) tree {
-	var shards [][][]float64
+// shards are the rows that each device holds, as many on each.
+func (t *test) shards() (shards [][][]float64) {
 	for t.inputs.has(fmt.Sprintf("shard_%d", len(shards))) {
 		v := t.inputs.field(fmt.Sprintf("shard_%d", len(shards)))
 		shard := v.matrix()
@@ -24,6 +22,15 @@ func syncBatchNorm(t *test) tree {
 	if shards == nil {
 		t.inputs.fail("at least shard_0")
 	}
+	return shards
+}
+
+// syncBatchNorm joins the statistics of equal shards: with mean m_r and
+// population variance v_r of shard r,
+//
+//	m = mean(m_r),   v = mean(v_r) + mean((m_r - m)²)
+func syncBatchNorm(t *test) tree {
+	shards := t.shards()
 	r, columns := float64(len(shards)), len(shards[0][0])
 	means, variances := zeros(len(shards), columns), zeros(len(shards), columns)
 	m, v := make([]float64, columns), make([]float64, columns)

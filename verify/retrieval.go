@@ -9,8 +9,8 @@ import (
 
 func init() {
 	operations["weighted_knn"] = operation{twin: weightedKNN, host: knnProduct, precision: single}
-	operations["recall_at_k"] = operation{twin: recallAtK}
-	operations["nmi"] = operation{twin: nmi}
+	operations["recall_at_k"] = operation{twin: recallAtK, host: recallProduct, precision: double}
+	operations["nmi"] = operation{twin: nmi, host: nmiProduct, precision: double}
 }
 
 // ranking returns for each query the rows of the gallery by falling cosine, the
@@ -68,29 +68,45 @@ func weightedKNN(t *test) tree {
 	return tree{"neighbours": order, "scores": scores, "predictions": predictions}
 }
 
+// recallInputs are queries and the gallery that is searched, which are the same
+// rows for self.
+type recallInputs struct {
+	queries, gallery      [][]float64
+	labels, galleryLabels []int
+	self                  bool
+	k                     []int
+}
+
+func (t *test) recallInputs() (in recallInputs) {
+	in.self = t.params.field("protocol").oneOf("leave-self-out", "query-gallery") == "leave-self-out"
+	names := [4]string{"queries", "query_labels", "gallery", "gallery_labels"}
+	if in.self {
+		names = [4]string{"x", "labels", "x", "labels"}
+	}
+	in.queries = t.inputs.field(names[0]).matrix()
+	in.gallery = t.inputs.field(names[2]).matrixOf(len(in.queries[0]))
+	in.labels = t.inputs.field(names[1]).wholes(len(in.queries))
+	in.galleryLabels = t.inputs.field(names[3]).wholes(len(in.gallery))
+	for _, k := range t.params.field("k").list() {
+		in.k = append(in.k, k.whole(1))
+	}
+	return in
+}
+
 // recallAtK is the share of queries with a row of their class among the K nearest;
 // a query without any counts as a miss.
 func recallAtK(t *test) tree {
-	self := t.params.field("protocol").oneOf("leave-self-out", "query-gallery") == "leave-self-out"
-	names := [4]string{"queries", "query_labels", "gallery", "gallery_labels"}
-	if self {
-		names = [4]string{"x", "labels", "x", "labels"}
-	}
-	queries := t.inputs.field(names[0]).matrix()
-	gallery := t.inputs.field(names[2]).matrixOf(len(queries[0]))
-	labels := t.inputs.field(names[1]).wholes(len(queries))
-	galleryLabels := t.inputs.field(names[3]).wholes(len(gallery))
-
-	order, _ := ranking(embed(queries), embed(gallery))
+	in := t.recallInputs()
+	order, _ := ranking(embed(in.queries), embed(in.gallery))
 	ranks := make([]int, len(order))
 	for q, row := range order {
-		if self {
+		if in.self {
 			row = slices.DeleteFunc(row, func(i int) bool { return i == q })
 		}
-		ranks[q] = 1 + slices.IndexFunc(row, func(i int) bool { return galleryLabels[i] == labels[q] })
+		ranks[q] = 1 + slices.IndexFunc(row, func(i int) bool { return in.galleryLabels[i] == in.labels[q] })
 	}
 	result := tree{"rank_of_first_match_1based_0_if_none": ranks}
-	for _, k := range t.params.field("k").wholes(-1) {
+	for _, k := range in.k {
 		hits := 0
 		for _, r := range ranks {
 			if 0 < r && r <= k {
@@ -102,15 +118,20 @@ func recallAtK(t *test) tree {
 	return result
 }
 
+func (t *test) nmiInputs() (labels, clusters []int) {
+	labels = t.inputs.field("labels").wholes(-1)
+	clusters = t.inputs.field("clusters").wholes(len(labels))
+	if len(labels) == 0 {
+		t.inputs.field("labels").fail("at least one label")
+	}
+	return labels, clusters
+}
+
 // nmi is the mutual information of classes and clusters, normalised by the
 // arithmetic or the geometric mean of their entropies. A single class in a single
 // cluster is 1; one of the two alone is 0.
 func nmi(t *test) tree {
-	labels := t.inputs.field("labels").wholes(-1)
-	clusters := t.inputs.field("clusters").wholes(len(labels))
-	if len(labels) == 0 {
-		t.inputs.field("labels").fail("at least one label")
-	}
+	labels, clusters := t.nmiInputs()
 	n := float64(len(labels))
 	p, q, joint := map[int]float64{}, map[int]float64{}, map[[2]int]float64{}
 	for i := range labels {

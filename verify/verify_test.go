@@ -22,8 +22,7 @@ import (
 
 // notInProduct are the operations that the product does not have yet.
 var notInProduct = []string{
-	"ice", "isif_paper", "isif_symmetric", "margin_triplet", "nmi", "nt_logistic",
-	"recall_at_k", "supcon", "sync_batchnorm_stats",
+	"ice", "isif_paper", "isif_symmetric", "margin_triplet", "nt_logistic", "supcon",
 }
 
 // backends opens every engine, simd with every instruction set that this CPU has.

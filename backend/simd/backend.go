@@ -35,13 +35,16 @@ func init() { compute.Register(Name, New) }
 // Backend is the engine. Goroutines may share it.
 type Backend struct {
 	level     cpu.Level
+	direct    bool // no Winograd
 	pool      *pool.Pool
 	portable  compute.Backend // runs what has no kernel here
 	finalized atomic.Bool
+	profile   atomic.Pointer[profile]
 }
 
 // New returns an engine. The configuration is a list of "workers=N" (default:
-// all CPUs) and "level=avx512|avx2|generic" (default: the CPU's best).
+// all CPUs), "level=avx512|avx2|generic" (default: the CPU's best) and
+// "winograd=on|off" (default: on).
 func New(config string) (compute.Backend, error) {
 	b := &Backend{level: cpu.Detect()}
 	workers := 0
@@ -60,8 +63,12 @@ func New(config string) (compute.Backend, error) {
 				err = fmt.Errorf("this CPU has only %s", b.level)
 			}
 			b.level = level
+		case "winograd":
+			if b.direct = value == "off"; value != "on" && value != "off" {
+				err = fmt.Errorf("must be on or off")
+			}
 		default:
-			err = fmt.Errorf("unknown option; have workers and level")
+			err = fmt.Errorf("unknown option; have workers, level and winograd")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("backend %s: %q: %w", Name, option, err)
@@ -74,6 +81,14 @@ func New(config string) (compute.Backend, error) {
 	b.portable = portable
 	b.pool = pool.New(workers)
 	return b, nil
+}
+
+// Variant names what decides the bits of a result.
+func (b *Backend) Variant() string {
+	if b.direct {
+		return fmt.Sprintf("%s/%s/winograd=off", Name, b.level)
+	}
+	return fmt.Sprintf("%s/%s", Name, b.level)
 }
 
 // Level is the instruction set that kernels use.
@@ -143,3 +158,6 @@ func (b *Backend) BufferFromFlatData(_ compute.DeviceNum, flat any, shape shapes
 	}
 	return buf, nil
 }
+
+// Workers is how many goroutines share the work.
+func (b *Backend) Workers() int { return b.pool.Workers() }

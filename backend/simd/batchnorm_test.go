@@ -175,6 +175,67 @@ var patterns = []struct {
 	{"choice of 1/4 for negatives", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
 		return []*Node{where(p, p, number(p, 0.25))}, []*Node{p}
 	}},
+	{"ReLU as a choice of positives", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		return []*Node{where(p, p, number(p, 0))}, []*Node{p}
+	}},
+	{"the other choice", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		return []*Node{Where(LessOrEqual(p, number(p, 0)), p, number(p, 0))}, []*Node{p}
+	}},
+	{"1/4 for negatives", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		return []*Node{Where(LessOrEqual(p, number(p, 0)), number(p, 0.25), p)}, []*Node{p}
+	}},
+	{"0 below 1/2", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		below := Sub(p, number(p, 0.5))
+		return []*Node{Where(LessOrEqual(p, number(p, 0.5)), number(p, 0), p)}, []*Node{below}
+	}},
+	{"0 below another tensor", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		return []*Node{Where(LessOrEqual(p, r), number(p, 0), p)}, []*Node{Sub(p, r)}
+	}},
+	{"0 where 0 is less", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		return []*Node{Where(LessOrEqual(number(p, 0), p), number(p, 0), p)}, []*Node{p}
+	}},
+	{"0 where another tensor is negative", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		return []*Node{Where(LessOrEqual(r, number(p, 0)), number(p, 0), p)}, []*Node{r}
+	}},
+	{"another tensor where the norm is positive", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		return []*Node{Where(LessOrEqual(p, number(p, 0)), number(p, 0), r)}, []*Node{p}
+	}},
+	{"ReLU and another tensor by one condition", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		negative := LessOrEqual(p, number(p, 0))
+		return []*Node{Where(negative, number(p, 0), p), Where(negative, number(p, 0), r)}, []*Node{p}
+	}},
+	{"another tensor and ReLU by one condition", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		negative := LessOrEqual(p, number(p, 0))
+		return []*Node{Where(negative, number(p, 0), r), Where(negative, number(p, 0), p)}, []*Node{p}
+	}},
+	{"a norm by the condition of another's ReLU", func(p, r, _, scale, offset *Node) (outputs, kinks []*Node) {
+		negative := LessOrEqual(p, number(p, 0))
+		q := normalized(r, offset, scale)
+		return []*Node{Where(negative, number(p, 0), p), Where(negative, number(p, 0), q)}, []*Node{p}
+	}},
+	{"condition is an output", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		negative := LessOrEqual(p, number(p, 0))
+		return []*Node{Where(negative, number(p, 0), p), ConvertDType(negative, p.DType())}, []*Node{p}
+	}},
+	{"condition counted", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		negative := LessOrEqual(p, number(p, 0))
+		count := ReduceSum(ConvertDType(StopGradient(negative), p.DType()), 0, 1)
+		return []*Node{Where(negative, number(p, 0), p), count}, []*Node{p}
+	}},
+	{"condition in another shape", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		negative, rows := LessOrEqual(p, number(p, 0)), []int{-1, p.Shape().Dim(-1)}
+		return []*Node{Where(negative, number(p, 0), p), Where(Reshape(negative, rows...), Reshape(r, rows...), Reshape(p, rows...))}, []*Node{p}
+	}},
+	{"ReLU of the sum, norm by its condition", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
+		s := Add(p, r)
+		negative := LessOrEqual(s, number(p, 0))
+		return []*Node{Where(negative, number(p, 0), s), Where(negative, r, p)}, []*Node{s}
+	}},
+	{"two sums in a row", func(p, r, x, _, _ *Node) (outputs, kinks []*Node) {
+		s := nn.ReLU(Add(p, r))
+		z := Add(s, p)
+		return []*Node{nn.ReLU(z), s}, []*Node{Add(p, r), z}
+	}},
 	{"leaky ReLU", func(p, r, _, _, _ *Node) (outputs, kinks []*Node) {
 		return []*Node{where(p, p, Mul(p, number(p, 0.1)))}, []*Node{p}
 	}},
@@ -435,14 +496,15 @@ func TestBatchNormOperations(t *testing.T) {
 }
 
 // TestBatchNormOfNaN has a NaN and an infinity, each of which spoils its own
-// column and no other. ReLU by choice turns NaN into 0, by maximum it does not.
+// column and no other. ReLU keeps NaN, and so does a maximum; a choice of what is
+// positive makes 0 of it.
 func TestBatchNormOfNaN(t *testing.T) {
 	n := newNormCase(1, []int{2, 3, 3, 20})
 	n[0].flat[20*7+2], n[0].flat[20*11+6] = float32(math.NaN()), float32(math.Inf(1))
 	graph := func(in []*Node) []*Node {
 		p := normalized(in[0], in[2], in[3])
 		s := Add(p, in[1])
-		return []*Node{p, nn.ReLU(p), nn.ReLU(s), Max(p, number(p, 0)), Max(s, number(s, 0))}
+		return []*Node{p, nn.ReLU(p), nn.ReLU(s), Max(p, number(p, 0)), Max(s, number(s, 0)), where(p, p, number(p, 0)), where(s, s, number(s, 0))}
 	}
 	got := run(t, engine(t, ""), dtypes.Float32, graph, n...)
 	want := run(t, portable(t), dtypes.Float64, graph, n...)
@@ -453,7 +515,7 @@ func TestBatchNormOfNaN(t *testing.T) {
 				t.Errorf("output %d: element %d is %g, want %g", k, i, g[i], w[i])
 			}
 		}
-		if spoilt := w[20*7+2]; k == 1 && spoilt != 0 || k == 3 && !math.IsNaN(spoilt) {
+		if spoilt := w[20*7+2]; math.IsNaN(spoilt) != (k < 5) {
 			t.Errorf("output %d of the twin is %g", k, spoilt)
 		}
 	}

@@ -20,8 +20,13 @@ type slot struct {
 
 // step is one kernel of a program with its operands.
 type step struct {
-	name string
-	run  func(m *memory)
+	name  string
+	shape string  // of the largest operand or result
+	flops float64 // of a product
+	bytes float64 // of operands and results
+	run   func(m *memory)
+
+	inPlace []int // slots that it reads element for element of what it writes
 }
 
 // memory is what a running program reads and writes: the elements of each
@@ -37,19 +42,31 @@ type compiler struct {
 	live    []bool    // by node: some output depends on it
 	users   [][]*node // by node: the live nodes that read it
 	member  []*node   // by node: the last node of the loop that computes it, or nil
-	slots   []slot
-	where   map[*value]int // the slot of each value that has one
-	steps   []step
-	reads   [][]int // by step: slots
-	writes  [][]int
+	inline  []bool    // by node: every loop that reads it computes it
+
+	isOutput map[*node]bool
+	absorbed []bool // by node: a chain computes it
+	forward  map[int]*forwardChain
+	backward map[int]*backwardChain
+	instead  map[*value]*value // what inlined nodes read for a value that is never stored
+
+	slots  []slot
+	where  map[*value]int // the slot of each value that has one
+	steps  []step
+	reads  [][]int // by step: slots
+	writes [][]int
 }
 
 func compile(b *Backend, name string, f *function) (*executable, error) {
-	c := &compiler{backend: b, f: f, where: map[*value]int{}}
+	c := &compiler{
+		backend: b, f: f, where: map[*value]int{}, isOutput: map[*node]bool{},
+		forward: map[int]*forwardChain{}, backward: map[int]*backwardChain{}, instead: map[*value]*value{},
+	}
 	c.findLive()
+	c.chains()
 	c.fuse()
 	for _, n := range f.nodes {
-		if n.op == compute.OpTypeParameter || c.live[n.id] && (c.member[n.id] == nil || c.member[n.id] == n) {
+		if n.op == compute.OpTypeParameter || c.live[n.id] && !c.inline[n.id] && (c.member[n.id] == nil || c.member[n.id] == n) {
 			if err := c.lower(n); err != nil {
 				return nil, fmt.Errorf("backend %s: %q: %s: %w", Name, name, n.op, err)
 			}
@@ -62,7 +79,9 @@ func compile(b *Backend, name string, f *function) (*executable, error) {
 func (c *compiler) findLive() {
 	n := len(c.f.nodes)
 	c.live, c.users, c.member = make([]bool, n), make([][]*node, n), make([]*node, n)
+	c.inline, c.absorbed = make([]bool, n), make([]bool, n)
 	for _, v := range c.f.outputs {
+		c.isOutput[v.node] = true
 		c.live[v.node.id] = true
 	}
 	for i := n - 1; i >= 0; i-- {
@@ -88,6 +107,23 @@ func (c *compiler) operands(n *node) []*value {
 
 // lower adds the step of a node, or of the loop that ends in it.
 func (c *compiler) lower(n *node) error {
+	if n.op == compute.OpTypeBatchNormForTraining {
+		c.lowerStats(n) // and the rest where the chain ends, perhaps here
+		if c.forward[n.id] == nil {
+			return nil
+		}
+	}
+	if ch := c.forward[n.id]; ch != nil {
+		c.lowerForward(ch)
+		return nil
+	}
+	if ch := c.backward[n.id]; ch != nil {
+		c.lowerBackward(ch)
+		return nil
+	}
+	if c.absorbed[n.id] {
+		return nil
+	}
 	switch n.op {
 	case compute.OpTypeParameter:
 		c.where[n.outs[0]] = c.newSlot(slot{shape: n.shapes[0]})
@@ -132,57 +168,16 @@ func (c *compiler) result(v *value) int {
 
 // emit adds a step that reads and writes slots.
 func (c *compiler) emit(name string, reads, writes []int, run func(m *memory)) {
-	c.steps = append(c.steps, step{name, run})
+	s := step{name: name, run: run}
+	largest := 0
+	for _, slot := range slices.Concat(writes, reads) {
+		shape := c.slots[slot].shape
+		s.bytes += float64(shape.ByteSize())
+		if shape.Size() > largest {
+			s.shape, largest = fmt.Sprint(shape.Dimensions), shape.Size()
+		}
+	}
+	c.steps = append(c.steps, s)
 	c.reads = append(c.reads, reads)
 	c.writes = append(c.writes, writes)
-}
-
-// plan gives every slot its place in the arena: memory is used again once
-// the last step that reads it is done.
-func (c *compiler) plan() *executable {
-	last := make([]int, len(c.slots))
-	for i := range last {
-		last[i] = -1
-	}
-	for i := range c.steps {
-		for _, s := range c.reads[i] {
-			last[s] = i
-		}
-		for _, s := range c.writes[i] {
-			last[s] = max(last[s], i)
-		}
-	}
-	e := &executable{backend: c.backend, names: c.f.names, steps: c.steps}
-	for _, v := range c.f.outputs {
-		last[c.where[v]] = len(c.steps)
-		e.outputs = append(e.outputs, output{c.where[v], v.shape()})
-	}
-	for _, p := range c.f.parameters {
-		e.inputs = append(e.inputs, p.shapes[0])
-		e.inputSlots = append(e.inputSlots, c.where[p.outs[0]])
-	}
-	var a arena
-	for i := range c.steps {
-		for _, s := range c.writes[i] {
-			if c.slots[s].arena {
-				c.slots[s].offset = a.take(c.slots[s].shape.Size())
-			}
-		}
-		for s := range c.slots {
-			if c.slots[s].arena && last[s] == i {
-				a.give(c.slots[s].offset, c.slots[s].shape.Size())
-			}
-		}
-	}
-	block := alignedFloats(a.size)
-	e.memory = make(memory, len(c.slots))
-	for i, s := range c.slots {
-		switch {
-		case s.arena:
-			e.memory[i] = block[s.offset : s.offset+s.shape.Size() : s.offset+s.shape.Size()]
-		case s.flat != nil:
-			e.memory[i] = s.flat
-		}
-	}
-	return e
 }

@@ -24,6 +24,8 @@ type executable struct {
 type output struct {
 	slot  int
 	shape shapes.Shape
+	own   bool // steps write it where it stays; if not it is copied
+	input int  // the input whose memory it takes over where that is donated, or -1
 }
 
 func (e *executable) Finalize() {
@@ -53,7 +55,6 @@ func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.D
 	if len(inputs) != len(e.inputs) {
 		return nil, fmt.Errorf("backend %s: %d inputs, want %d", Name, len(inputs), len(e.inputs))
 	}
-	var donated []*buffer
 	for i, in := range inputs {
 		b, ok := in.(*buffer)
 		if !ok || b.flat == nil || b.backend != e.backend {
@@ -63,26 +64,52 @@ func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.D
 			return nil, fmt.Errorf("backend %s: input %q is %s, want %s", Name, e.names[i], b.shape, e.inputs[i])
 		}
 		e.memory[e.inputSlots[i]] = b.flat
-		if i < len(donate) && donate[i] {
-			donated = append(donated, b)
-		}
-	}
-	for i := range e.steps {
-		e.steps[i].run(&e.memory)
 	}
 	outputs := make([]compute.Buffer, len(e.outputs))
 	for i, o := range e.outputs {
-		out := newBuffer(e.backend, o.shape)
-		if err := copyFlat(out.flat, e.memory[o.slot]); err != nil {
+		out := &buffer{backend: e.backend, shape: o.shape}
+		if o.input >= 0 && o.input < len(donate) && donate[o.input] {
+			out.flat = inputs[o.input].(*buffer).flat
+		} else {
+			out.flat = newFlat(o.shape)
+		}
+		if outputs[i] = out; o.own {
+			e.memory[o.slot] = out.flat
+		}
+	}
+	profile := e.backend.profile.Load()
+	for i := range e.steps {
+		if profile != nil {
+			profile.run(&e.steps[i], &e.memory)
+			continue
+		}
+		e.steps[i].run(&e.memory)
+	}
+	for i, o := range e.outputs {
+		if o.own {
+			continue
+		}
+		if err := copyFlat(outputs[i].(*buffer).flat, e.memory[o.slot]); err != nil {
 			return nil, err
 		}
-		outputs[i] = out
 	}
-	for _, b := range donated {
-		b.flat = nil
+	for i, in := range inputs {
+		if i < len(donate) && donate[i] {
+			in.(*buffer).flat = nil
+		}
 	}
+	e.forget()
+	return outputs, nil
+}
+
+// forget drops what belongs to the caller.
+func (e *executable) forget() {
 	for _, s := range e.inputSlots {
 		e.memory[s] = nil
 	}
-	return outputs, nil
+	for _, o := range e.outputs {
+		if o.own {
+			e.memory[o.slot] = nil
+		}
+	}
 }

@@ -60,8 +60,8 @@ func fusible(n *node) bool {
 func laneType(s shapes.Shape) bool { return s.DType == dtypes.Float32 || s.DType == dtypes.Bool }
 
 // spread says which element of an operand belongs to element i of a result:
-// (i / inner) % n.
-type spread struct{ n, inner int }
+// (i / outer) n + (i / inner) % n.
+type spread struct{ n, inner, outer int }
 
 // spreadOf is the spread of a node's operand; false if it has no such form.
 func spreadOf(n *node, operand int) (spread, bool) {
@@ -69,11 +69,11 @@ func spreadOf(n *node, operand int) (spread, bool) {
 	var axes []int // where the operand's axes are in the result
 	switch {
 	case n.op == compute.OpTypeReshape:
-		return spread{out.Size(), 1}, true
+		return spread{out.Size(), 1, out.Size()}, true
 	case n.op == compute.OpTypeBroadcastInDim:
 		axes = n.attrs.(axesAttr)
 	case in.Size() == 1:
-		return spread{1, 1}, true
+		return spread{1, 1, out.Size()}, true
 	case in.Rank() == out.Rank():
 		for i := range in.Dimensions {
 			axes = append(axes, i)
@@ -84,38 +84,45 @@ func spreadOf(n *node, operand int) (spread, bool) {
 	return spreadAxes(in.Dimensions, out.Dimensions, axes)
 }
 
-// spreadAxes finds the run of the result's axes that the operand's axes longer
-// than 1 fill, in order and without a gap.
+// spreadAxes finds the runs of the result's axes that the operand's axes longer
+// than 1 fill, in order: none, one, or the first axes and one more run.
 func spreadAxes(in, out, axes []int) (spread, bool) {
-	from, to := -1, -1 // the operand's axes lie in [from, to) of the result
+	var runs [][2]int // [from, to) of the result's axes
 	for i, axis := range axes {
 		if in[i] == 1 {
 			continue
 		}
-		if in[i] != out[axis] || to >= 0 && (axis < to || sizeOf(out[to:axis]) != 1) {
+		last := len(runs) - 1
+		if in[i] != out[axis] || last >= 0 && axis < runs[last][1] {
 			return spread{}, false
 		}
-		if from < 0 {
-			from = axis
+		if last >= 0 && sizeOf(out[runs[last][1]:axis]) == 1 {
+			runs[last][1] = axis + 1
+		} else {
+			runs = append(runs, [2]int{axis, axis + 1})
 		}
-		to = axis + 1
 	}
-	if from < 0 {
-		return spread{1, 1}, true
+	total := sizeOf(out)
+	switch {
+	case len(runs) == 0:
+		return spread{1, 1, total}, true
+	case len(runs) == 1:
+		return spread{sizeOf(out[runs[0][0]:runs[0][1]]), sizeOf(out[runs[0][1]:]), total}, true
+	case len(runs) == 2 && sizeOf(out[:runs[0][0]]) == 1:
+		return spread{sizeOf(out[runs[1][0]:runs[1][1]]), sizeOf(out[runs[1][1]:]), sizeOf(out[runs[0][1]:])}, true
 	}
-	return spread{sizeOf(out[from:to]), sizeOf(out[to:])}, true
+	return spread{}, false
 }
 
 // fuse forms loops. A loop ends in a node that others read; it takes in each
 // operand of its elements' number that nothing outside of it reads.
 func (c *compiler) fuse() {
-	isOutput := map[*node]bool{}
-	for _, v := range c.f.outputs {
-		isOutput[v.node] = true
+	for _, n := range c.f.nodes {
+		c.inline[n.id] = c.inline[n.id] || c.live[n.id] && c.inlines(n)
 	}
 	for i := len(c.f.nodes) - 1; i >= 0; i-- {
 		root := c.f.nodes[i]
-		if !c.live[i] || c.member[i] != nil || root.op == compute.OpTypeReshape || !fusible(root) {
+		if !c.live[i] || c.member[i] != nil || c.inline[i] || c.absorbed[i] || root.op == compute.OpTypeReshape || !fusible(root) {
 			continue
 		}
 		c.member[i] = root
@@ -124,7 +131,7 @@ func (c *compiler) fuse() {
 			n := slices.MaxFunc(candidates, func(a, b *node) int { return a.id - b.id })
 			candidates = slices.DeleteFunc(candidates, func(m *node) bool { return m == n })
 			inside := !slices.ContainsFunc(c.users[n.id], func(u *node) bool { return c.member[u.id] != root })
-			if c.member[n.id] != nil || !inside || isOutput[n] || !fusible(n) || n.shapes[0].Size() != root.shapes[0].Size() {
+			if c.member[n.id] != nil || c.inline[n.id] || c.absorbed[n.id] || !inside || c.isOutput[n] || !fusible(n) || n.shapes[0].Size() != root.shapes[0].Size() {
 				continue
 			}
 			c.member[n.id] = root
@@ -132,6 +139,20 @@ func (c *compiler) fuse() {
 			count++
 		}
 	}
+}
+
+// inlines says whether a node costs less to compute again in each loop that
+// reads it than to store: a spread, or a comparison that several loops read.
+func (c *compiler) inlines(n *node) bool {
+	if c.absorbed[n.id] || c.isOutput[n] || !fusible(n) || n.op != compute.OpTypeBroadcastInDim && (n.shapes[0].DType != dtypes.Bool || len(c.users[n.id]) < 2) {
+		return false
+	}
+	return !slices.ContainsFunc(c.users[n.id], func(u *node) bool {
+		if c.absorbed[u.id] { // the zeros of a ReLU or of its gradient are not read
+			return u.op != compute.OpTypeWhere || u.inputs[2] == n.outs[0]
+		}
+		return u.op == compute.OpTypeReshape || !fusible(u) || u.shapes[0].Size() != n.shapes[0].Size()
+	})
 }
 
 func (c *compiler) inputsOf(list []*node, n *node) []*node {

@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
@@ -32,12 +33,8 @@ func (c *compiler) lowerKernel(n *node) bool {
 		return c.lowerReduce(n, reduce.Min)
 	case compute.OpTypeTranspose:
 		return c.lowerTranspose(n)
-	case compute.OpTypeBatchNormForTraining:
-		c.lowerNormTraining(n)
 	case compute.OpTypeBatchNormForInference:
 		c.lowerNormInference(n)
-	case compute.OpTypeBatchNormGradient:
-		c.lowerNormGradient(n)
 	default:
 		return false
 	}
@@ -57,6 +54,7 @@ func (c *compiler) lowerConv(n *node) bool {
 	if k == nil {
 		return false
 	}
+	k.shape.Direct = c.backend.direct
 	a, b, y := c.where[k.a], c.where[k.b], c.result(n.outs[0])
 	name, run := "", (func(*pool.Pool, cpu.Level, conv.Shape, []float32, []float32, []float32))(nil)
 	switch k.op {
@@ -70,6 +68,10 @@ func (c *compiler) lowerConv(n *node) bool {
 	c.emit(name, []int{a, b}, []int{y}, func(m *memory) {
 		run(c.backend.pool, c.backend.level, k.shape, m.floats(a), m.floats(b), m.floats(y))
 	})
+	s := k.shape
+	last := &c.steps[len(c.steps)-1]
+	last.shape = fmt.Sprintf("%d x %dx%dx%d -> %dx%dx%d, %dx%d", s.N, s.H, s.W, s.C, s.OutH, s.OutW, s.O, s.KH, s.KW)
+	last.flops = 2 * float64(s.N*s.OutH*s.OutW*s.O) * float64(s.KH*s.KW*s.C)
 	return true
 }
 
@@ -91,6 +93,9 @@ func (c *compiler) lowerDot(n *node) bool {
 		a.A, a.B, a.C = m.floats(reads[0]), m.floats(reads[1]), m.floats(y)
 		gemm.Run(c.backend.pool, c.backend.level, &a)
 	})
+	last := &c.steps[len(c.steps)-1]
+	last.shape = fmt.Sprintf("%d x %d x %d", args.M, args.N, args.K)
+	last.flops = 2 * float64(args.M*args.N) * float64(args.K)
 	return true
 }
 
@@ -160,19 +165,6 @@ func (c *compiler) lowerTranspose(n *node) bool {
 	return true
 }
 
-func (c *compiler) lowerNormTraining(n *node) {
-	in, eps := c.slotsOf(n.inputs), n.attrs.(normAttr).epsilon
-	y, mean, variance := c.result(n.outs[0]), c.result(n.outs[1]), c.result(n.outs[2])
-	var s norm.Scratch
-	c.emit("batch norm", in, []int{y, mean, variance}, func(m *memory) {
-		norm.Stats(c.backend.pool, c.backend.level, &s, m.floats(in[0]), m.floats(mean), m.floats(variance))
-		norm.Normalize(c.backend.pool, c.backend.level, &s, &norm.Forward{
-			X: m.floats(in[0]), Y: m.floats(y), Mean: m.floats(mean), Variance: m.floats(variance),
-			Scale: m.floats(in[1]), Offset: m.floats(in[2]), Epsilon: eps,
-		})
-	})
-}
-
 func (c *compiler) lowerNormInference(n *node) {
 	in, eps := c.slotsOf(n.inputs), n.attrs.(normAttr).epsilon
 	y := c.result(n.outs[0])
@@ -182,19 +174,5 @@ func (c *compiler) lowerNormInference(n *node) {
 			X: m.floats(in[0]), Y: m.floats(y), Scale: m.floats(in[1]), Offset: m.floats(in[2]),
 			Mean: m.floats(in[3]), Variance: m.floats(in[4]), Epsilon: eps,
 		})
-	})
-}
-
-func (c *compiler) lowerNormGradient(n *node) {
-	in, eps := c.slotsOf(n.inputs), n.attrs.(normAttr).epsilon
-	dx, dScale, dOffset := c.result(n.outs[0]), c.result(n.outs[1]), c.result(n.outs[2])
-	var s norm.Scratch
-	c.emit("batch norm gradient", in, []int{dx, dScale, dOffset}, func(m *memory) {
-		b := &norm.Backward{
-			X: m.floats(in[0]), Scale: m.floats(in[1]), Mean: m.floats(in[2]), Variance: m.floats(in[3]), DY: m.floats(in[4]),
-			Epsilon: eps, DX: m.floats(dx), DScale: m.floats(dScale), DOffset: m.floats(dOffset),
-		}
-		norm.GradSums(c.backend.pool, c.backend.level, &s, b)
-		norm.GradInput(c.backend.pool, c.backend.level, &s, b)
 	})
 }

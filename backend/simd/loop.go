@@ -1,6 +1,9 @@
 package simd
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/gomlx/compute"
 
 	"alike/internal/kernel/cpu"
@@ -46,13 +49,17 @@ func (c *compiler) lowerLoop(root *node) error {
 	var reads []int
 	done := map[*value]int{} // register of each value inside
 	leaves := map[load]int{} // register of each leaf
+	var names []string
 	var visit func(n *node) int
 	operand := func(n *node, i int) int {
 		in := n.inputs[i]
-		if c.member[in.node.id] == root && in.node != root && in.shape().Size() == l.n {
+		if (c.inline[in.node.id] || c.member[in.node.id] == root && in.node != root) && in.shape().Size() == l.n {
 			return visit(in.node)
 		}
 		sp, _ := spreadOf(n, i)
+		if c.inline[n.id] && c.instead[in] != nil {
+			in = c.instead[in]
+		}
 		key := load{slot: c.where[in], mask: !isFloat32(in.shape()), spread: sp}
 		if r, ok := leaves[key]; ok {
 			return r
@@ -85,6 +92,7 @@ func (c *compiler) lowerLoop(root *node) error {
 		default:
 			r = l.registers
 			l.registers++
+			names = append(names, n.op.String())
 			l.code = append(l.code, instruction{elementwise[n.op], len(n.inputs), r, src})
 		}
 		done[n.outs[0]] = r
@@ -93,6 +101,18 @@ func (c *compiler) lowerLoop(root *node) error {
 	l.result = visit(root)
 	l.slot = c.result(root.outs[0])
 	c.emit("loop", reads, []int{l.slot}, func(m *memory) { l.run(c.backend, *m) })
+	last := &c.steps[len(c.steps)-1]
+	last.shape += " " + strings.Join(names, " ")
+	for _, ld := range l.loads {
+		if ld.slot >= 0 && ld.inner == 1 && ld.n == l.n && !ld.mask {
+			last.inPlace = append(last.inPlace, ld.slot)
+		}
+	}
+	for _, ld := range l.loads { // read in another order as well
+		if ld.inner != 1 || ld.n != l.n || ld.mask {
+			last.inPlace = slices.DeleteFunc(last.inPlace, func(s int) bool { return s == ld.slot })
+		}
+	}
 	return nil
 }
 
@@ -147,9 +167,7 @@ func (l *loop) store(m memory, x []float32, from, to int) {
 	dst := m.floats(l.slot)[from:to]
 	switch {
 	case len(x) == 1:
-		for i := range dst {
-			dst[i] = x[0]
-		}
+		fill(dst, x[0])
 	case &x[0] != &dst[0]:
 		copy(dst, x)
 	}
@@ -165,33 +183,49 @@ func (ld *load) fetch(m memory, buf []float32, from, total int) []float32 {
 	}
 	if ld.mask {
 		x := m[ld.slot].([]bool)
-		for i := range buf {
-			buf[i] = 0
-			if x[(from+i)/ld.inner%ld.n] {
-				buf[i] = 1
+		ld.runs(buf, from, func(to []float32, at int) {
+			v := float32(0)
+			if x[at] {
+				v = 1
 			}
-		}
+			fill(to, v)
+		}, func(to []float32, at int) {
+			for i, v := range x[at : at+len(to)] {
+				if to[i] = 0; v {
+					to[i] = 1
+				}
+			}
+		})
 		return buf
 	}
 	x := m.floats(ld.slot)
 	switch {
-	case ld.n == 1:
+	case ld.n == 1 && ld.outer >= total:
 		return x[:1]
 	case ld.inner == 1 && ld.n == total:
 		return x[from : from+len(buf)]
-	case ld.inner == 1: // the operand again and again
-		for at := 0; at < len(buf); {
-			at += copy(buf[at:], x[(from+at)%ld.n:])
-		}
-	default: // each element for a run of the result
-		for at := 0; at < len(buf); {
-			run := min(ld.inner-(from+at)%ld.inner, len(buf)-at)
-			v := x[(from+at)/ld.inner%ld.n]
-			for i := range buf[at : at+run] {
-				buf[at+i] = v
-			}
-			at += run
-		}
 	}
+	ld.runs(buf, from, func(to []float32, at int) { fill(to, x[at]) }, func(to []float32, at int) { copy(to, x[at:]) })
 	return buf
+}
+
+// runs divides buf, the elements from on of the result, into runs of one
+// element of the operand, or of consecutive ones.
+func (s spread) runs(buf []float32, from int, same, consecutive func(to []float32, at int)) {
+	for len(buf) > 0 {
+		at := from/s.inner%s.n + from/s.outer*s.n
+		n, put := s.inner-from%s.inner, same
+		if s.inner == 1 {
+			n, put = s.n-from%s.n, consecutive
+		}
+		n = min(n, len(buf))
+		put(buf[:n], at)
+		buf, from = buf[n:], from+n
+	}
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
 }

@@ -269,10 +269,10 @@ func (f *function) normalisation(op compute.OpType, epsilon float32, axis int, o
 	switch rank := x.Rank(); {
 	case !isFloat32(x) || rank == 0:
 		return nil, fmt.Errorf("backend %s: %s of %s: only float32 with an axis of channels", Name, op, x)
+	case x.Size() == 0:
+		return nil, fmt.Errorf("backend %s: %s of %s, which has no elements", Name, op, x)
 	case axis != rank-1:
 		return nil, fmt.Errorf("backend %s: %s over axis %d of %s: only over the last axis", Name, op, axis, x)
-	case sizeOf(x.Dimensions[:axis]) == 0:
-		return nil, fmt.Errorf("backend %s: %s of %s, which has no rows", Name, op, x)
 	}
 	for i, v := range in[1:] {
 		want := shapes.Make(x.DType, x.Dimensions[axis])

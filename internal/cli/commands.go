@@ -8,7 +8,7 @@ func (a *app) commands() []*cobra.Command {
 		a.quickstart(),
 		a.train(),
 		a.resume(),
-		group("eval", "Measure an embedding; every score carries its protocol", a.evalKNN(), a.evalLinear()),
+		group("eval", "Measure an embedding; every score carries its protocol", a.evalKNN(), a.evalLinear(), a.evalRetrieval()),
 		a.embed(),
 		a.search(),
 		a.report(),
@@ -17,6 +17,6 @@ func (a *app) commands() []*cobra.Command {
 		group("data", "Look at image data", a.dataInfo()),
 		a.list(),
 		a.verify(),
-		group("bench", "Measure this machine", a.benchStep(), a.benchAugment(), a.benchKNN()),
+		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchKNN()),
 	}
 }

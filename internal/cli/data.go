@@ -11,19 +11,25 @@ import (
 
 	"alike/augment"
 	"alike/dataset"
+	"alike/eval"
 	"alike/internal/rng"
 	"alike/internal/sheet"
 )
 
 // dataFlags are the flags of all commands that read images.
 type dataFlags struct {
-	spec   string
-	strict bool
+	spec, classes string
+	strict        bool
 }
 
 func (d *dataFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&d.spec, "data", "", "SPEC of the images: a path, FORMAT:PATH or builtin:sprites")
+	d.addClasses(c)
 	c.Flags().BoolVar(&d.strict, "strict", false, "stop at a broken image instead of skipping it")
+}
+
+func (d *dataFlags) addClasses(c *cobra.Command) {
+	c.Flags().StringVar(&d.classes, "classes", "", `only some classes: by number "<=100" or "3-7", by name "cat,dog" or @FILE, a drawn share "50%"; "not RULE"; "RULE & RULE"`)
 }
 
 // open opens the images and says what was skipped.
@@ -45,18 +51,26 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 	if n := len(s.Skipped); n > 0 {
 		a.say("%s: %d broken images are skipped (--strict stops at the first)", d.spec, n)
 	}
+	if d.classes != "" {
+		return s.OfClasses(d.classes)
+	}
 	return s, nil
 }
 
 // hashed is a split that scores are measured on.
 type hashed struct {
 	dataset.Dataset
-	spec, split, sha256 string
+	spec, split, classes, sha256 string
 }
 
 func hash(s *dataset.Source, d dataset.Dataset, split string) (hashed, error) {
 	sum, err := dataset.Hash(d)
-	return hashed{d, s.Spec, split, sum}, err
+	return hashed{d, s.Spec, split, s.Classes, sum}, err
+}
+
+// sign writes to features of the split what they are of.
+func (d hashed) sign(f *eval.Features) {
+	f.Set.Data, f.Set.Split, f.Set.Classes, f.Set.SHA256 = d.spec, d.split, d.classes, d.sha256
 }
 
 func (a *app) dataInfo() *cobra.Command {
@@ -65,16 +79,20 @@ func (a *app) dataInfo() *cobra.Command {
 		Short: "Say what images a SPEC holds, and show views of them",
 		Example: `  alike data info cifar-10-binary.tar.gz
   alike data info photos/ --json
+  alike data info cub-200.tar.gz --classes "<=100"
   alike data info "builtin:sprites?n=200" --views 8 --out views.png`,
 		Args: exactly("a SPEC"),
 	}
+	var data dataFlags
+	data.addClasses(c)
 	asJSON := jsonFlag(c)
 	views := c.Flags().Int("views", 0, "draw this many SimCLR views of each of some images")
 	size := c.Flags().Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
 	seed := c.Flags().Uint64("seed", 1, "seed of the views")
 	out := c.Flags().String("out", "views.png", "picture of the views")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := a.open(c.Context(), dataFlags{spec: args[0]})
+		data.spec = args[0]
+		s, err := a.open(c.Context(), data)
 		if err != nil {
 			return err
 		}

@@ -41,6 +41,11 @@ func kinds() map[string]kind {
 var metrics = map[string]string{
 	"knn_accuracy":    "weighted k-nearest-neighbour classification, k = 200, temperature 0.1 (eval knn)",
 	"linear_accuracy": "linear probe: logistic regression on frozen features (eval linear)",
+	"recall_at_K":     "share of queries with one of their class among the K nearest (eval retrieval)",
+	"precision_at_K":  "share of their class among the K nearest of a query (eval retrieval)",
+	"r_precision":     "precision at R, the number of images of the query's class (eval retrieval)",
+	"map_at_r":        "mean average precision over the R nearest (eval retrieval)",
+	"nmi":             "what k-means clusters say about the classes, normalised (eval retrieval)",
 }
 
 func metricNames() []string { return slices.Sorted(maps.Keys(metrics)) }

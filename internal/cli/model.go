@@ -33,6 +33,6 @@ func (a *app) features(ctx context.Context, m *alike.Model, d hashed) (*eval.Fea
 	if err != nil {
 		return nil, err
 	}
-	f.Set.Data, f.Set.SHA256 = d.spec, d.sha256
+	d.sign(f)
 	return f, nil
 }

@@ -138,7 +138,7 @@ func (a *app) baselines(ctx context.Context, run *train.Run, source *dataset.Sou
 		if f[i], err = eval.Pixels(ctx, d, run.Config.Size); err != nil {
 			return 0, pixels, err
 		}
-		f[i].Set.Split, f[i].Set.SHA256, f[i].Set.Data = d.split, d.sha256, d.spec
+		d.sign(f[i])
 	}
 	if chance, err = eval.Chance(f[0], f[1]); err != nil {
 		return 0, pixels, err

@@ -56,6 +56,9 @@ func (a *app) report() *cobra.Command {
 		}
 		if data.spec == "" {
 			data.spec = run.Config.Data
+			if data.classes == "" {
+				data.classes = run.Config.Classes
+			}
 		}
 		source, err := a.open(c.Context(), data)
 		if err != nil {
@@ -224,8 +227,14 @@ func protocolFacts(p eval.Protocol) []report.Fact {
 		{Name: "normalisation", Value: p.Normalisation},
 		{Name: "variant", Value: p.Variant},
 	}
+	if p.Queries.Classes != "" {
+		facts = append(facts, report.Fact{Name: "classes", Value: p.Queries.Classes})
+	}
 	if p.K > 0 {
-		facts = append(facts, report.Fact{Name: "k", Value: fmt.Sprint(p.K)}, report.Fact{Name: "temperature", Value: fmt.Sprint(p.Temperature)})
+		facts = append(facts, report.Fact{Name: "k", Value: fmt.Sprint(p.K)})
+	}
+	if p.Temperature > 0 {
+		facts = append(facts, report.Fact{Name: "temperature", Value: fmt.Sprint(p.Temperature)})
 	}
 	return facts
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"os"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,9 @@ func (a *app) search() *cobra.Command {
 		}
 		if *k < 1 {
 			return misuse("--k %d: must be at least 1", *k)
+		}
+		if *out != "" && filepath.Ext(*out) != ".png" {
+			return misuse("--out %q: want a file that ends in .png", *out)
 		}
 		model, err := a.model(args[0], which)
 		if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomlx/compute"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
@@ -35,6 +37,21 @@ func (f *sittingFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.monitorEvery, "monitor-every", 0, "steps between kNN measurements on a fixed subset (default: one an epoch; -1: none)")
 }
 
+// validate refuses numbers that mean nothing, before anything is read or written.
+func (f *sittingFlags) validate() error {
+	switch {
+	case f.steps < 0:
+		return misuse("--steps %d: must be at least 1", f.steps)
+	case !(f.minutes >= 0):
+		return misuse("--max-minutes %g: must be > 0", f.minutes)
+	case f.checkpointEvery < 0:
+		return misuse("--checkpoint-every %d: must be at least 1", f.checkpointEvery)
+	case f.keep < 1:
+		return misuse("--keep %d: must be at least 1", f.keep)
+	}
+	return nil
+}
+
 func (a *app) train() *cobra.Command {
 	names := strings.Join(method.Methods.Names(), "|")
 	c := &cobra.Command{
@@ -46,6 +63,7 @@ configuration is printed and saved in the run directory.`,
 		Example: `  alike train simclr --data builtin:sprites --encoder resnet8 --batch 256 --epochs 5
   alike train simclr --data cifar-10-binary.tar.gz --encoder resnet18 --epochs 200
   alike train simclr --data photos/ --set loss.temperature=0.2 --set views.blur.p=0
+  alike train simclr --data cub-200.tar.gz --classes "<=100"
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
 	var (
@@ -71,14 +89,20 @@ configuration is printed and saved in the run directory.`,
 	flags.String("scaling", "", "scaling of the learning rate with the batch: linear, sqrt or none")
 	flags.Uint64("seed", 1, "seed of everything random")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := sitting.validate(); err != nil {
+			return err
+		}
 		name, err := methodName(args, *config)
 		if err != nil {
 			return err
 		}
-		if *config != "" && data.spec == "" {
-			if data.spec, err = specOf(*config); err != nil {
+		if *config != "" {
+			file, err := train.Load(*config, 0)
+			if err != nil {
 				return err
 			}
+			data.spec = cmp.Or(data.spec, file.Data)
+			data.classes = cmp.Or(data.classes, file.Classes)
 		}
 		source, err := a.open(c.Context(), data)
 		if err != nil {
@@ -92,7 +116,7 @@ configuration is printed and saved in the run directory.`,
 		if err != nil {
 			return err
 		}
-		cfg.Data, cfg.Split = data.spec, split
+		cfg.Data, cfg.Split, cfg.Classes = data.spec, split, data.classes
 		if err := setKeys(&cfg, *set); err != nil {
 			return err
 		}
@@ -107,13 +131,18 @@ configuration is printed and saved in the run directory.`,
 			return err
 		}
 		a.say("%s", document)
+		engine, err := backend.Open(a.backend)
+		if err != nil {
+			return usageError{err}
+		}
+		defer engine.Finalize()
 		run := &train.Run{Dir: *out, Config: cfg}
 		if !*dryRun {
 			if run, err = train.Create(*out, cfg); err != nil {
 				return err
 			}
 		}
-		return a.runTraining(c.Context(), run, source, images, sitting, *dryRun)
+		return a.runTraining(c.Context(), run, engine, source, images, sitting, *dryRun)
 	}
 	return c
 }
@@ -132,12 +161,6 @@ func methodName(args []string, config string) (string, error) {
 		return "", misuse("train needs a method (%s) or --config", strings.Join(method.Methods.Names(), ", "))
 	}
 	return "", nil
-}
-
-// specOf is the data that a configuration file names.
-func specOf(config string) (string, error) {
-	c, err := train.Load(config, 0)
-	return c.Data, err
 }
 
 // configure makes the configuration of the recipe or the file, and the flags.
@@ -255,13 +278,22 @@ func (a *app) resume() *cobra.Command {
 	sitting.add(c)
 	step := c.Flags().Int("step", 0, "go on from the checkpoint of this step and drop later ones (default: the last)")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := sitting.validate(); err != nil {
+			return err
+		}
 		run, err := train.Open(args[0])
 		if err != nil {
 			return err
 		}
-		if data.spec == "" {
-			data.spec = run.Config.Data
+		if data.classes != "" && data.classes != run.Config.Classes {
+			return misuse("--classes %q: %s goes on with the classes that it began with", data.classes, args[0])
 		}
+		engine, err := backend.Open(a.backend) // before checkpoints are dropped
+		if err != nil {
+			return usageError{err}
+		}
+		defer engine.Finalize()
+		data.spec, data.classes = cmp.Or(data.spec, run.Config.Data), run.Config.Classes
 		source, err := a.open(c.Context(), data)
 		if err != nil {
 			return err
@@ -275,18 +307,13 @@ func (a *app) resume() *cobra.Command {
 				return err
 			}
 		}
-		return a.runTraining(c.Context(), run, source, images, sitting, false)
+		return a.runTraining(c.Context(), run, engine, source, images, sitting, false)
 	}
 	return c
 }
 
 // runTraining trains a run to its end, or to that of the sitting.
-func (a *app) runTraining(ctx context.Context, run *train.Run, source *dataset.Source, images dataset.Dataset, f sittingFlags, dryRun bool) error {
-	engine, err := backend.Open(a.backend)
-	if err != nil {
-		return usageError{err}
-	}
-	defer engine.Finalize()
+func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Backend, source *dataset.Source, images dataset.Dataset, f sittingFlags, dryRun bool) error {
 	if err := run.Config.Resolve(images.Len()); err != nil {
 		return err
 	}

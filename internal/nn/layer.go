@@ -31,8 +31,10 @@ func Linear(scope *model.Scope, x *Node, out int, bias bool, init Init) *Node {
 	return y
 }
 
-// ReLU is max(x, 0) with gradient 0 at 0, as in PyTorch. Written as a choice
-// its gradient can be recovered from its output; GoMLX's Max has gradient 1 at 0.
+// ReLU is max(x, 0) with gradient 0 at 0, as in PyTorch; NaN stays NaN, so that a
+// run gone wrong shows. Written as a choice its gradient can be recovered from
+// its output; GoMLX's Max has gradient 1 at 0.
 func ReLU(x *Node) *Node {
-	return Where(GreaterThan(x, ScalarZero(x.Graph(), x.DType())), x, ScalarZero(x.Graph(), x.DType()))
+	zero := ScalarZero(x.Graph(), x.DType())
+	return Where(LessOrEqual(x, zero), zero, x)
 }

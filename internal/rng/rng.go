@@ -7,11 +7,14 @@ import "math/rand/v2"
 
 // Purposes keep streams apart that would otherwise share a key.
 const (
-	Shuffle uint64 = iota + 1 // the order of an epoch
-	View                      // the augmentation of one view
-	Init                      // initial weights
-	Sprite                    // a built-in image
-	Split                     // splits, subsets, bootstrap
+	Shuffle   uint64 = iota + 1 // the order of an epoch
+	View                        // the augmentation of one view
+	Init                        // initial weights
+	Sprite                      // a built-in image
+	Split                       // splits, subsets
+	Bootstrap                   // which queries a resample holds
+	Cluster                     // where clusters begin
+	Classes                     // which classes a share of them holds
 )
 
 // Stream is a random stream that can be re-keyed without allocation. It is

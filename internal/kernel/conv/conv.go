@@ -2,6 +2,9 @@
 // as NHWC, and their gradients, without unfolding images into matrices: for
 // one output pixel and one row of the kernel, the inputs are one contiguous run.
 //
+// A 3x3 convolution of stride 1 with many channels is left to package winograd,
+// which needs a quarter of the products, unless Shape.Direct is set.
+//
 // Results depend on the shape alone: not on the number of workers, nor on the
 // variant (generic, AVX2, AVX-512).
 package conv
@@ -10,6 +13,7 @@ import (
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/gemm"
 	"alike/internal/kernel/pool"
+	"alike/internal/kernel/winograd"
 )
 
 // Shape is the geometry of a convolution: x [N, H, W, C], w [KH, KW, C, O],
@@ -25,10 +29,15 @@ type Shape struct {
 	StrideH, StrideW int
 	PadTop, PadLeft  int
 	OutH, OutW       int
+	Direct           bool // sum as written, where fewer products would do (package winograd)
 }
 
 // Forward computes y from x and w.
 func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
+	if s.fewer() {
+		winograd.Forward(p, lv, s.winograd(), x, w, y)
+		return
+	}
 	if s.pointwise() {
 		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.O, K: s.C, A: x, LDA: s.C, B: w, LDB: s.O, C: y, LDC: s.O})
 		return
@@ -50,6 +59,10 @@ func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
 // of dx is a convolution of stride 1 of dy with its own part of the kernel,
 // reversed.
 func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+	if s.fewer() {
+		winograd.InputGrad(p, lv, s.winograd(), dy, w, dx)
+		return
+	}
 	if s.pointwise() {
 		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.C, K: s.O, A: dy, LDA: s.O, B: w, LDB: s.O, TransB: true, C: dx, LDC: s.C})
 		return
@@ -67,6 +80,19 @@ func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
 		}
 	}
 	g.run(p, lv, dy, dx)
+}
+
+// fewer says whether Winograd's products, and the transforms around them, cost
+// less than the sum as written: they do from 32 channels on, unless tiles of 4x4
+// fit the output badly.
+func (s Shape) fewer() bool {
+	const minChannels, side, points, gain = 32, 4, 36, 2
+	return !s.Direct && s.KH == 3 && s.KW == 3 && s.StrideH*s.StrideW == 1 && min(s.C, s.O) >= minChannels &&
+		gain*points*ceil(s.OutH, side)*ceil(s.OutW, side) <= s.OutH*s.OutW*s.KH*s.KW && s.PadTop < s.KH && s.PadLeft < s.KW
+}
+
+func (s Shape) winograd() winograd.Shape {
+	return winograd.Shape{N: s.N, H: s.H, W: s.W, C: s.C, O: s.O, Top: s.PadTop, Left: s.PadLeft, OutH: s.OutH, OutW: s.OutW}
 }
 
 // pointwise says whether each pixel of y comes from the same pixel of x.

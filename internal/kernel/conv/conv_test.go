@@ -161,6 +161,7 @@ func testPools(t *testing.T) (pools []*pool.Pool) {
 func TestAgainstTheDefinition(t *testing.T) {
 	pools := testPools(t)
 	for name, s := range shapes {
+		s.Direct = true
 		t.Run(name, func(t *testing.T) { checkShape(t, s, rand.New(rand.NewPCG(3, 4)), pools) })
 	}
 }
@@ -179,6 +180,51 @@ func TestAnyShapeAgainstTheDefinition(t *testing.T) {
 	})
 }
 
+// TestFewerProducts finds that Winograd's products are taken where they pay, for
+// all three operations, and are within 2·10⁻⁵ of the largest result.
+func TestFewerProducts(t *testing.T) {
+	p, lv := testPools(t)[1], cpu.Detect()
+	for _, tc := range []struct {
+		shape Shape
+		fewer bool
+	}{
+		{layer(3, 8, 32, 3, 40, 1), true},
+		{layer(3, 8, 31, 3, 40, 1), false}, // few channels
+		{layer(3, 8, 32, 3, 40, 2), false}, // a stride
+		{layer(3, 5, 32, 3, 40, 1), false}, // tiles that fit badly
+		{layer(3, 8, 32, 5, 40, 1), false},
+	} {
+		s := tc.shape
+		nx, nw, ny := s.sizes()
+		r := rand.New(rand.NewPCG(7, 8))
+		x, w, dy := random(r, nx), random(r, nw), random(r, ny)
+		run := func(s Shape) [3][]float32 {
+			out := [3][]float32{guarded(ny), guarded(nx), guarded(nw)}
+			Forward(p, lv, s, x, w, out[0])
+			InputGrad(p, lv, s, dy, w, out[1])
+			WeightGrad(p, lv, s, x, dy, out[2])
+			return out
+		}
+		direct := s
+		direct.Direct = true
+		got, want := run(s), run(direct)
+		for i := range got {
+			if fewer := !slices.Equal(got[i], want[i]); fewer != tc.fewer {
+				t.Errorf("%+v: result %d: fewer products %t, want %t", s, i, fewer, tc.fewer)
+			}
+			largest := float32(0)
+			for _, v := range want[i] {
+				largest = max(largest, v, -v)
+			}
+			for j, v := range want[i] {
+				if d := got[i][j] - v; !(max(d, -d) <= 2e-5*largest) {
+					t.Fatalf("%+v: result %d: element %d is %g, want %g", s, i, j, got[i][j], v)
+				}
+			}
+		}
+	}
+}
+
 func TestNothingToSum(t *testing.T) {
 	p := testPools(t)[0]
 	s := layer(2, 3, 2, 3, 4, 1)
@@ -188,6 +234,11 @@ func TestNothingToSum(t *testing.T) {
 	InputGrad(p, cpu.Detect(), s, nil, dw, nil)
 	WeightGrad(p, cpu.Detect(), s, nil, nil, dw)
 	check(t, "weight gradient of no images", dw, make([]sum, len(dw)))
+}
+
+func direct(s Shape) Shape {
+	s.Direct = true
+	return s
 }
 
 // hot are the layers that training spends its time in, and on how many images:
@@ -205,6 +256,7 @@ var hot = []struct {
 	{"r8_16_32_1x1_s2", layer(512, 32, 16, 1, 32, 2)},
 	{"r8_32_64_1x1_s2", layer(512, 16, 32, 1, 64, 2)},
 	{"r18_64_64", layer(128, 32, 64, 3, 64, 1)},
+	{"r18_64_64_direct", direct(layer(128, 32, 64, 3, 64, 1))},
 	{"r18_64_128_s2", layer(128, 32, 64, 3, 128, 2)},
 	{"r18_128_128", layer(128, 16, 128, 3, 128, 1)},
 	{"r18_128_256_s2", layer(128, 16, 128, 3, 256, 2)},

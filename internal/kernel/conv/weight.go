@@ -5,6 +5,7 @@ import (
 	"alike/internal/kernel/eltwise"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
+	"alike/internal/kernel/winograd"
 )
 
 // The kernel is cut into parts, of some input and output channels, whose sums
@@ -21,6 +22,10 @@ const (
 func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
 	if s.N*s.OutH*s.OutW*len(dw) == 0 {
 		clear(dw)
+		return
+	}
+	if s.fewer() {
+		winograd.WeightGrad(p, lv, s.winograd(), x, dy, dw)
 		return
 	}
 	g := newWeightGrad(s, lv)

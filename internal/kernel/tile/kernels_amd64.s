@@ -352,99 +352,111 @@ middle:
 	MOVQ inner+128(FP), R10
 
 inner:
-	VMOVUPS          (CX), Z24
-	VMOVUPS          64(CX), Z25
-	VFMADD231PS.BCST (DX), Z24, Z0
-	VFMADD231PS.BCST (DX), Z25, Z1
-	VFMADD231PS.BCST (DX)(SI*1), Z24, Z2
-	VFMADD231PS.BCST (DX)(SI*1), Z25, Z3
-	VFMADD231PS.BCST (DX)(SI*2), Z24, Z4
-	VFMADD231PS.BCST (DX)(SI*2), Z25, Z5
-	VFMADD231PS.BCST (DX)(DI*1), Z24, Z6
-	VFMADD231PS.BCST (DX)(DI*1), Z25, Z7
-	VFMADD231PS.BCST (BX), Z24, Z8
-	VFMADD231PS.BCST (BX), Z25, Z9
-	VFMADD231PS.BCST (BX)(SI*1), Z24, Z10
-	VFMADD231PS.BCST (BX)(SI*1), Z25, Z11
-	VFMADD231PS.BCST (BX)(SI*2), Z24, Z12
-	VFMADD231PS.BCST (BX)(SI*2), Z25, Z13
-	VFMADD231PS.BCST (BX)(DI*1), Z24, Z14
-	VFMADD231PS.BCST (BX)(DI*1), Z25, Z15
-	VFMADD231PS.BCST (AX), Z24, Z16
-	VFMADD231PS.BCST (AX), Z25, Z17
-	VFMADD231PS.BCST (AX)(SI*1), Z24, Z18
-	VFMADD231PS.BCST (AX)(SI*1), Z25, Z19
-	VFMADD231PS.BCST (AX)(SI*2), Z24, Z20
-	VFMADD231PS.BCST (AX)(SI*2), Z25, Z21
-	VFMADD231PS.BCST (AX)(DI*1), Z24, Z22
-	VFMADD231PS.BCST (AX)(DI*1), Z25, Z23
-	ADDQ             R8, DX
-	ADDQ             R8, BX
-	ADDQ             R8, AX
-	ADDQ             R9, CX
-	DECQ             R10
-	JNZ              inner
-	MOVQ             aAfterInner+40(FP), R10
-	ADDQ             R10, DX
-	ADDQ             R10, BX
-	ADDQ             R10, AX
-	MOVQ             bAfterInner+72(FP), R10
-	ADDQ             R10, CX
-	DECQ             24(SP)
-	JNZ              middle
-	MOVQ             aAfterMiddle+48(FP), R10
-	ADDQ             R10, DX
-	ADDQ             R10, BX
-	ADDQ             R10, AX
-	MOVQ             bAfterMiddle+80(FP), R10
-	ADDQ             R10, CX
-	DECQ             16(SP)
-	JNZ              outer
-	MOVQ             c+88(FP), DX
-	MOVQ             cRow+96(FP), BX
-	MOVQ             (SP), AX
-	MOVQ             8(AX), CX
-	LEAQ             (DX)(CX*4), CX
-	VMOVUPS          Z0, (CX)
-	VMOVUPS          Z1, 64(CX)
-	ADDQ             BX, CX
-	VMOVUPS          Z2, (CX)
-	VMOVUPS          Z3, 64(CX)
-	ADDQ             BX, CX
-	VMOVUPS          Z4, (CX)
-	VMOVUPS          Z5, 64(CX)
-	ADDQ             BX, CX
-	VMOVUPS          Z6, (CX)
-	VMOVUPS          Z7, 64(CX)
-	MOVQ             24(AX), CX
-	LEAQ             (DX)(CX*4), CX
-	VMOVUPS          Z8, (CX)
-	VMOVUPS          Z9, 64(CX)
-	ADDQ             BX, CX
-	VMOVUPS          Z10, (CX)
-	VMOVUPS          Z11, 64(CX)
-	ADDQ             BX, CX
-	VMOVUPS          Z12, (CX)
-	VMOVUPS          Z13, 64(CX)
-	ADDQ             BX, CX
-	VMOVUPS          Z14, (CX)
-	VMOVUPS          Z15, 64(CX)
-	MOVQ             40(AX), CX
-	LEAQ             (DX)(CX*4), CX
-	VMOVUPS          Z16, (CX)
-	VMOVUPS          Z17, 64(CX)
-	ADDQ             BX, CX
-	VMOVUPS          Z18, (CX)
-	VMOVUPS          Z19, 64(CX)
-	ADDQ             BX, CX
-	VMOVUPS          Z20, (CX)
-	VMOVUPS          Z21, 64(CX)
-	ADDQ             BX, CX
-	VMOVUPS          Z22, (CX)
-	VMOVUPS          Z23, 64(CX)
-	ADDQ             $+48, (SP)
-	DECQ             8(SP)
-	JNZ              tile
+	VMOVUPS      (CX), Z24
+	VMOVUPS      64(CX), Z25
+	VBROADCASTSS (DX), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (DX)(SI*1), Z26
+	VFMADD231PS  Z26, Z24, Z2
+	VFMADD231PS  Z26, Z25, Z3
+	VBROADCASTSS (DX)(SI*2), Z26
+	VFMADD231PS  Z26, Z24, Z4
+	VFMADD231PS  Z26, Z25, Z5
+	VBROADCASTSS (DX)(DI*1), Z26
+	VFMADD231PS  Z26, Z24, Z6
+	VFMADD231PS  Z26, Z25, Z7
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z26, Z24, Z8
+	VFMADD231PS  Z26, Z25, Z9
+	VBROADCASTSS (BX)(SI*1), Z26
+	VFMADD231PS  Z26, Z24, Z10
+	VFMADD231PS  Z26, Z25, Z11
+	VBROADCASTSS (BX)(SI*2), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (BX)(DI*1), Z26
+	VFMADD231PS  Z26, Z24, Z14
+	VFMADD231PS  Z26, Z25, Z15
+	VBROADCASTSS (AX), Z26
+	VFMADD231PS  Z26, Z24, Z16
+	VFMADD231PS  Z26, Z25, Z17
+	VBROADCASTSS (AX)(SI*1), Z26
+	VFMADD231PS  Z26, Z24, Z18
+	VFMADD231PS  Z26, Z25, Z19
+	VBROADCASTSS (AX)(SI*2), Z26
+	VFMADD231PS  Z26, Z24, Z20
+	VFMADD231PS  Z26, Z25, Z21
+	VBROADCASTSS (AX)(DI*1), Z26
+	VFMADD231PS  Z26, Z24, Z22
+	VFMADD231PS  Z26, Z25, Z23
+	ADDQ         R8, DX
+	ADDQ         R8, BX
+	ADDQ         R8, AX
+	ADDQ         R9, CX
+	DECQ         R10
+	JNZ          inner
+	MOVQ         aAfterInner+40(FP), R10
+	ADDQ         R10, DX
+	ADDQ         R10, BX
+	ADDQ         R10, AX
+	MOVQ         bAfterInner+72(FP), R10
+	ADDQ         R10, CX
+	DECQ         24(SP)
+	JNZ          middle
+	MOVQ         aAfterMiddle+48(FP), R10
+	ADDQ         R10, DX
+	ADDQ         R10, BX
+	ADDQ         R10, AX
+	MOVQ         bAfterMiddle+80(FP), R10
+	ADDQ         R10, CX
+	DECQ         16(SP)
+	JNZ          outer
+	MOVQ         c+88(FP), DX
+	MOVQ         cRow+96(FP), BX
+	MOVQ         (SP), AX
+	MOVQ         8(AX), CX
+	LEAQ         (DX)(CX*4), CX
+	VMOVUPS      Z0, (CX)
+	VMOVUPS      Z1, 64(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Z2, (CX)
+	VMOVUPS      Z3, 64(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Z4, (CX)
+	VMOVUPS      Z5, 64(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Z6, (CX)
+	VMOVUPS      Z7, 64(CX)
+	MOVQ         24(AX), CX
+	LEAQ         (DX)(CX*4), CX
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      Z9, 64(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Z10, (CX)
+	VMOVUPS      Z11, 64(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Z12, (CX)
+	VMOVUPS      Z13, 64(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Z14, (CX)
+	VMOVUPS      Z15, 64(CX)
+	MOVQ         40(AX), CX
+	LEAQ         (DX)(CX*4), CX
+	VMOVUPS      Z16, (CX)
+	VMOVUPS      Z17, 64(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Z18, (CX)
+	VMOVUPS      Z19, 64(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Z20, (CX)
+	VMOVUPS      Z21, 64(CX)
+	ADDQ         BX, CX
+	VMOVUPS      Z22, (CX)
+	VMOVUPS      Z23, 64(CX)
+	ADDQ         $+48, (SP)
+	DECQ         8(SP)
+	JNZ          tile
 	VZEROUPPER
 	RET
 

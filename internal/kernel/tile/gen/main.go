@@ -122,13 +122,11 @@ func (k kernel) multiply(acc [][]reg.VecVirtual, a []reg.Register, row, row3, b 
 
 // mulAdd adds the element at m times each of b to the accumulators of a row.
 func (k kernel) mulAdd(m Mem, b, acc []reg.VecVirtual) {
-	if k.lanes == 16 {
-		for j := range b {
-			VFMADD231PS_BCST(m, b[j], acc[j])
-		}
+	if k.vectors == 1 {
+		VFMADD231PS_BCST(m, b[0], acc[0])
 		return
 	}
-	v := YMM()
+	v := k.vec()
 	VBROADCASTSS(m, v)
 	for j := range b {
 		VFMADD231PS(v, b[j], acc[j])

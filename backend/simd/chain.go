@@ -1,0 +1,209 @@
+package simd
+
+import (
+	"slices"
+
+	"github.com/gomlx/compute"
+
+	"alike/internal/kernel/norm"
+)
+
+// forwardChain is a batch norm in training with what follows it, in one pass:
+// y, y + residual, or the ReLU of either.
+type forwardChain struct {
+	norm     *node
+	residual *value // or nil
+	relu     bool
+	out      *value // of the last operation
+}
+
+// backwardChain is a batch norm's gradient with the ReLU's before it: the
+// gradient reaches the norm where y, the output of the ReLU, is positive.
+type backwardChain struct {
+	norm *node  // the BatchNormGradient
+	y    *value // or nil: no ReLU
+	mask *node  // Where(y ≤ 0, 0, dy), whose elements the step writes too if others read them
+	keep bool   // they do
+}
+
+// chains recognises batch norms with their neighbours, as internal/nn writes
+// them and GoMLX differentiates them. It sets c.at for the node at whose place
+// a chain runs, and c.absorbed for those that a chain computes.
+func (c *compiler) chains() {
+	relus := map[*node]*value{} // by condition: the ReLU's output
+	for _, n := range c.f.nodes {
+		if !c.live[n.id] || n.op != compute.OpTypeBatchNormForTraining {
+			continue
+		}
+		ch := &forwardChain{norm: n, out: n.outs[0]}
+		if add := c.onlyUser(ch.out); add != nil && add.op == compute.OpTypeAdd && !c.absorbed[add.id] {
+			other := add.inputs[0]
+			if other == ch.out {
+				other = add.inputs[1]
+			}
+			if other != ch.out && other.shape().Equal(ch.out.shape()) {
+				ch.residual, ch.out = other, add.outs[0]
+				c.absorbed[add.id] = true
+			}
+		}
+		if condition, where := c.reluOf(ch.out); where != nil {
+			ch.relu, ch.out = true, where.outs[0]
+			c.absorbed[where.id] = true
+			relus[condition] = ch.out
+			// whoever asks for the condition later learns it from the output
+			c.inline[condition.id] = true
+			c.instead[condition.inputs[0]] = ch.out
+		}
+		c.forward[ch.out.node.id] = ch
+	}
+	for _, n := range c.f.nodes {
+		if !c.live[n.id] || n.op != compute.OpTypeBatchNormGradient {
+			continue
+		}
+		ch, at := &backwardChain{norm: n}, n
+		if where := n.inputs[4].node; c.masks(where, relus) && !c.absorbed[where.id] {
+			ch.keep = c.isOutput[where] || len(c.users[where.id]) > 1
+			early := !slices.ContainsFunc(n.inputs[:4], func(v *value) bool { return v.node.id > where.id })
+			if early || !ch.keep {
+				ch.y, ch.mask = relus[where.inputs[0].node], where
+				c.absorbed[where.id], c.absorbed[n.id] = true, true
+			}
+			if ch.mask != nil && ch.keep {
+				at = where
+			}
+		}
+		c.backward[at.id] = ch
+	}
+}
+
+// onlyUser is the one node that reads v, or nil.
+func (c *compiler) onlyUser(v *value) *node {
+	if u := c.usersOf(v); len(u) == 1 && !slices.Contains(c.f.outputs, v) {
+		return u[0]
+	}
+	return nil
+}
+
+// usersOf are the live nodes that read v, each once, in order.
+func (c *compiler) usersOf(v *value) (users []*node) {
+	for _, u := range slices.Backward(c.users[v.node.id]) {
+		if slices.Contains(c.operands(u), v) && !slices.Contains(users, u) {
+			users = append(users, u)
+		}
+	}
+	return users
+}
+
+// reluOf finds Where(z ≤ 0, 0, z), if nothing else reads z, and everything else
+// that reads its condition comes later and is part of a loop.
+func (c *compiler) reluOf(z *value) (condition, where *node) {
+	users := c.usersOf(z)
+	if len(users) != 2 || slices.Contains(c.f.outputs, z) {
+		return nil, nil
+	}
+	condition, where = users[0], users[1]
+	if condition.op != compute.OpTypeLessOrEqual || condition.inputs[0] != z || !isZero(condition.inputs[1]) || c.isOutput[condition] ||
+		where.op != compute.OpTypeWhere || where.inputs[0] != condition.outs[0] || !isZero(where.inputs[1]) || where.inputs[2] != z {
+		return nil, nil
+	}
+	for _, u := range c.users[condition.id] {
+		if u != where && (u.id < where.id || !fusible(u) || u.shapes[0].Size() != z.shape().Size()) {
+			return nil, nil
+		}
+	}
+	return condition, where
+}
+
+// masks says whether n is the gradient of a recognised ReLU.
+func (c *compiler) masks(n *node, relus map[*node]*value) bool {
+	return n.op == compute.OpTypeWhere && relus[n.inputs[0].node] != nil && isZero(n.inputs[1]) &&
+		n.inputs[2].shape().Equal(n.shapes[0])
+}
+
+// isZero says whether every element of v is 0 for certain.
+func isZero(v *value) bool {
+	for v.node.op == compute.OpTypeBroadcastInDim || v.node.op == compute.OpTypeReshape {
+		v = v.node.inputs[0]
+	}
+	x, ok := v.node.attrs.([]float32)
+	return ok && !slices.ContainsFunc(x, func(e float32) bool { return e != 0 })
+}
+
+// lowerStats adds the statistics of a batch norm in training, where it stands.
+func (c *compiler) lowerStats(n *node) {
+	x, mean, variance := c.where[n.inputs[0]], c.result(n.outs[1]), c.result(n.outs[2])
+	var s norm.Scratch
+	c.emit("batch norm statistics", []int{x}, []int{mean, variance}, func(m *memory) {
+		norm.Stats(c.backend.pool, c.backend.level, &s, m.floats(x), m.floats(mean), m.floats(variance))
+	})
+}
+
+// lowerForward adds the normalisation, where the chain ends.
+func (c *compiler) lowerForward(ch *forwardChain) {
+	n := ch.norm
+	reads := []int{c.where[n.inputs[0]], c.where[n.inputs[1]], c.where[n.inputs[2]], c.where[n.outs[1]], c.where[n.outs[2]]}
+	name := "batch norm"
+	if ch.residual != nil {
+		reads = append(reads, c.where[ch.residual])
+		name += " + residual"
+	}
+	if ch.relu {
+		name += " + ReLU"
+	}
+	y, eps := c.result(ch.out), n.attrs.(normAttr).epsilon
+	var s norm.Scratch
+	c.emit(name, reads, []int{y}, func(m *memory) {
+		f := norm.Forward{
+			X: m.floats(reads[0]), Y: m.floats(y), Scale: m.floats(reads[1]), Offset: m.floats(reads[2]),
+			Mean: m.floats(reads[3]), Variance: m.floats(reads[4]), Epsilon: eps, ReLU: ch.relu,
+		}
+		if ch.residual != nil {
+			f.Residual = m.floats(reads[5])
+		}
+		norm.Normalize(c.backend.pool, c.backend.level, &s, &f)
+	})
+}
+
+// lowerBackward adds the gradient of a batch norm.
+func (c *compiler) lowerBackward(ch *backwardChain) {
+	n := ch.norm
+	in, eps, name := n.inputs, n.attrs.(normAttr).epsilon, "batch norm gradient"
+	reads, y, residual := c.slotsOf(in[:4]), -1, -1
+	if ch.mask == nil {
+		reads = append(reads, c.where[in[4]])
+	} else {
+		y = c.where[ch.y]
+		reads = append(reads, c.where[ch.mask.inputs[2]], y)
+		name = "batch norm + ReLU gradient"
+	}
+	sums := []int{c.result(n.outs[1]), c.result(n.outs[2])}
+	dx := c.result(n.outs[0])
+	writes := []int{dx}
+	if ch.keep && ch.mask != nil {
+		residual = c.result(ch.mask.outs[0])
+		writes = append(writes, residual)
+		name = "batch norm + ReLU + residual gradient"
+	}
+	args := func(m *memory) *norm.Backward {
+		b := &norm.Backward{
+			X: m.floats(reads[0]), Scale: m.floats(reads[1]), Mean: m.floats(reads[2]), Variance: m.floats(reads[3]), DY: m.floats(reads[4]),
+			Epsilon: eps, DScale: m.floats(sums[0]), DOffset: m.floats(sums[1]),
+		}
+		if y >= 0 {
+			b.Y = m.floats(y)
+		}
+		return b
+	}
+	var s norm.Scratch
+	c.emit("batch norm gradient sums", reads, sums, func(m *memory) {
+		norm.GradSums(c.backend.pool, c.backend.level, &s, args(m))
+	})
+	c.emit(name, append(reads, sums...), writes, func(m *memory) {
+		b := args(m)
+		b.DX = m.floats(dx)
+		if residual >= 0 {
+			b.DResidual = m.floats(residual)
+		}
+		norm.GradInput(c.backend.pool, c.backend.level, &s, b)
+	})
+}
