@@ -43,7 +43,7 @@ func train(t *testing.T, b compute.Backend, optimizer string, steps int) map[str
 		scope.Store().SetTraining(g, true)
 		z := h.Graph(scope.In("head"), e.Graph(scope, x))
 		positive := loss.ViewPositives(g, pairs, 2)
-		v := l.Graph(z, positive, nil)
+		v := l.Graph(loss.Batch{Z: z, Positive: positive})
 		opt.Update(scope, lr, optimize.Gradients(scope, v))
 		return []*Node{v, loss.ContrastiveAccuracy(z, positive)}
 	})
