@@ -76,7 +76,7 @@ func (a *app) runQuickstart(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := cfg.Resolve(images.Len()); err != nil {
+	if err := cfg.Resolve(images.Len(), len(images.Classes())); err != nil {
 		return err
 	}
 	run, err := train.Create(dir, cfg)

@@ -120,7 +120,7 @@ configuration is printed and saved in the run directory.`,
 		if err := setKeys(&cfg, *set); err != nil {
 			return err
 		}
-		if err := cfg.Resolve(images.Len()); err != nil {
+		if err := cfg.Resolve(images.Len(), len(images.Classes())); err != nil {
 			return err
 		}
 		if *out == "" {
@@ -314,7 +314,7 @@ func (a *app) resume() *cobra.Command {
 
 // runTraining trains a run to its end, or to that of the sitting.
 func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Backend, source *dataset.Source, images dataset.Dataset, f sittingFlags, dryRun bool) error {
-	if err := run.Config.Resolve(images.Len()); err != nil {
+	if err := run.Config.Resolve(images.Len(), len(images.Classes())); err != nil {
 		return err
 	}
 	plan, err := run.Plan(engine, f.keep)
