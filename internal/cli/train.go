@@ -63,7 +63,8 @@ configuration is printed and saved in the run directory.`,
 		Example: `  alike train simclr --data builtin:sprites --encoder resnet8 --batch 256 --epochs 5
   alike train simclr --data cifar-10-binary.tar.gz --encoder resnet18 --epochs 200
   alike train simclr --data photos/ --set loss.temperature=0.2 --set views.blur.p=0
-  alike train simclr --data cub-200.tar.gz --classes "<=100"
+  alike train ice --data cub-200.tar.gz --classes "<=100" --batch 60 --per-class 3
+  alike train metric --loss supcon --data photos/
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
 	var (
@@ -83,6 +84,7 @@ configuration is printed and saved in the run directory.`,
 	flags.String("loss", "", "loss ('alike list losses')")
 	flags.String("optimizer", "", "update rule ('alike list optimizers')")
 	flags.Int("batch", 0, "images per step")
+	flags.Int("per-class", 0, "images of each class in a batch, for methods that learn from labels; 0 draws without regard to classes")
 	flags.Float64("epochs", 0, "passes over the images; 0 writes an untrained run")
 	flags.Float64("warmup-epochs", 0, "passes in which the learning rate rises")
 	flags.Float64("lr", 0, "learning rate before scaling with the batch")
@@ -199,6 +201,9 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	}
 	if flags.Changed("batch") {
 		cfg.Batch, _ = flags.GetInt("batch")
+	}
+	if flags.Changed("per-class") {
+		cfg.PerClass, _ = flags.GetInt("per-class")
 	}
 	if flags.Changed("seed") {
 		cfg.Seed, _ = flags.GetUint64("seed")
