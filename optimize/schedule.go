@@ -48,6 +48,9 @@ func (s Schedule) Validate() error {
 		notNegative("epochs", s.Epochs),
 		notNegative("warmup_epochs", s.WarmupEpochs),
 	}
+	if s.Epochs > 1e9 {
+		errs = append(errs, fmt.Errorf("epochs %g: must be at most 1e9", s.Epochs))
+	}
 	if s.Scaling != ScalingLinear && s.Scaling != ScalingSqrt && s.Scaling != ScalingNone {
 		errs = append(errs, fmt.Errorf("scaling %q: must be %s, %s or %s", s.Scaling, ScalingLinear, ScalingSqrt, ScalingNone))
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"alike/eval"
 	"alike/internal/rng"
 	"alike/internal/sheet"
+	"alike/train"
 )
 
 // dataFlags are the flags of all commands that read images.
@@ -24,6 +26,16 @@ type dataFlags struct {
 
 func (d *dataFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&d.spec, "data", "", "SPEC of the images: a path, FORMAT:PATH or builtin:sprites")
+	d.addOthers(c)
+}
+
+// addOptional adds the flags of a command about a run, which has data of its own.
+func (d *dataFlags) addOptional(c *cobra.Command) {
+	c.Flags().StringVar(&d.spec, "data", "", "SPEC of the images (default: those that the run was trained on)")
+	d.addOthers(c)
+}
+
+func (d *dataFlags) addOthers(c *cobra.Command) {
 	d.addClasses(c)
 	c.Flags().BoolVar(&d.strict, "strict", false, "stop at a broken image instead of skipping it")
 }
@@ -55,6 +67,23 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 		return s.OfClasses(d.classes)
 	}
 	return s, nil
+}
+
+// ofRun fills in what the flags leave out: the data of a run, and its classes.
+func (d dataFlags) ofRun(run *train.Run) dataFlags {
+	if d.spec == "" {
+		d.spec, d.classes = run.Config.Data, cmp.Or(d.classes, run.Config.Classes)
+	}
+	return d
+}
+
+// openFor opens the images, by default those of the run in dir.
+func (a *app) openFor(ctx context.Context, dir string, d dataFlags) (*dataset.Source, error) {
+	run, err := train.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return a.open(ctx, d.ofRun(run))
 }
 
 // hashed is a split that scores are measured on.

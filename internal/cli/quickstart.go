@@ -156,7 +156,7 @@ func (a *app) trainQuickstart(ctx context.Context, run *train.Run, source *datas
 		return usageError{err}
 	}
 	defer engine.Finalize()
-	plan, err := run.Plan(engine, 2)
+	plan, err := run.Plan(engine)
 	if err != nil {
 		return err
 	}
@@ -164,13 +164,10 @@ func (a *app) trainQuickstart(ctx context.Context, run *train.Run, source *datas
 	bar := a.progress("training", plan.Steps)
 	defer bar.done()
 	return run.Train(ctx, engine, images, train.Options{
-		Keep:            100, // the untrained network too
-		MaxDuration:     quickstartMinutes * time.Minute,
-		CheckpointEvery: plan.Steps,
-		Monitor:         a.monitor(source, images),
-		MonitorEvery:    max(1, plan.Steps/6),
-		Progress:        bar.step,
-		Log:             a.logger(),
+		MaxDuration: quickstartMinutes * time.Minute,
+		Monitor:     a.monitor(source, images),
+		Progress:    bar.step,
+		Log:         a.logger(),
 	})
 }
 

@@ -48,19 +48,13 @@ func (a *app) report() *cobra.Command {
 		Args:    exactly("a RUN"),
 	}
 	var data dataFlags
-	data.add(c)
+	data.addOptional(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		run, err := train.Open(args[0])
 		if err != nil {
 			return err
 		}
-		if data.spec == "" {
-			data.spec = run.Config.Data
-			if data.classes == "" {
-				data.classes = run.Config.Classes
-			}
-		}
-		source, err := a.open(c.Context(), data)
+		source, err := a.open(c.Context(), data.ofRun(run))
 		if err != nil {
 			return err
 		}

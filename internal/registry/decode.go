@@ -136,7 +136,11 @@ func wanted(t reflect.Type) string {
 func instead(word string, names []string) string {
 	best, least := "", max(2, len(word)/3)+1
 	for _, n := range names {
-		if d := distance(word, n); d < least {
+		d := distance(word, n)
+		if len(n) > 2 && strings.HasPrefix(word, n) {
+			d = 1
+		}
+		if d < least {
 			best, least = n, d
 		}
 	}
