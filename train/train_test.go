@@ -272,7 +272,7 @@ func TestLoadNamesTheLine(t *testing.T) {
 		{"a bad value of a part", "loss:\n  name: ntxent\n  temperature: 0\n", `line 3: loss "ntxent": temperature 0: must be > 0`},
 		{"a bad value", "seed: 3\nbatch: 1\n", "line 2: batch 1: must be at least 2 images"},
 		{"a bad view", "views:\n  blur:\n    p: 2\n", "line 3: views: blur: p 2: must be"},
-		{"a bad schedule", "schedule:\n  epochs: .inf\n", "line 2: schedule: epochs +Inf: must be a finite number"},
+		{"a bad schedule", "schedule:\n  epochs: .inf\n", "line 2: schedule: epochs +Inf: must be 0 to 1e9"},
 		{"a word for a number", "batch: many\n", `line 1: batch is "many", want a whole number`},
 		{"no YAML", "batch: [1\n", "line 1"},
 	} {

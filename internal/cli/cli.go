@@ -140,7 +140,7 @@ func noCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := ""
+	hint := fmt.Sprintf("; '%s --help' says what it takes", c.CommandPath())
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
 	}
@@ -162,7 +162,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 
 // group makes a command that only holds others.
 func group(use, short string, sub ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: noCommand, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: use, Short: short, Args: noCommand, SuggestionsMinimumDistance: 2, RunE: func(c *cobra.Command, _ []string) error {
 		return misuse("%s needs one of its commands; see '%s --help'", c.CommandPath(), c.CommandPath())
 	}}
 	c.AddCommand(sub...)

@@ -22,6 +22,7 @@ import (
 type dataFlags struct {
 	spec, classes string
 	strict        bool
+	canBeStrict   bool // the command has --strict
 }
 
 func (d *dataFlags) add(c *cobra.Command) {
@@ -37,6 +38,7 @@ func (d *dataFlags) addOptional(c *cobra.Command) {
 
 func (d *dataFlags) addOthers(c *cobra.Command) {
 	d.addClasses(c)
+	d.canBeStrict = true
 	c.Flags().BoolVar(&d.strict, "strict", false, "stop at a broken image instead of skipping it")
 }
 
@@ -61,7 +63,11 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 		a.say("skipped %s: %v", skipped.Name, skipped.Err)
 	}
 	if n := len(s.Skipped); n > 0 {
-		a.say("%s: %d broken images are skipped (--strict stops at the first)", d.spec, n)
+		advice := ""
+		if d.canBeStrict {
+			advice = " (--strict stops at the first)"
+		}
+		a.say("%s: %d files or images that are broken or missing are skipped%s", d.spec, n, advice)
 	}
 	if d.classes != "" {
 		return s.OfClasses(d.classes)
