@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -203,7 +204,7 @@ func viewSheet(d dataset.Dataset, c augment.Config, size, views int, seed uint64
 		if err != nil {
 			return nil, err
 		}
-		row := []sheet.Cell{{Image: img.RGBA(), Caption: "image"}}
+		row := []sheet.Cell{{Image: img.RGBA(), Caption: cmp.Or(className(d, d.Label(i)), path.Base(d.ID(i)))}}
 		for v := range views {
 			stream.Reset(rng.View, seed, 0, uint64(i), uint64(v))
 			p.View(view, img, stream, &scratch)
