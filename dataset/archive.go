@@ -60,7 +60,10 @@ func openArchive(ctx context.Context, name string, o Options) (*Source, error) {
 
 func readLimited(r io.Reader, name string) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
-	if err == nil && len(b) > maxFile {
+	switch {
+	case err != nil:
+		err = brokenArchive(err)
+	case len(b) > maxFile:
 		err = fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
 	}
 	return b, err
@@ -84,11 +87,11 @@ func walkTar(ctx context.Context, name string, f func(file string, r io.Reader) 
 		case errors.Is(err, io.EOF):
 			// gzip's checksum is behind the end of the tar.
 			if _, err := io.Copy(io.Discard, r); err != nil {
-				return fmt.Errorf("the archive is damaged, unpack or download it again: %w", err)
+				return brokenArchive(err)
 			}
 			return nil
 		case err != nil:
-			return fmt.Errorf("the archive is broken or cut short: %w", err)
+			return brokenArchive(err)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case h.Typeflag != tar.TypeReg:
@@ -98,6 +101,14 @@ func walkTar(ctx context.Context, name string, f func(file string, r io.Reader) 
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
+}
+
+// brokenArchive says what to do about an archive that cannot be read on.
+func brokenArchive(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the archive ends early: it is cut short, copy or download it again (%w)", err)
+	}
+	return fmt.Errorf("the archive is damaged, copy or download it again: %w", err)
 }
 
 // gunzip reads through gzip if the file begins as one.

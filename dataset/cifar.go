@@ -48,6 +48,9 @@ func isCIFAR(name string) bool {
 		files, err := cifarFolder(name)
 		return err == nil && len(files) > 0
 	}
+	if _, _, ok := cifarFile(filepath.ToSlash(name)); ok {
+		return true
+	}
 	if !isArchive(name) {
 		return false
 	}
@@ -87,9 +90,12 @@ func cifarFolder(root string) ([]string, error) {
 func openCIFAR(ctx context.Context, root string, o Options) (*Source, error) {
 	files := map[string][]byte{}
 	var err error
-	if isFolder(root) {
+	switch _, _, single := cifarFile(filepath.ToSlash(root)); {
+	case isFolder(root):
 		err = readCIFARFolder(ctx, root, files, o)
-	} else {
+	case single:
+		err = readCIFARFiles(ctx, []string{root}, files, o)
+	default:
 		var read int64
 		err = walkTar(ctx, root, func(file string, r io.Reader) error {
 			if _, _, ok := cifarFile(file); !ok && !strings.HasSuffix(file, ".txt") {
@@ -114,6 +120,11 @@ func readCIFARFolder(ctx context.Context, root string, files map[string][]byte, 
 	if err != nil || len(names) == 0 {
 		return errors.Join(err, fmt.Errorf("no data_batch_N.bin, test_batch.bin, train.bin or test.bin in it"))
 	}
+	return readCIFARFiles(ctx, names, files, o)
+}
+
+// readCIFARFiles reads data files and the texts beside them.
+func readCIFARFiles(ctx context.Context, names []string, files map[string][]byte, o Options) error {
 	texts, _ := filepath.Glob(filepath.Join(filepath.Dir(names[0]), "*.txt"))
 	var read int64
 	for _, n := range append(names, texts...) {
@@ -168,11 +179,26 @@ func cifarSource(title string, files map[string][]byte) (*Source, error) {
 	if len(sets) == 0 {
 		return nil, errors.New("no data_batch_N.bin, test_batch.bin, train.bin or test.bin in it")
 	}
-	s := &Source{Splits: map[string]Dataset{}}
+	s := &Source{Splits: map[string]Dataset{}, Skipped: missingBatches(files)}
 	for split, m := range sets {
 		s.Splits[split] = m
 	}
 	return s, nil
+}
+
+// missingBatches lists which of the five files of CIFAR-10's training images are
+// not there, if some are.
+func missingBatches(files map[string][]byte) (missing []Skipped) {
+	for i := range 5 {
+		name := fmt.Sprintf("data_batch_%d.bin", i+1)
+		if _, ok := files[name]; !ok {
+			missing = append(missing, Skipped{name, errors.New("it is missing, and a fifth of the training images with it")})
+		}
+	}
+	if len(missing) == 5 {
+		return nil
+	}
+	return missing
 }
 
 // interleave makes pixels of the three planes of a record.

@@ -213,7 +213,7 @@ func TestBadSources(t *testing.T) {
 		{"a file of no known format", map[string][]byte{"x.bin": nil}, "x.bin", "its format is not recognised; have"},
 		{"an IDX file cut short", map[string][]byte{"train-images-idx3-ubyte": {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1}}, "", "holds 1 bytes after its header, want 8"},
 		{"an IDX file that is none", map[string][]byte{"train-images-idx3-ubyte": []byte("hello, world")}, "", "want the IDX magic number 00000803"},
-		{"an archive cut short", map[string][]byte{"x.tar": make([]byte, 100)}, "x.tar", "broken or cut short"},
+		{"an archive cut short", map[string][]byte{"x.tar": make([]byte, 100)}, "x.tar", "the archive ends early: it is cut short, copy or download it again"},
 		{"images that are too large", map[string][]byte{"a.png": pngFile(t, 200, 1)}, "", "more than 10000 are not read"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -222,6 +222,34 @@ func TestBadSources(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
 		})
+	}
+}
+
+func TestAnUnknownFormatIsNamed(t *testing.T) {
+	_, err := Open(t.Context(), "rar:photos.rar", Options{})
+	if err == nil || !strings.Contains(err.Error(), `"rar" is no known format and there is no such file or folder; have `) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMissingCIFARFilesAreNamed(t *testing.T) {
+	record := make([]byte, 3073)
+	root := tree(t, map[string][]byte{"data_batch_1.bin": record, "data_batch_3.bin": record, "data_batch_5.bin": record, "test_batch.bin": record})
+	s, err := Open(t.Context(), root, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Skipped) != 2 || s.Skipped[0].Name != "data_batch_2.bin" || s.Skipped[1].Name != "data_batch_4.bin" {
+		t.Errorf("skipped %v", s.Skipped)
+	}
+	for _, prefix := range []string{"", "cifar:"} {
+		s, err = Open(t.Context(), prefix+filepath.Join(root, "test_batch.bin"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := s.Split(Test); err != nil || d.Len() != 1 || len(s.Splits) != 1 || len(s.Skipped) != 0 {
+			t.Errorf("%q: a single file has splits %v, %v", prefix, s.Splits, err)
+		}
 	}
 }
 

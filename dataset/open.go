@@ -110,6 +110,9 @@ func recognise(spec string) (name, path string, err error) {
 		return "", "", fmt.Errorf("no data named; a SPEC is a folder, an archive, FORMAT:PATH or builtin:sprites")
 	}
 	if _, err := os.Stat(spec); errors.Is(err, fs.ErrNotExist) {
+		if prefix, _, ok := strings.Cut(spec, ":"); ok && !strings.ContainsAny(prefix, `/\`) {
+			return "", "", fmt.Errorf("data %s: %q is no known format and there is no such file or folder; have %s (%w)", spec, prefix, strings.Join(Formats.Names(), ", "), fs.ErrNotExist)
+		}
 		return "", "", fmt.Errorf("data %s: no such file or folder; a SPEC is a path or FORMAT:PATH, and the formats are %s (%w)", spec, strings.Join(Formats.Names(), ", "), fs.ErrNotExist)
 	} else if err != nil {
 		return "", "", fmt.Errorf("data %s: %w", spec, err)

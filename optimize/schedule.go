@@ -45,8 +45,10 @@ type Schedule struct {
 func (s Schedule) Validate() error {
 	errs := []error{
 		positive("lr", s.LR),
-		notNegative("epochs", s.Epochs),
 		notNegative("warmup_epochs", s.WarmupEpochs),
+	}
+	if !(s.Epochs >= 0 && s.Epochs <= 1e9) {
+		errs = append(errs, fmt.Errorf("epochs %g: must be 0 to 1e9", s.Epochs))
 	}
 	if s.Scaling != ScalingLinear && s.Scaling != ScalingSqrt && s.Scaling != ScalingNone {
 		errs = append(errs, fmt.Errorf("scaling %q: must be %s, %s or %s", s.Scaling, ScalingLinear, ScalingSqrt, ScalingNone))

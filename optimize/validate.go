@@ -16,14 +16,14 @@ func fraction(name string, x float64) error {
 
 func notNegative(name string, x float64) error {
 	if !(x >= 0) || math.IsInf(x, 1) {
-		return fmt.Errorf("%s %g: must be at least 0", name, x)
+		return fmt.Errorf("%s %g: must be a finite number, at least 0", name, x)
 	}
 	return nil
 }
 
 func positive(name string, x float64) error {
 	if !(x > 0) || math.IsInf(x, 1) {
-		return fmt.Errorf("%s %g: must be > 0", name, x)
+		return fmt.Errorf("%s %g: must be a finite number, > 0", name, x)
 	}
 	return nil
 }

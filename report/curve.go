@@ -23,7 +23,7 @@ type Curve struct {
 // The drawing's size and margins in SVG units.
 const (
 	width, height           = 640, 260
-	left, right, top, below = 56, 16, 16, 40
+	left, right, top, below = 56, 16, 28, 40
 	maxPoints               = 400
 )
 
@@ -52,8 +52,9 @@ func (c Curve) SVG() template.HTML {
 	}
 	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`, (left+width-right)/2, height-4, template.HTMLEscapeString(c.XLabel))
 	if c.ReferenceLabel != "" {
-		fmt.Fprintf(&b, `<path class="reference" d="M%d %.1fH%d"/><text class="reference" x="%d" y="%.1f" text-anchor="end">%s</text>`,
-			left, py(c.Reference), width-right, width-right, py(c.Reference)-5, template.HTMLEscapeString(c.ReferenceLabel))
+		// The label is in the margin, where no curve runs over it.
+		fmt.Fprintf(&b, `<path class="reference" d="M%d %.1fH%d"/><path class="reference" d="M%d 11h24"/><text class="reference" x="%d" y="15">%s = %s</text>`,
+			left, py(c.Reference), width-right, left, left+32, template.HTMLEscapeString(c.ReferenceLabel), label(c.Reference))
 	}
 	b.WriteString(`<path class="line" d="`)
 	for i, p := range pts {

@@ -12,7 +12,8 @@ import (
 
 // Report is what one page shows, in this order. Empty parts are left out.
 type Report struct {
-	Title    string
+	Title    string   // what was trained, in a few words
+	Data     string   // on what
 	Verdict  []string // plain sentences: what happened, what to try
 	Facts    []Fact
 	Curves   []Curve

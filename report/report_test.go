@@ -10,6 +10,7 @@ import (
 func TestPageIsOneFile(t *testing.T) {
 	r := Report{
 		Title:    "run <1>",
+		Data:     "builtin:sprites?n=1&seed=1",
 		Verdict:  []string{"It learned."},
 		Facts:    []Fact{{"steps", "100"}},
 		Curves:   []Curve{{Title: "loss", XLabel: "step", Points: []Point{{0, 6}, {1, 5}}, Reference: 6.2, ReferenceLabel: "collapsed"}},
@@ -22,7 +23,7 @@ func TestPageIsOneFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"run &lt;1&gt;", "50.6 %", "49.6 to 51.6", "data:image/png;base64,cG5n", "<svg", "collapsed", "method: simclr"} {
+	for _, want := range []string{"run &lt;1&gt;", "50.6 %", "49.6 to 51.6", "data:image/png;base64,cG5n", "<svg", "collapsed = 6.2", "on builtin:sprites?n=1&amp;seed=1", "method: simclr"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -123,27 +122,33 @@ func fileSHA256(path string) (string, error) {
 // checkSums compares a checkpoint's files with their checksums; the error
 // names the first that differs and is ErrDamaged.
 func checkSums(dir string) error {
-	f, err := os.Open(filepath.Join(dir, sumsFile))
+	damaged := func(format string, args ...any) error {
+		return fmt.Errorf("the checkpoint %s is %w: %s", dir, ErrDamaged, fmt.Sprintf(format, args...))
+	}
+	sums, err := os.ReadFile(filepath.Join(dir, sumsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return damaged("%s is missing", sumsFile)
+	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+		return err
 	}
-	defer f.Close()
-	checked := 0
-	for lines := bufio.NewScanner(f); lines.Scan(); checked++ {
-		want, name, ok := strings.Cut(lines.Text(), "  ")
-		if !ok {
-			return fmt.Errorf("%s: line %q: %w", f.Name(), lines.Text(), ErrDamaged)
-		}
-		got, err := fileSHA256(filepath.Join(dir, filepath.Base(name)))
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		if got != want {
-			return fmt.Errorf("%s is %w: its SHA-256 begins with %.12s, in %s with %.12s", filepath.Join(dir, name), ErrDamaged, got, sumsFile, want)
-		}
+	want := map[string]string{}
+	for line := range strings.Lines(string(sums)) {
+		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		want[name] = sum
 	}
-	if checked < 3 {
-		return fmt.Errorf("%s is %w: it lists %d files, want 3", f.Name(), ErrDamaged, checked)
+	for _, name := range []string{modelFile, optimizerFile, stateFile} {
+		got, err := fileSHA256(filepath.Join(dir, name))
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return damaged("%s is missing", name)
+		case err != nil:
+			return err
+		case want[name] == "":
+			return damaged("%s has no line for %s", sumsFile, name)
+		case got != want[name]:
+			return damaged("%s is not the file that %s was written for, one of the two has changed", name, sumsFile)
+		}
 	}
 	return nil
 }

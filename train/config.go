@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -19,7 +20,7 @@ import (
 	"alike/sampler"
 )
 
-// Config is everything that decides the result of a run. A saved one has every
+// Config is everything that decides the result of a run, and how it is saved. A saved one has every
 // default spelt out, and repeats the run.
 type Config struct {
 	Method    registry.Choice   `yaml:"method"`
@@ -36,8 +37,40 @@ type Config struct {
 	Optimizer registry.Choice   `yaml:"optimizer"`
 	Schedule  optimize.Schedule `yaml:"schedule"`
 	Seed      uint64            `yaml:"seed"`
+	Sittings  Sittings          `yaml:"sittings"`
 
 	classes int // that are trained on; Resolve knows
+}
+
+// Sittings are what training does besides its steps, in every sitting; the
+// weights do not depend on it.
+type Sittings struct {
+	CheckpointEvery int `yaml:"checkpoint_every"` // steps between checkpoints, 0 for one an epoch
+	Keep            int `yaml:"keep"`             // checkpoints that are kept, 0 for three
+	MonitorEvery    int `yaml:"monitor_every"`    // steps between measurements, 0 for one an epoch, -1 for none
+}
+
+// defaultKeep is how many checkpoints are kept.
+const defaultKeep = 3
+
+// resolve spells out the defaults, for epochs of so many steps.
+func (s Sittings) resolve(epoch int) Sittings {
+	return Sittings{cmp.Or(s.CheckpointEvery, epoch), cmp.Or(s.Keep, defaultKeep), cmp.Or(s.MonitorEvery, epoch)}
+}
+
+// Validate checks all fields.
+func (s Sittings) Validate() error {
+	var errs []error
+	if s.CheckpointEvery < 0 {
+		errs = append(errs, fmt.Errorf("checkpoint_every %d: must be at least 1, or 0 for one an epoch", s.CheckpointEvery))
+	}
+	if s.Keep < 0 {
+		errs = append(errs, fmt.Errorf("keep %d: must be at least 1", s.Keep))
+	}
+	if s.MonitorEvery < -1 {
+		errs = append(errs, fmt.Errorf("monitor_every %d: must be at least 1, or 0 for one an epoch, or -1 for none", s.MonitorEvery))
+	}
+	return errors.Join(errs...)
 }
 
 // Default is the method's published recipe for images of side pixels.
@@ -59,6 +92,7 @@ func Default(name string, side int) (Config, error) {
 		Optimizer: r.Optimizer,
 		Schedule:  r.Schedule,
 		Seed:      1,
+		Sittings:  Sittings{Keep: defaultKeep},
 	}, nil
 }
 
@@ -73,18 +107,33 @@ func Load(path string, side int) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	head := Config{Size: side, Method: registry.Choice{Name: "simclr"}}
-	if err := head.Overlay(document); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+	var content any
+	if yaml.Unmarshal(document, &content) == nil && content == nil {
+		return Config{}, fmt.Errorf("%s is empty: want a configuration, like the config.yaml of a run", path)
 	}
-	c, err := Default(head.Method.Name, head.Size)
+	c, err := parse(document, side)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, registry.Locate(document, err))
+	}
+	return c, nil
+}
+
+// parse reads a document over the defaults of the method that it names.
+func parse(document []byte, side int) (Config, error) {
+	c, err := Default("simclr", side)
+	if err == nil {
+		err = c.Overlay(document) // for its method and size
+	}
+	if err == nil {
+		c, err = Default(c.Method.Name, c.Size)
+	}
 	if err == nil {
 		err = c.Overlay(document)
 	}
-	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+	if err == nil {
+		err = c.Validate()
 	}
-	return c, nil
+	return c, err
 }
 
 // Save writes the configuration as YAML, whole or not at all.
@@ -116,28 +165,22 @@ func (c *Config) build() (p parts, err error) {
 	return p, errors.Join(errs[:]...)
 }
 
-// Resolve spells out every default, checks every field, and ties the schedule
-// and the loss to the number of training images and of their classes.
-func (c *Config) Resolve(images, classes int) error {
-	c.Schedule.Batch, c.Schedule.Images, c.classes = c.Batch, images, classes
+// Validate checks everything but what depends on the images.
+func (c *Config) Validate() error {
+	s := c.Schedule
+	s.Batch, s.Images = max(1, c.Batch), 1
+	_, err := c.build()
 	errs := []error{
-		resolve(&method.Methods, &c.Method),
-		resolve(&encoder.Encoders, &c.Encoder),
-		resolve(&head.Heads, &c.Head),
-		resolve(&loss.Losses, &c.Loss),
-		resolve(&optimize.Optimizers, &c.Optimizer),
-		c.Views.Validate(),
-		c.Schedule.Validate(),
+		err,
+		below("views", c.Views.Validate()),
+		below("schedule", s.Validate()),
+		below("sittings", c.Sittings.Validate()),
 	}
-	errs = append(errs, c.checkLabels()...)
 	if c.Size < 8 {
 		errs = append(errs, fmt.Errorf("size %d: must be at least 8 pixels", c.Size))
 	}
 	if c.Batch < 2 {
 		errs = append(errs, fmt.Errorf("batch %d: must be at least 2 images", c.Batch))
-	}
-	if c.Batch > images {
-		errs = append(errs, fmt.Errorf("batch of %d images: %s has only %d to train on; try --batch %d", c.Batch, c.Data, images, largestBatch(images)))
 	}
 	return errors.Join(errs...)
 }
@@ -174,6 +217,33 @@ func (c *Config) sampler(data dataset.Dataset) (sampler.Sampler, error) {
 		labels[i] = data.Label(i)
 	}
 	return sampler.NewPK(labels, c.Batch/c.PerClass, c.PerClass, c.Seed)
+}
+
+// below names the group of keys that an error is about.
+func below(group string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", group, err)
+}
+
+// Resolve spells out every default, checks every field, and ties the schedule
+// and the loss to the number of training images and of their classes.
+func (c *Config) Resolve(images, classes int) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if c.Batch > images {
+		return fmt.Errorf("batch of %d images: %s has only %d to train on; try --batch %d", c.Batch, c.Data, images, largestBatch(images))
+	}
+	c.Schedule.Batch, c.Schedule.Images, c.classes = c.Batch, images, classes
+	return errors.Join(append(c.checkLabels(),
+		resolve(&method.Methods, &c.Method),
+		resolve(&encoder.Encoders, &c.Encoder),
+		resolve(&head.Heads, &c.Head),
+		resolve(&loss.Losses, &c.Loss),
+		resolve(&optimize.Optimizers, &c.Optimizer),
+	)...)
 }
 
 func resolve[T registry.Validator](r *registry.Registry[T], c *registry.Choice) (err error) {

@@ -22,6 +22,7 @@ func methodConfig(t *testing.T, name, lossName string, images dataset.Dataset) C
 	}
 	c.Data, c.Split, c.Encoder, c.Batch = "builtin:sprites?n=64", dataset.Train, registry.Choice{Name: "resnet8"}, 12
 	c.Schedule.Epochs, c.Schedule.WarmupEpochs = 1, 0
+	c.Sittings.Keep = 9
 	if lossName != "" {
 		c.Loss = registry.Choice{Name: lossName}
 	}
@@ -60,7 +61,7 @@ func TestEveryMethodWithEveryLoss(t *testing.T) {
 					}
 					var s State
 					for _, steps := range sittings {
-						s = trained(t, r, images, b, Options{Steps: steps, Keep: 9})
+						s = trained(t, r, images, b, Options{Steps: steps})
 					}
 					first, err := r.State(0)
 					if err != nil {

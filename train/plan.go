@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func (p Plan) String() string {
 // Plan compiles the run's step, tries it on made-up data, and says what the
 // whole run will need. A run that cannot fit this machine's free memory or the
 // disk is refused.
-func (r *Run) Plan(b compute.Backend, keep int) (Plan, error) {
+func (r *Run) Plan(b compute.Backend) (Plan, error) {
 	c := &r.Config
 	store := model.NewStore()
 	defer store.Finalize()
@@ -52,7 +53,7 @@ func (r *Run) Plan(b compute.Backend, keep int) (Plan, error) {
 	}
 	plan.Total = time.Duration(plan.Steps) * plan.Step
 	for v := range store.IterVariables() {
-		plan.Disk += uint64(v.Shape().ByteSize()) * uint64(keep+1)
+		plan.Disk += uint64(v.Shape().ByteSize()) * uint64(cmp.Or(c.Sittings.Keep, defaultKeep)+1)
 		if v.Trainable {
 			plan.Parameters += v.Shape().Size()
 		}

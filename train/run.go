@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"alike/internal/registry"
 )
 
 // Run is a run directory:
@@ -37,6 +39,9 @@ func (r *Run) checkpointDir(step int) string {
 	return filepath.Join(r.checkpointsDir(), fmt.Sprintf("%06d", step))
 }
 
+// ErrNoCheckpoint marks a run that has not begun.
+var ErrNoCheckpoint = errors.New("no checkpoint yet")
+
 // Create makes a run directory for a resolved configuration. A folder that
 // holds anything already is refused.
 func Create(dir string, c Config) (*Run, error) {
@@ -65,7 +70,7 @@ func Open(dir string) (*Run, error) {
 		return nil, fmt.Errorf("%s is not a run: it has no config.yaml; 'alike train' makes runs", dir)
 	}
 	if err == nil {
-		err = r.Config.Overlay(document)
+		err = registry.Locate(document, r.Config.Overlay(document))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.configPath(), err)
@@ -77,14 +82,14 @@ func Open(dir string) (*Run, error) {
 func (r *Run) Steps() ([]int, error) {
 	steps, err := checkpointSteps(r.checkpointsDir())
 	if err == nil && len(steps) == 0 {
-		err = fmt.Errorf("%s has no checkpoint yet: train it first", r.Dir)
+		err = fmt.Errorf("%s has %w: train it first", r.Dir, ErrNoCheckpoint)
 	}
 	return steps, err
 }
 
 // State reads the state of the checkpoint after a step, and checks its files;
 // a negative step is the last. A damaged checkpoint is named, with the one
-// before it.
+// nearest whole one.
 func (r *Run) State(step int) (State, error) {
 	step, err := r.resolveStep(step)
 	if err != nil {
@@ -115,12 +120,18 @@ func (r *Run) offer(step int, err error) error {
 		return err
 	}
 	steps, _ := r.Steps()
+	whole := func(other int) bool { return other != step && checkSums(r.checkpointDir(other)) == nil }
 	for _, before := range slices.Backward(steps) {
-		if before < step && checkSums(r.checkpointDir(before)) == nil {
+		if before < step && whole(before) {
 			return fmt.Errorf("%w; the checkpoint before it, of step %d, is whole: use --step %d", err, before, before)
 		}
 	}
-	return fmt.Errorf("%w; no checkpoint before it is whole", err)
+	for _, after := range steps {
+		if after > step && whole(after) {
+			return fmt.Errorf("%w; no checkpoint before it is whole, that of step %d is: use --step %d", err, after, after)
+		}
+	}
+	return fmt.Errorf("%w; no other checkpoint is whole: bring the files back from a copy, or train again", err)
 }
 
 // Discard removes a run that has no checkpoint yet, so that its folder can be
@@ -132,9 +143,9 @@ func (r *Run) Discard() error {
 	return errors.Join(os.Remove(r.configPath()), os.Remove(r.checkpointsDir()), os.Remove(r.Dir))
 }
 
-// DropAfter removes the checkpoints after a step, which must have one.
+// DropAfter removes the checkpoints after a step, which must have a whole one.
 func (r *Run) DropAfter(step int) error {
-	if _, err := r.resolveStep(step); err != nil {
+	if _, err := r.State(step); err != nil {
 		return err
 	}
 	steps, err := r.Steps()

@@ -103,7 +103,8 @@ func TestTheUntrainedNetworkNeedsNoCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trained(t, r, images, b, Options{Steps: 2, Keep: 100})
+	r.Config.Sittings.Keep = 100
+	trained(t, r, images, b, Options{Steps: 2})
 	kept, err := r.Model(b, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +164,8 @@ func trainForever(dir string) int {
 	if err != nil {
 		return 1
 	}
-	if err := r.Train(context.Background(), b, images, Options{CheckpointEvery: 1}); err != nil {
+	r.Config.Sittings.CheckpointEvery = 1
+	if err := r.Train(context.Background(), b, images, Options{}); err != nil {
 		return 1
 	}
 	return 0
@@ -222,6 +224,68 @@ func TestInterruptSavesAndSaysHowToGoOn(t *testing.T) {
 	}
 }
 
+func TestInterruptedFirstMeasurementSavesStep0(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("interrupted")
+	err := r.Train(ctx, engine(t, ""), images, Options{Monitor: func(ctx context.Context, _ *Model) (map[string]float64, error) {
+		cancel(stop)
+		return nil, context.Cause(ctx)
+	}})
+	if !errors.Is(err, stop) || !strings.Contains(err.Error(), "stopped at step 0 of 13, saved; 'alike resume") {
+		t.Errorf("got %v", err)
+	}
+	if s, err := r.State(-1); err != nil || s.Step != 0 {
+		t.Errorf("saved step %d, %v", s.Step, err)
+	}
+	if s := trained(t, r, images, engine(t, ""), Options{Steps: 1}); s.Step != 1 {
+		t.Errorf("went on to step %d", s.Step)
+	}
+}
+
+func TestSittingsAreRemembered(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	r.Config.Sittings = Sittings{CheckpointEvery: 2, Keep: 4, MonitorEvery: -1}
+	if err := r.Config.Save(r.configPath()); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(r.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trained(t, again, images, engine(t, ""), Options{Steps: 9})
+	if steps, err := again.Steps(); err != nil || !cmp.Equal(steps, []int{4, 6, 8, 9}) {
+		t.Errorf("checkpoints %v, %v", steps, err)
+	}
+	again.Config.Sittings.Keep = 1
+	trained(t, again, images, engine(t, ""), Options{Steps: 11})
+	if steps, err := again.Steps(); err != nil || !cmp.Equal(steps, []int{11}) {
+		t.Errorf("checkpoints %v, %v", steps, err)
+	}
+}
+
+func TestLoadNamesTheLine(t *testing.T) {
+	for _, tc := range []struct{ name, yaml, want string }{
+		{"an empty file", "# nothing\n", "is empty: want a configuration"},
+		{"a misspelt key of a part", "batch: 16\nloss:\n  name: ntxent\n  temprature: 1\n", "line 4: there is no key loss.temprature"},
+		{"an unknown encoder", "batch: 16\nencoder: resnet9\n", `line 2: unknown encoder "resnet9"; have`},
+		{"a bad value of a part", "loss:\n  name: ntxent\n  temperature: 0\n", `line 3: loss "ntxent": temperature 0: must be > 0`},
+		{"a bad value", "seed: 3\nbatch: 1\n", "line 2: batch 1: must be at least 2 images"},
+		{"a bad view", "views:\n  blur:\n    p: 2\n", "line 3: views: blur: p 2: must be"},
+		{"a bad schedule", "schedule:\n  epochs: .inf\n", "line 2: schedule: epochs +Inf: must be 0 to 1e9"},
+		{"a word for a number", "batch: many\n", `line 1: batch is "many", want a whole number`},
+		{"no YAML", "batch: [1\n", "line 1"},
+	} {
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		if err := os.WriteFile(path, []byte(tc.yaml), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(path, 32); err == nil || !strings.HasPrefix(err.Error(), path+" ") && !strings.HasPrefix(err.Error(), path+": ") || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
+		}
+	}
+}
+
 func TestDivergedRunStopsWithAdvice(t *testing.T) {
 	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
 	sgd, err := registry.Choose("sgd", nil)
@@ -249,7 +313,8 @@ func TestZeroEpochsIsAnUntrainedRun(t *testing.T) {
 func TestDamagedCheckpointIsNamedAndTheOneBeforeOffered(t *testing.T) {
 	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
 	b := engine(t, "")
-	trained(t, r, images, b, Options{CheckpointEvery: 4})
+	r.Config.Sittings.CheckpointEvery = 4
+	trained(t, r, images, b, Options{})
 	for _, file := range []string{modelFile, optimizerFile, stateFile, sumsFile} {
 		path := filepath.Join(r.checkpointDir(13), file)
 		good, err := os.ReadFile(path)
@@ -268,11 +333,27 @@ func TestDamagedCheckpointIsNamedAndTheOneBeforeOffered(t *testing.T) {
 		if err := r.Train(t.Context(), b, images, Options{}); !errors.Is(err, ErrDamaged) {
 			t.Errorf("training on from a damaged %s: %v", file, err)
 		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		want := r.checkpointDir(13) + " is damaged: " + file + " is missing; the checkpoint before it, of step 12, is whole: use --step 12"
+		if _, err := r.Model(b, -1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("without %s: %v, want %q", file, err, want)
+		}
 		if err := os.WriteFile(path, good, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.Model(b, 12); err != nil {
+	if err := os.Remove(filepath.Join(r.checkpointDir(12), stateFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.DropAfter(12); !errors.Is(err, ErrDamaged) {
+		t.Errorf("going back to a damaged checkpoint: %v", err)
+	}
+	if _, err := r.Model(b, 13); err != nil {
+		t.Errorf("the checkpoint after it: %v", err)
+	}
+	if _, err := r.Model(b, 8); err != nil {
 		t.Errorf("the checkpoint before: %v", err)
 	}
 }
@@ -302,8 +383,8 @@ func TestConfigSurvivesItsFile(t *testing.T) {
 
 func TestBadConfigs(t *testing.T) {
 	for _, tc := range []struct{ name, yaml, want string }{
-		{"a misspelt key", "batchsize: 3", "there is no key batchsize"},
-		{"a misspelt key of a part", "loss: {name: ntxent, temprature: 1}", "there is no key temprature"},
+		{"a misspelt key", "batchsize: 3", "there is no key batchsize; did you mean batch?"},
+		{"a misspelt key of a part", "loss: {name: ntxent, temprature: 1}", "there is no key loss.temprature; did you mean temperature?"},
 		{"an unknown encoder", "encoder: resnet9", `unknown encoder "resnet9"; have`},
 		{"a batch larger than the data", "batch: 128", "has only 64 to train on; try --batch 64"},
 		{"a bad temperature", "loss: {name: ntxent, temperature: 0}", "must be > 0"},

@@ -20,15 +20,12 @@ import (
 // Options are about the sitting, not the result: however they are set, the
 // weights after a step are the same.
 type Options struct {
-	Steps           int           // stop after this step, 0 for the schedule's last
-	MaxDuration     time.Duration // stop after this time, 0 for no limit
-	CheckpointEvery int           // steps between checkpoints, 0 for one an epoch
-	Keep            int           // checkpoints that are kept, 0 for three
+	Steps       int           // stop after this step, 0 for the schedule's last
+	MaxDuration time.Duration // stop after this time, 0 for no limit
 
-	// Monitor, if set, measures the model before the first step and after every
-	// MonitorEvery steps; what it returns goes into metrics.jsonl.
-	Monitor      func(ctx context.Context, m *Model) (map[string]float64, error)
-	MonitorEvery int
+	// Monitor, if set, measures the model before the first step, and then as
+	// often as the run's configuration says; what it returns goes into metrics.jsonl.
+	Monitor func(ctx context.Context, m *Model) (map[string]float64, error)
 
 	Progress func(Progress) // called after each step, may be nil
 	Log      *slog.Logger
@@ -48,6 +45,7 @@ var ErrDiverged = errors.New("diverged")
 type trainer struct {
 	run     *Run
 	opt     Options
+	every   Sittings // with every default
 	backend compute.Backend
 	parts   parts
 	store   *model.Store
@@ -94,16 +92,10 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 	if err != nil {
 		return nil, err
 	}
-	if opt.Keep == 0 {
-		opt.Keep = 3
-	}
-	if opt.CheckpointEvery == 0 {
-		opt.CheckpointEvery = max(1, data.Len()/r.Config.Batch)
-	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	t := &trainer{run: r, opt: opt, backend: b, parts: parts, loader: &loader{
+	t := &trainer{run: r, opt: opt, every: r.Config.Sittings.resolve(max(1, data.Len()/r.Config.Batch)), backend: b, parts: parts, loader: &loader{
 		data:     data,
 		draws:    draws,
 		pipeline: pipeline,
@@ -165,7 +157,13 @@ func (t *trainer) loop(ctx context.Context) error {
 	t.start = time.Now()
 	t.loader.start(loading, t.state.Step, t.last())
 	if t.state.Step == 0 {
-		if err := errors.Join(t.initialise(), t.monitor(ctx), t.save()); err != nil {
+		if err := t.initialise(); err != nil {
+			return err
+		}
+		if err := t.monitor(ctx); err != nil {
+			return err
+		}
+		if err := t.save(); err != nil {
 			return err
 		}
 	}
@@ -174,7 +172,6 @@ func (t *trainer) loop(ctx context.Context) error {
 			return t.stopped(context.Cause(ctx))
 		}
 		if t.opt.MaxDuration > 0 && time.Since(t.start) >= t.opt.MaxDuration {
-			t.opt.Log.Info("time is up", slog.Int("step", t.state.Step), slog.Int("total", t.state.Total))
 			break
 		}
 		if err := t.step(ctx); err != nil {
@@ -223,15 +220,12 @@ func (t *trainer) step(ctx context.Context) error {
 	if err := t.record(stats, lr, time.Since(began)); err != nil {
 		return err
 	}
-	if t.opt.MonitorEvery > 0 && (t.state.Step%t.opt.MonitorEvery == 0 || t.state.Step == t.last()) {
+	if t.every.MonitorEvery > 0 && (t.state.Step%t.every.MonitorEvery == 0 || t.state.Step == t.last()) {
 		if err := t.monitor(ctx); err != nil {
-			if ctx.Err() != nil {
-				return t.stopped(context.Cause(ctx))
-			}
 			return err
 		}
 	}
-	if t.state.Step%t.opt.CheckpointEvery == 0 {
+	if t.state.Step%t.every.CheckpointEvery == 0 {
 		return t.save()
 	}
 	return nil
@@ -272,7 +266,7 @@ func (t *trainer) record(s Stats, lr float64, took time.Duration) error {
 
 // monitor measures the model as it is and writes what came out.
 func (t *trainer) monitor(ctx context.Context) error {
-	if t.opt.Monitor == nil {
+	if t.opt.Monitor == nil || t.every.MonitorEvery < 0 {
 		return nil
 	}
 	m, err := newModel(t.backend, t.store, &t.run.Config, t.state)
@@ -281,6 +275,9 @@ func (t *trainer) monitor(ctx context.Context) error {
 	}
 	defer m.close()
 	values, err := t.opt.Monitor(ctx, m)
+	if err != nil && ctx.Err() != nil {
+		return t.stopped(context.Cause(ctx))
+	}
 	if err != nil {
 		return err
 	}
@@ -304,5 +301,5 @@ func (t *trainer) save() error {
 		return err
 	}
 	t.state, t.saved = state, t.state.Step
-	return prune(t.run.checkpointsDir(), t.opt.Keep)
+	return prune(t.run.checkpointsDir(), t.every.Keep)
 }

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit statuses of Run.
@@ -26,6 +28,7 @@ type app struct {
 	stdout, stderr io.Writer
 	quiet          bool
 	backend        string
+	misused        error // found by help, which cannot return it
 }
 
 // usageError marks a fault in how alike was called, as opposed to one met
@@ -42,7 +45,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := cmp.Or(root.ExecuteContext(ctx), a.misused)
 	if err == nil {
 		return exitDone
 	}
@@ -80,10 +83,55 @@ to say it, or builtin:sprites?n=20000&seed=1 for generated ones.`,
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "only results and errors")
 	root.PersistentFlags().StringVar(&a.backend, "backend", "", `compute engine: simd (default), go, or with options, e.g. "simd:workers=1"`)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return misuse("%w; see '%s --help'", err, c.CommandPath())
+		return misuse("%w; see '%s --help'", plainly(err), c.CommandPath())
 	})
+	show := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		if c.HasSubCommands() {
+			if a.misused = noCommand(c, c.Flags().Args()); a.misused != nil {
+				return
+			}
+		}
+		show(c, args)
+	})
+	root.SetHelpCommand(help())
+	root.Version = thisBuild().String()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.commands()...)
 	return root
+}
+
+// help is the command that shows another's help.
+func help() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Show the help of a command",
+		Example: "  alike help train",
+		RunE: func(c *cobra.Command, args []string) error {
+			about, rest, err := c.Root().Find(args)
+			if err == nil {
+				err = noCommand(about, rest)
+			}
+			if err != nil {
+				return err
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
+}
+
+// plainly says what value a flag takes, without the parser's words.
+func plainly(err error) error {
+	bad := (*pflag.InvalidValueError)(nil)
+	if !errors.As(err, &bad) {
+		return err
+	}
+	want := map[string]string{"int": "a whole number", "uint64": "a whole number, at least 0", "float64": "a number", "bool": "true or false", "intSlice": "whole numbers with commas between"}
+	if w, ok := want[bad.GetFlag().Value.Type()]; ok {
+		return fmt.Errorf("--%s %q: want %s", bad.GetFlag().Name, bad.GetValue(), w)
+	}
+	return err
 }
 
 // noCommand turns a word that is no command into a usage error with the
@@ -92,7 +140,7 @@ func noCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := ""
+	hint := fmt.Sprintf("; '%s --help' says what it takes", c.CommandPath())
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
 	}
@@ -114,20 +162,30 @@ func exactly(names ...string) cobra.PositionalArgs {
 
 // group makes a command that only holds others.
 func group(use, short string, sub ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: noCommand, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: use, Short: short, Args: noCommand, SuggestionsMinimumDistance: 2, RunE: func(c *cobra.Command, _ []string) error {
 		return misuse("%s needs one of its commands; see '%s --help'", c.CommandPath(), c.CommandPath())
 	}}
 	c.AddCommand(sub...)
 	return c
 }
 
-// logger writes progress notes to standard error, or nowhere with --quiet.
-func (a *app) logger() *slog.Logger {
-	level := slog.LevelInfo
-	if a.quiet {
-		level = slog.LevelError
-	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+// logger writes notes of the library to standard error, or nowhere with --quiet.
+func (a *app) logger() *slog.Logger { return slog.New(notes{a}) }
+
+// notes says log messages as the rest of the program speaks.
+type notes struct{ a *app }
+
+func (n notes) Enabled(context.Context, slog.Level) bool { return !n.a.quiet }
+func (n notes) WithAttrs([]slog.Attr) slog.Handler       { return n }
+func (n notes) WithGroup(string) slog.Handler            { return n }
+func (n notes) Handle(_ context.Context, r slog.Record) error {
+	var details []string
+	r.Attrs(func(a slog.Attr) bool {
+		details = append(details, fmt.Sprintf("%s %v", a.Key, a.Value))
+		return true
+	})
+	n.a.say("%s (%s)", r.Message, strings.Join(details, ", "))
+	return nil
 }
 
 // say prints a note for people on standard error, or nothing with --quiet.

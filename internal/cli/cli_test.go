@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 
 	"alike/loss"
 	"alike/loss/losstest"
+	"alike/train"
 )
 
 // call runs a command line.
@@ -80,9 +82,21 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"train simclr", exitMisuse, "--data is needed"},
 		{"train simclr --epochz 3", exitMisuse, "unknown flag: --epochz"},
 		{"train moco --data " + sprites, exitMisuse, `unknown method "moco"; have simclr`},
-		{"train simclr --encoder resnet9 --out /nowhere/x --data " + sprites, exitFailed, `unknown encoder "resnet9"; have resnet101`},
+		{"help nonsense", exitMisuse, `unknown command "nonsense" for "alike"; 'alike --help'`},
+		{"help train x", exitMisuse, `unknown command "x" for "alike train"`},
+		{"traim --help", exitMisuse, `unknown command "traim" for "alike"; did you mean train?`},
+		{"eval knm --help", exitMisuse, `unknown command "knm" for "alike eval"; did you mean knn?`},
+		{"train simclr --batch many", exitMisuse, `--batch "many": want a whole number; see`},
+		{"train simclr --batch 0 --data " + sprites, exitMisuse, "batch 0: must be at least 2 images\n"},
+		{"train simclr --epochs inf --data " + sprites, exitMisuse, "epochs +Inf: must be 0 to 1e9\n"},
+		{"train simclr --set data=x --data " + sprites, exitMisuse, "--set data=x: data is decided by --data"},
+		{"train simclr --set split=x --data " + sprites, exitMisuse, "--set split=x: split is decided by what --data holds"},
+		{"train simclr --set size=64 --data " + sprites, exitMisuse, "--set size=64: size is decided by --size"},
+		{"train simclr --set loss.temperature=warm --data " + sprites, exitMisuse, `loss.temperature is "warm", want a number`},
+		{"train simclr --set loss.temperature= --data " + sprites, exitMisuse, "it has no value"},
+		{"train simclr --encoder resnet9 --out /nowhere/x --data " + sprites, exitMisuse, `unknown encoder "resnet9"; have resnet101`},
 		{"train simclr --batch 4096 --data " + sprites, exitFailed, "has only 300 to train on; try --batch 256"},
-		{"train simclr --set loss.temprature=1 --data " + sprites, exitFailed, `loss "ntxent": line 3: there is no key temprature`},
+		{"train simclr --set loss.temprature=1 --data " + sprites, exitMisuse, "--set loss.temprature=1: there is no key loss.temprature; did you mean temperature?"},
 		{"train simclr --set colour=1 --data " + sprites, exitMisuse, "there is no key colour"},
 		{"train simclr --data " + text, exitFailed, "a.jpg: not a JPEG or PNG image"},
 		{"eval", exitMisuse, "needs one of its commands"},
@@ -94,6 +108,7 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"eval retrieval nothing --nmi-norm max --data " + sprites, exitMisuse, "must be arithmetic or geometric"},
 		{"data info " + sprites + " --classes robin", exitFailed, `there is no class "robin"`},
 		{"train simclr --classes >10 --data " + sprites, exitFailed, "that is none of its 10 classes"},
+		{"embed nothing", exitMisuse, "--out is needed"},
 		{"embed nothing --out x.txt", exitMisuse, "want a file that ends in .npy"},
 		{"search nothing", exitMisuse, "--query is needed"},
 		{"search nothing --query a.png --out x.jpg", exitMisuse, "want a file that ends in .png"},
@@ -101,7 +116,9 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"train simclr --keep 0 --data " + sprites, exitMisuse, "--keep 0: must be at least 1"},
 		{"resume nothing --steps -4", exitMisuse, "--steps -4: must be at least 1"},
 		{"list nets", exitMisuse, `no "nets" to list; have augmentations`},
-		{"compare a", exitMisuse, "at least two runs"},
+		{"compare a", exitMisuse, "at least two runs; see"},
+		{"compare a b", exitFailed, "a is not a run"},
+		{"quickstart --out " + filepath.Join(text, "a.jpg", "x"), exitFailed, "not a directory"},
 		{"verify nothing.json", exitFailed, "nothing.json"},
 		{"verify nothing.json --losses", exitMisuse, "a FILE or --losses, not both"},
 		{"train simclr --loss arcface --data " + sprites, exitFailed, "loss arcface: learns from labels"},
@@ -148,13 +165,16 @@ func TestFromTrainingToSearch(t *testing.T) {
 	if info.Step != 10 || len(info.SHA256) != 64 || info.Config["batch"] != 32.0 { // 300 / 32 and one
 		t.Errorf("info %+v", info)
 	}
+	if out := must(t, "info", dir); !strings.Contains(out, "  loss ") || strings.Index(out, "knn_accuracy") > strings.Index(out, "method:") {
+		t.Errorf("info says\n%s", out)
+	}
 	npy := filepath.Join(t.TempDir(), "e.npy")
-	must(t, "embed", dir, "--data", sprites, "--split", "test", "--out", npy, "--normalize", "-q")
-	if b, err := os.ReadFile(npy); err != nil || !bytes.HasPrefix(b, []byte("\x93NUMPY")) || !bytes.Contains(b[:128], []byte("(60, 64)")) {
+	must(t, "embed", dir, "--out", npy, "--normalize", "-q") // the test split of the run's own data
+	if b, err := os.ReadFile(npy); err != nil || !bytes.HasPrefix(b, []byte("\x93NUMPY")) || !bytes.Contains(b[:128], []byte("(60, 64), }")) || b[127] != '\n' || len(b) != 128+4*60*64 {
 		t.Errorf("the array is not [60, 64]: %v", err)
 	}
 	png := filepath.Join(t.TempDir(), "hits.png")
-	out := must(t, "search", dir, "--data", sprites, "--query", "test/star/00005", "--k", "3", "--out", png, "-q")
+	out := must(t, "search", dir, "--query", "test/star/00005", "--k", "3", "--out", png, "-q")
 	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 4 || !strings.Contains(lines[1], "1.0000") || !strings.Contains(lines[1], "test/star/00005") {
 		t.Errorf("search found\n%s", out)
 	}
@@ -185,24 +205,111 @@ func TestConfigFileRepeatsTheRun(t *testing.T) {
 	}
 }
 
-func TestResumeGoesOn(t *testing.T) {
-	dir := trainedRun(t, "--steps", "4")
-	must(t, "resume", dir, "-q")
-	if out := must(t, "info", dir); !strings.Contains(out, "step 10 of 10") {
-		t.Errorf("info says %s", out)
+func TestConfigFaultsNameTheirLine(t *testing.T) {
+	for _, tc := range []struct{ document, want string }{
+		{"", "is empty"},
+		{"batch: 32\nencoder: resnet9\n", `: line 2: unknown encoder "resnet9"; have`},
+		{"method: simclr\nloss:\n  name: ntxent\n  temprature: 1\n", ": line 4: there is no key loss.temprature"},
+	} {
+		file := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(file, []byte(tc.document), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errs := call(t, "train", "--config", file, "--data", sprites); code != exitFailed || !strings.Contains(errs, file) || !strings.Contains(errs, tc.want) {
+			t.Errorf("%q: status %d, %s, want %q", tc.document, code, errs, tc.want)
+		}
 	}
 }
 
-func TestCompareRefusesUnlikeProtocols(t *testing.T) {
+func TestResumeGoesOnAsItBegan(t *testing.T) {
+	dir := trainedRun(t, "--steps", "4", "--checkpoint-every", "2", "--keep", "4", "--monitor-every", "-1")
+	code, _, errs := call(t, "resume", dir)
+	if code != exitDone || strings.Contains(errs, "level=") {
+		t.Errorf("status %d, %s", code, errs)
+	}
+	if out := must(t, "info", dir); !strings.Contains(out, "step 10 of 10") || !strings.Contains(out, "checkpoints [4 6 8 10]") {
+		t.Errorf("info says %s", out)
+	}
+	code, out, errs := call(t, "resume", dir)
+	if code != exitDone || strings.TrimSpace(out) != dir || !strings.Contains(errs, "is finished: all its 10 steps are done, there is nothing to do") {
+		t.Errorf("status %d, %s, %s", code, out, errs)
+	}
+	if err := os.Remove(filepath.Join(dir, "checkpoints", "000006", "state.json")); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := call(t, "resume", dir, "--step", "6"); code != exitFailed || !strings.Contains(errs, "state.json is missing") || !strings.Contains(errs, "use --step 4") {
+		t.Errorf("status %d, %s", code, errs)
+	}
+	if out := must(t, "info", dir); !strings.Contains(out, "checkpoints [4 6 8 10]") {
+		t.Errorf("a damaged step drops later ones: %s", out)
+	}
+}
+
+func TestTimeLimitIsSaidPlainly(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	code, _, errs := call(t, "train", "simclr", "--data", sprites, "--encoder", "resnet8", "--batch", "32", "--epochs", "1", "--out", dir, "--max-minutes", "1e-6")
+	if code != exitDone || strings.Contains(errs, "level=") || !strings.Contains(errs, "trained 0 of 10 steps") || !strings.Contains(errs, "the 1e-06 minutes of --max-minutes are over; 'alike resume") {
+		t.Errorf("status %d, %s", code, errs)
+	}
+	if strings.Contains(errs, "schedule:") {
+		t.Errorf("the whole configuration is printed: %s", errs)
+	}
+	if s := stoppedEarly("runs/x", train.State{Step: 30, Total: 313}); !strings.Contains(s, "at step 30 of 313, so the result is below") {
+		t.Errorf("quickstart says %q", s)
+	}
+	if s := stoppedEarly("runs/x", train.State{Step: 313, Total: 313}); s != "" {
+		t.Errorf("quickstart says %q at its end", s)
+	}
+}
+
+func TestCompareTakesTheScoresThatWereMeasuredAlike(t *testing.T) {
 	a, b := trainedRun(t), trainedRun(t, "--seed", "2")
-	must(t, "eval", "knn", a, "--data", sprites, "-q")
-	must(t, "eval", "knn", b, "--data", sprites, "-q")
-	if out := must(t, "compare", a, b); !strings.Contains(out, "knn_accuracy") {
+	if code, _, errs := call(t, "compare", a, b); code != exitFailed || !strings.Contains(errs, a+" has no scores yet") {
+		t.Errorf("status %d, %s", code, errs)
+	}
+	must(t, "eval", "knn", a, "-q")
+	must(t, "eval", "knn", b, "--data", "builtin:sprites?n=200", "-q")
+	if code, _, errs := call(t, "compare", a, b); code != exitFailed || !strings.Contains(errs, "data: "+sprites+" (train) and builtin:sprites?n=200 (train)") {
+		t.Errorf("status %d, %s", code, errs)
+	}
+	must(t, "eval", "knn", b, "-q")
+	must(t, "eval", "knn", b, "--k", "5", "-q") // hides nothing
+	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy") != 2 || strings.Count(out, "k 200") != 2 {
 		t.Errorf("compare prints %s", out)
 	}
-	must(t, "eval", "knn", b, "--data", sprites, "--k", "5", "-q")
-	if code, _, errs := call(t, "compare", a, b); code != exitFailed || !strings.Contains(errs, "k") {
+	c := trainedRun(t, "--epochs", "0")
+	must(t, "eval", "knn", c, "--k", "7", "-q")
+	if code, _, errs := call(t, "compare", a, c); code != exitFailed || !strings.Contains(errs, "k: 200 and 7") {
 		t.Errorf("status %d, %s", code, errs)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		if out := must(t, args...); !strings.HasPrefix(out, "alike ") || !strings.Contains(out, runtime.Version()) || !strings.Contains(out, "CPU level") {
+			t.Errorf("%q prints %s", args, out)
+		}
+	}
+	var b build
+	if err := json.Unmarshal([]byte(must(t, "version", "--json")), &b); err != nil || b.Go != runtime.Version() {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+func TestNamesAreCompleted(t *testing.T) {
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"train", ""}, "simclr\n"},
+		{[]string{"train", "simclr", "--encoder", ""}, "resnet8\n"},
+		{[]string{"train", "simclr", "--optimizer", ""}, "lars\n"},
+		{[]string{"train", "simclr", "--scaling", ""}, "sqrt\n"},
+		{[]string{"eval", "knn", "x", "--layer", ""}, "h\nz\n"},
+	} {
+		if out := must(t, append([]string{"__complete"}, tc.args...)...); !strings.Contains(out, tc.want) {
+			t.Errorf("%q completes to %s", tc.args, out)
+		}
 	}
 }
 

@@ -18,5 +18,6 @@ func (a *app) commands() []*cobra.Command {
 		a.list(),
 		a.verify(),
 		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchKNN()),
+		a.version(),
 	}
 }

@@ -3,48 +3,45 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"alike/eval"
+	"alike/train"
 )
 
 func (a *app) compare() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "compare RUN RUN...",
-		Short: "Compare the latest scores of runs, if they were measured alike",
-		Long: `Compare the latest score of each metric over runs. Scores of one metric that
-were measured by different protocols are refused, and the field that differs is
-named.`,
+		Short: "Compare the scores of runs that were measured alike",
+		Long: `Compare the scores of runs: of each metric, and of each way that it was measured
+in all of the runs, the latest. Where no two ways are the same, the field that
+differs is named.`,
 		Example: "  alike compare runs/simclr-resnet8 runs/simclr-resnet20",
 	}
 	asJSON := jsonFlag(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if len(args) < 2 {
-			return misuse("compare needs at least two runs, not %q", args)
+			return misuse("compare needs at least two runs; see 'alike compare --help'")
 		}
-		latest := make([]map[string]eval.Score, len(args))
-		metrics := map[string]bool{}
+		latest := make([][]eval.Score, len(args))
 		for i, dir := range args {
-			scores, err := eval.Scores(filepath.Join(dir, "scores.jsonl"))
-			if errors.Is(err, os.ErrNotExist) {
-				return fmt.Errorf("%s has no scores yet: measure it with 'alike eval knn %s --data SPEC'", dir, dir)
+			run, err := train.Open(dir)
+			if err == nil {
+				latest[i], err = latestScores(run)
 			}
 			if err != nil {
 				return err
 			}
-			latest[i] = map[string]eval.Score{}
-			for _, s := range scores {
-				latest[i][s.Metric] = s
-				metrics[s.Metric] = true
+			if len(latest[i]) == 0 {
+				return fmt.Errorf("%s has no scores yet: measure it with 'alike eval knn %s'", dir, dir)
 			}
 		}
-		table, err := comparable(args, latest, metrics)
+		table, err := comparable(args, latest)
 		if err != nil {
 			return err
 		}
@@ -52,34 +49,99 @@ named.`,
 			return a.printJSON(map[string]any{"scores": table})
 		}
 		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "metric\trun\tstep\tvalue\t95 % interval")
+		fmt.Fprintln(w, "metric\trun\tstep\tvalue\t95 % interval\tmeasured on")
 		for _, s := range table {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%.2f %%\t%.2f to %.2f\n", s.Metric, s.Subject.Name, s.Subject.Step, 100*s.Value, 100*s.CI95[0], 100*s.CI95[1])
+			fmt.Fprintf(w, "%s\t%s\t%d\t%.2f %%\t%.2f to %.2f\t%s\n", s.Metric, s.Subject.Name, s.Subject.Step, 100*s.Value, 100*s.CI95[0], 100*s.CI95[1], measuredOn(s.Protocol))
 		}
 		return w.Flush()
 	}
 	return c
 }
 
-// comparable lists the scores of the metrics that all runs have, after checking
-// that each metric was measured in one way.
-func comparable(runs []string, latest []map[string]eval.Score, metrics map[string]bool) ([]eval.Score, error) {
-	var table []eval.Score
-	for _, metric := range slices.Sorted(maps.Keys(metrics)) {
-		first, ok := latest[0][metric]
-		for i, scores := range latest {
-			s, has := scores[metric]
-			if !ok || !has {
-				break
+// alikeMeasured tells whether two scores can be compared.
+func alikeMeasured(x, y eval.Score) bool {
+	return x.Metric == y.Metric && len(eval.Compare(x.Protocol, y.Protocol)) == 0
+}
+
+// latestScores are the latest score of a run's networks for each metric and
+// protocol, by metric, later ones last; none if it was never measured.
+func latestScores(run *train.Run) ([]eval.Score, error) {
+	scores, err := eval.Scores(run.ScoresPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var latest []eval.Score
+	for _, s := range scores {
+		if s.Subject.Method == "" {
+			continue // raw pixels
+		}
+		latest = slices.DeleteFunc(latest, func(old eval.Score) bool { return alikeMeasured(old, s) })
+		latest = append(latest, s)
+	}
+	slices.SortStableFunc(latest, func(x, y eval.Score) int { return strings.Compare(x.Metric, y.Metric) })
+	return latest, err
+}
+
+// measuredOn says in short what a score was measured on, and how.
+func measuredOn(p eval.Protocol) string {
+	s := fmt.Sprintf("%d images of %s (%s), layer %s", p.Queries.Images, p.Queries.Data, p.Queries.Split, p.Layer)
+	if p.Queries.Classes != "" {
+		s += ", classes " + p.Queries.Classes
+	}
+	if p.K > 0 {
+		s += fmt.Sprintf(", k %d", p.K)
+	}
+	return s
+}
+
+// comparable lists the scores that all runs have: of one metric, measured alike.
+func comparable(runs []string, latest [][]eval.Score) (table []eval.Score, err error) {
+	for _, first := range latest[0] {
+		rows := []eval.Score{first}
+		for i, scores := range latest[1:] {
+			same := slices.IndexFunc(scores, func(s eval.Score) bool { return alikeMeasured(first, s) })
+			if same >= 0 {
+				rows = append(rows, scores[same])
+				continue
 			}
-			if diff := eval.Compare(first.Protocol, s.Protocol); len(diff) > 0 {
-				return nil, fmt.Errorf("%s of %s and %s were not measured alike: %s", metric, runs[0], runs[i], diff[0])
+			other := slices.IndexFunc(scores, func(s eval.Score) bool { return s.Metric == first.Metric })
+			if other >= 0 {
+				err = fmt.Errorf("%s of %s and %s were not measured alike: %s", first.Metric, runs[0], runs[i+1], difference(first.Protocol, scores[other].Protocol))
 			}
-			table = append(table, s)
+			break
+		}
+		if len(rows) == len(runs) {
+			table = append(table, rows...)
 		}
 	}
-	if len(table) == 0 {
-		return nil, fmt.Errorf("the runs have no metric in common")
+	switch {
+	case len(table) > 0:
+		return table, nil
+	case err == nil:
+		err = errors.New("the runs have no metric in common")
 	}
-	return table, nil
+	return nil, err
+}
+
+// difference names the first field that two protocols do not share; data by name.
+func difference(a, b eval.Protocol) string {
+	d := eval.Compare(a, b)[0]
+	if !strings.HasSuffix(d.Field, "sha256") {
+		return d.String()
+	}
+	x, y := a.Bank, b.Bank
+	if strings.HasPrefix(d.Field, "queries") {
+		x, y = a.Queries, b.Queries
+	}
+	name := func(s eval.Set) string {
+		text := s.Data + " (" + s.Split
+		if s.Classes != "" {
+			text += ", classes " + s.Classes
+		}
+		return text + ")"
+	}
+	if name(x) == name(y) {
+		return fmt.Sprintf("data: both name %s, but its images have changed in between", name(x))
+	}
+	return fmt.Sprintf("data: %s and %s", name(x), name(y))
 }

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -14,17 +16,30 @@ import (
 	"alike/eval"
 	"alike/internal/rng"
 	"alike/internal/sheet"
+	"alike/train"
 )
 
 // dataFlags are the flags of all commands that read images.
 type dataFlags struct {
 	spec, classes string
 	strict        bool
+	canBeStrict   bool // the command has --strict
 }
 
 func (d *dataFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&d.spec, "data", "", "SPEC of the images: a path, FORMAT:PATH or builtin:sprites")
+	d.addOthers(c)
+}
+
+// addOptional adds the flags of a command about a run, which has data of its own.
+func (d *dataFlags) addOptional(c *cobra.Command) {
+	c.Flags().StringVar(&d.spec, "data", "", "SPEC of the images (default: those that the run was trained on)")
+	d.addOthers(c)
+}
+
+func (d *dataFlags) addOthers(c *cobra.Command) {
 	d.addClasses(c)
+	d.canBeStrict = true
 	c.Flags().BoolVar(&d.strict, "strict", false, "stop at a broken image instead of skipping it")
 }
 
@@ -49,12 +64,33 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 		a.say("skipped %s: %v", skipped.Name, skipped.Err)
 	}
 	if n := len(s.Skipped); n > 0 {
-		a.say("%s: %d broken images are skipped (--strict stops at the first)", d.spec, n)
+		advice := ""
+		if d.canBeStrict {
+			advice = " (--strict stops at the first)"
+		}
+		a.say("%s: %d files or images that are broken or missing are skipped%s", d.spec, n, advice)
 	}
 	if d.classes != "" {
 		return s.OfClasses(d.classes)
 	}
 	return s, nil
+}
+
+// ofRun fills in what the flags leave out: the data of a run, and its classes.
+func (d dataFlags) ofRun(run *train.Run) dataFlags {
+	if d.spec == "" {
+		d.spec, d.classes = run.Config.Data, cmp.Or(d.classes, run.Config.Classes)
+	}
+	return d
+}
+
+// openFor opens the images, by default those of the run in dir.
+func (a *app) openFor(ctx context.Context, dir string, d dataFlags) (*dataset.Source, error) {
+	run, err := train.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return a.open(ctx, d.ofRun(run))
 }
 
 // hashed is a split that scores are measured on.
@@ -168,7 +204,7 @@ func viewSheet(d dataset.Dataset, c augment.Config, size, views int, seed uint64
 		if err != nil {
 			return nil, err
 		}
-		row := []sheet.Cell{{Image: img.RGBA(), Caption: "image"}}
+		row := []sheet.Cell{{Image: img.RGBA(), Caption: cmp.Or(className(d, d.Label(i)), path.Base(d.ID(i)))}}
 		for v := range views {
 			stream.Reset(rng.View, seed, 0, uint64(i), uint64(v))
 			p.View(view, img, stream, &scratch)

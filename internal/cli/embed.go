@@ -1,15 +1,13 @@
 package cli
 
 import (
-	"errors"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/core/tensors/numpy"
 	"github.com/spf13/cobra"
 
 	"alike/dataset"
@@ -29,13 +27,16 @@ are beside it, one a line, in FILE with .ids.txt for .npy.`,
 	}
 	var data dataFlags
 	var which modelFlags
-	data.add(c)
+	data.addOptional(c)
 	which.add(c)
-	split := c.Flags().String("split", "", "split to embed (default: the only one)")
+	split := c.Flags().String("split", "", "split to embed (default: the only one, or test)")
 	out := c.Flags().String("out", "", "file to write, ending in .npy")
 	normalize := c.Flags().Bool("normalize", false, "scale each embedding to length 1")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if *out == "" {
+			return misuse("--out is needed: the file to write, ending in .npy")
+		}
 		if filepath.Ext(*out) != ".npy" {
 			return misuse("--out %q: want a file that ends in .npy", *out)
 		}
@@ -44,7 +45,7 @@ are beside it, one a line, in FILE with .ids.txt for .npy.`,
 			return err
 		}
 		defer model.Close()
-		source, err := a.open(c.Context(), data)
+		source, err := a.openFor(c.Context(), args[0], data)
 		if err != nil {
 			return err
 		}
@@ -66,27 +67,23 @@ are beside it, one a line, in FILE with .ids.txt for .npy.`,
 		if *asJSON {
 			return a.printJSON(map[string]any{"file": *out, "ids": ids, "images": f.N, "dim": f.D, "layer": f.Layer, "normalized": *normalize, "subject": model.Subject()})
 		}
-		fmt.Fprintf(a.stdout, "%d embeddings of %d values in %s, their ids in %s\n", f.N, f.D, *out, ids)
+		fmt.Fprintf(a.stdout, "%d embeddings of %d values of %s in %s, their ids in %s\n", f.N, f.D, d.Name(), *out, ids)
 		return nil
 	}
 	return c
 }
 
-// chosenSplit is the split of that name, or the only one.
+// chosenSplit is the split of that name, or the one that is evaluated.
 func chosenSplit(s *dataset.Source, split string) (hashed, error) {
-	if split == "" {
-		if len(s.Splits) > 1 {
-			_, err := s.Split("")
-			return hashed{}, misuse("--split is needed: %w", err)
-		}
-		for split = range s.Splits {
-		}
+	d, name, err := s.Evaluation()
+	if split != "" {
+		name = split
+		d, err = s.Split(split)
 	}
-	d, err := s.Split(split)
 	if err != nil {
 		return hashed{}, err
 	}
-	return hash(s, d, split)
+	return hash(s, d, name)
 }
 
 // normalizeRows scales each row to length 1; a row of zeros stays.
@@ -107,22 +104,29 @@ func normalizeRows(f *eval.Features) {
 
 // writeFeatures writes the array and, beside it, the ids, whose file it returns.
 func writeFeatures(path string, f *eval.Features) (ids string, err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(tmp.Name()) // fails once it is renamed
-	err = numpy.ToNpyWriter(tensors.FromFlatDataAndDimensions(f.Data, f.N, f.D), tmp)
-	if err == nil {
-		err = tmp.Sync()
-	}
 	ids = strings.TrimSuffix(path, ".npy") + ".ids.txt"
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
-	if err == nil {
-		err = atomicfile.Rename(tmp.Name(), path)
+	return ids, atomicfile.WriteAll(
+		atomicfile.File{Path: path, Write: func(w io.Writer) error { return writeNPY(w, f) }},
+		atomicfile.File{Path: ids, Write: func(w io.Writer) error {
+			_, err := io.WriteString(w, strings.Join(f.IDs, "\n")+"\n")
+			return err
+		}},
+	)
+}
+
+// writeNPY writes the array in NumPy's format 1.0: magic, version, the header's
+// length, the header, padded so that the values begin at a multiple of 64, and
+// the values.
+func writeNPY(w io.Writer, f *eval.Features) error {
+	const before = 10 // bytes
+	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", f.N, f.D)
+	size := (before+len(header)+1+63)/64*64 - before
+	header += strings.Repeat(" ", size-len(header)-1) + "\n"
+	if _, err := w.Write(append([]byte("\x93NUMPY\x01\x00"), byte(size), byte(size>>8))); err != nil {
+		return err
 	}
-	if err == nil {
-		err = atomicfile.Write(ids, []byte(strings.Join(f.IDs, "\n")+"\n"))
+	if _, err := io.WriteString(w, header); err != nil {
+		return err
 	}
-	return ids, err
+	return binary.Write(w, binary.LittleEndian, f.Data)
 }

@@ -19,7 +19,8 @@ type scorer interface {
 
 func (a *app) evalKNN() *cobra.Command {
 	m := eval.DefaultKNN()
-	c := a.evalCommand("knn", "Classify test images by their nearest training images (weighted kNN)", func() (scorer, error) { return m, m.Validate() })
+	c := a.evalCommand("knn", "Classify test images by their nearest training images (weighted kNN)",
+		"A source without\nsplits is measured by leaving each image out of its own neighbours.", func() (scorer, error) { return m, m.Validate() })
 	c.Flags().IntVar(&m.K, "k", m.K, "number of neighbours that vote")
 	c.Flags().Float64Var(&m.Temperature, "temperature", m.Temperature, "votes weigh exp(cosine/temperature)")
 	return c
@@ -27,28 +28,28 @@ func (a *app) evalKNN() *cobra.Command {
 
 func (a *app) evalLinear() *cobra.Command {
 	m := eval.DefaultLinear()
-	c := a.evalCommand("linear", "Fit a linear classifier to the frozen embedding", func() (scorer, error) { return m, m.Validate() })
+	c := a.evalCommand("linear", "Fit a linear classifier to the frozen embedding",
+		"A source without\nsplits cannot be measured: an image would be classified by its own label.", func() (scorer, error) { return m, m.Validate() })
 	c.Flags().IntVar(&m.MaxIterations, "max-iterations", m.MaxIterations, "limit of each fit's iterations")
 	c.Flags().Uint64Var(&m.Seed, "seed", m.Seed, "seed of the held-out part that chooses the regularisation")
 	return c
 }
 
 // evalCommand is a command that measures a run with a scorer.
-func (a *app) evalCommand(name, short string, build func() (scorer, error)) *cobra.Command {
+func (a *app) evalCommand(name, short, unsplit string, build func() (scorer, error)) *cobra.Command {
 	c := &cobra.Command{
 		Use:   name + " RUN",
 		Short: short,
 		Long: short + `.
 
-Labels come from the train split, queries from the test split. A source without
-splits is measured by leaving each image out of its own neighbours (kNN only).
+Labels come from the train split, queries from the test split. ` + unsplit + `
 The score is printed and appended to the run's scores.jsonl with its protocol.`,
 		Example: fmt.Sprintf("  alike eval %s runs/simclr-resnet8 --data cifar-10-binary.tar.gz\n  alike eval %s runs/simclr-resnet8 --data builtin:sprites --layer z --json", name, name),
 		Args:    exactly("a RUN"),
 	}
 	var data dataFlags
 	var which modelFlags
-	data.add(c)
+	data.addOptional(c)
 	which.add(c)
 	asJSON := jsonFlag(c)
 	split := c.Flags().String("split", "", "split of the queries (default: test)")
@@ -62,7 +63,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 			return err
 		}
 		defer model.Close()
-		source, err := a.open(c.Context(), data)
+		source, err := a.openFor(c.Context(), args[0], data)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -15,14 +16,15 @@ func (a *app) info() *cobra.Command {
 		Example: "  alike info runs/simclr-resnet8\n  alike info runs/simclr-resnet8 --json",
 		Args:    exactly("a RUN"),
 	}
-	step := c.Flags().Int("step", -1, "checkpoint, by its step (default: the last)")
+	var step int
+	stepFlag(c, &step, "checkpoint, by its step (default: the last)")
 	asJSON := jsonFlag(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		run, err := train.Open(args[0])
 		if err != nil {
 			return err
 		}
-		state, err := run.State(*step)
+		state, err := run.State(step)
 		if err != nil {
 			return err
 		}
@@ -43,10 +45,32 @@ func (a *app) info() *cobra.Command {
 		cfg := run.Config
 		fmt.Fprintf(a.stdout, "%s: %s with %s on %s\n", args[0], cfg.Method.Name, cfg.Encoder.Name, cfg.Data)
 		fmt.Fprintf(a.stdout, "  step %d of %d, %.0f s of training on %s\n", state.Step, state.Total, state.Seconds, state.Engine)
+		if err := a.printProgress(run, state.Step); err != nil {
+			return err
+		}
 		fmt.Fprintf(a.stdout, "  weights %s\n  checkpoints %v\n", state.WeightsSHA256, steps)
 		document, err := cfg.YAML()
 		fmt.Fprintf(a.stdout, "\n%s", document)
 		return err
 	}
 	return c
+}
+
+// printProgress prints the last loss up to a step, and the latest scores.
+func (a *app) printProgress(run *train.Run, step int) error {
+	metrics, err := run.Metrics()
+	if err != nil {
+		return err
+	}
+	for _, m := range slices.Backward(metrics) {
+		if m.Monitor == nil && m.Step <= step {
+			fmt.Fprintf(a.stdout, "  loss %.4f at step %d\n", m.Loss, m.Step)
+			break
+		}
+	}
+	scores, err := latestScores(run)
+	for _, s := range scores {
+		fmt.Fprintf(a.stdout, "  %s %.2f %% (95 %% interval %.2f to %.2f) at step %d, %s\n", s.Metric, 100*s.Value, 100*s.CI95[0], 100*s.CI95[1], s.Subject.Step, measuredOn(s.Protocol))
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"alike"
 	"alike/eval"
+	"alike/method"
 )
 
 // modelFlags choose the embedding of a run.
@@ -18,11 +19,23 @@ type modelFlags struct {
 
 func (f *modelFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.layer, "layer", "", "the embedding: h (representation) or z (projection); default: what the method declares")
-	c.Flags().IntVar(&f.step, "step", 0, "checkpoint to use, by its step (default: the last)")
+	complete(c, "layer", []string{method.LayerH, method.LayerZ})
+	stepFlag(c, &f.step, "checkpoint to use, by its step (default: the last; 0: the untrained network)")
+}
+
+// stepFlag adds --step; without it the step is -1, the last.
+func stepFlag(c *cobra.Command, step *int, usage string) {
+	c.Flags().IntVar(step, "step", -1, usage)
+	c.Flags().Lookup("step").DefValue = "0" // the usage says what the default is
+}
+
+// options are those of the library.
+func (f modelFlags) options(backend string) alike.Options {
+	return alike.Options{Step: max(0, f.step), First: f.step == 0, Layer: f.layer, Backend: backend}
 }
 
 func (a *app) model(dir string, f modelFlags) (*alike.Model, error) {
-	return alike.Open(dir, alike.Options{Step: f.step, Layer: f.layer, Backend: a.backend})
+	return alike.Open(dir, f.options(a.backend))
 }
 
 // features embeds a split with a progress bar.

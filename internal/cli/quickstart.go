@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 // What quickstart trains: enough to see that it learns, in two minutes.
 const (
+	quickstartImages  = 10000
 	quickstartData    = "builtin:sprites?n=10000&seed=1"
 	quickstartBatch   = 128
 	quickstartEpochs  = 4
@@ -57,29 +59,31 @@ func quickstartConfig() (train.Config, error) {
 	if cfg.Encoder, err = registry.Choose("resnet8", map[string]bool{"zero_init": false}); err != nil {
 		return cfg, err
 	}
-	cfg.Loss, err = registry.Choose("ntxent", map[string]float64{"temperature": 0.2})
+	if cfg.Loss, err = registry.Choose("ntxent", map[string]float64{"temperature": 0.2}); err != nil {
+		return cfg, err
+	}
+	err = cfg.Resolve(quickstartImages, 0) // without labels
+	steps := cfg.Schedule.Total()
+	cfg.Sittings.CheckpointEvery, cfg.Sittings.MonitorEvery = steps, max(1, steps/6)
 	return cfg, err
 }
 
 func (a *app) runQuickstart(ctx context.Context, dir string) error {
 	began := time.Now()
-	a.say("drawing %s", quickstartData)
-	source, err := a.open(ctx, dataFlags{spec: quickstartData})
-	if err != nil {
-		return err
-	}
-	images, _, err := source.Training()
-	if err != nil {
-		return err
-	}
 	cfg, err := quickstartConfig()
 	if err != nil {
 		return err
 	}
-	if err := cfg.Resolve(images.Len(), len(images.Classes())); err != nil {
+	run, err := train.Create(dir, cfg) // before the work of drawing
+	if err != nil {
 		return err
 	}
-	run, err := train.Create(dir, cfg)
+	a.say("drawing %s", quickstartData)
+	source, err := a.open(ctx, dataFlags{spec: quickstartData})
+	if err != nil {
+		return errors.Join(err, run.Discard())
+	}
+	images, _, err := source.Training()
 	if err != nil {
 		return err
 	}
@@ -115,7 +119,7 @@ Naming the shape of a test image by its nearest neighbours is right for
   %5.1f %%  by raw pixels
   %5.1f %%  with the network before training
   %5.1f %%  with the network after training (95 %% interval %.1f to %.1f)
-
+%s
 It took %s. Look at the report: %s
 
 To try next:
@@ -123,8 +127,19 @@ To try next:
   alike search %s --data "%s" --split test --query test/star/00005 --out star.png
   alike eval linear %s --data "%s"
 `, images.Len(), state.Step, 100*chance, 100*pixels.Value, 100*before.Value, 100*after.Value, 100*after.CI95[0], 100*after.CI95[1],
-		time.Since(began).Round(time.Second), run.ReportPath(), dir, quickstartData, dir, quickstartData)
+		stoppedEarly(run.Dir, state), time.Since(began).Round(time.Second), run.ReportPath(), dir, quickstartData, dir, quickstartData)
 	return nil
+}
+
+// stoppedEarly says so if quickstart's time was over before its last step.
+func stoppedEarly(dir string, s train.State) string {
+	if s.Step >= s.Total {
+		return ""
+	}
+	return fmt.Sprintf(`
+The time limit of %d minutes stopped training at step %d of %d, so the result is below what the
+README shows. This machine goes on to the end with: alike resume %s
+`, quickstartMinutes, s.Step, s.Total, dir)
 }
 
 // baselines are what an embedding has to beat.
@@ -156,7 +171,7 @@ func (a *app) trainQuickstart(ctx context.Context, run *train.Run, source *datas
 		return usageError{err}
 	}
 	defer engine.Finalize()
-	plan, err := run.Plan(engine, 2)
+	plan, err := run.Plan(engine)
 	if err != nil {
 		return err
 	}
@@ -164,13 +179,10 @@ func (a *app) trainQuickstart(ctx context.Context, run *train.Run, source *datas
 	bar := a.progress("training", plan.Steps)
 	defer bar.done()
 	return run.Train(ctx, engine, images, train.Options{
-		Keep:            100, // the untrained network too
-		MaxDuration:     quickstartMinutes * time.Minute,
-		CheckpointEvery: plan.Steps,
-		Monitor:         a.monitor(source, images),
-		MonitorEvery:    max(1, plan.Steps/6),
-		Progress:        bar.step,
-		Log:             a.logger(),
+		MaxDuration: quickstartMinutes * time.Minute,
+		Monitor:     a.monitor(source, images),
+		Progress:    bar.step,
+		Log:         a.logger(),
 	})
 }
 

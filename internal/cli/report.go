@@ -48,19 +48,13 @@ func (a *app) report() *cobra.Command {
 		Args:    exactly("a RUN"),
 	}
 	var data dataFlags
-	data.add(c)
+	data.addOptional(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		run, err := train.Open(args[0])
 		if err != nil {
 			return err
 		}
-		if data.spec == "" {
-			data.spec = run.Config.Data
-			if data.classes == "" {
-				data.classes = run.Config.Classes
-			}
-		}
-		source, err := a.open(c.Context(), data)
+		source, err := a.open(c.Context(), data.ofRun(run))
 		if err != nil {
 			return err
 		}
@@ -123,11 +117,11 @@ func monitorFeatures(ctx context.Context, m *train.Model, d dataset.Dataset) (*e
 
 // writeReport writes RUN/report.html.
 func (a *app) writeReport(ctx context.Context, run *train.Run, source *dataset.Source, engine compute.Backend) error {
-	r := report.Report{Title: fmt.Sprintf("%s with %s on %s", run.Config.Method.Name, run.Config.Encoder.Name, run.Config.Data)}
+	r := report.Report{Title: fmt.Sprintf("%s with %s", run.Config.Method.Name, run.Config.Encoder.Name), Data: run.Config.Data}
 	steps := []func() error{
 		func() error { return addFacts(&r, run) },
-		func() error { return addCurves(&r, run) },
 		func() error { return addScores(&r, run) },
+		func() error { return addCurves(&r, run) },
 		func() error { return addViews(&r, run, source) },
 		func() error { return a.addNeighbours(ctx, &r, run, source, engine) },
 	}
@@ -176,7 +170,7 @@ func addCurves(r *report.Report, run *train.Run) error {
 	loss := report.Curve{Title: "Loss", XLabel: "step", Reference: collapsedLoss(run.Config.Batch), ReferenceLabel: "collapsed: ln(2N-1)"}
 	accuracy := report.Curve{Title: "Contrastive accuracy: the nearest row is the positive", XLabel: "step"}
 	rate := report.Curve{Title: "Learning rate", XLabel: "step"}
-	knn := report.Curve{Title: "kNN accuracy on a fixed subset", XLabel: "epoch"}
+	knn := report.Curve{Title: "kNN accuracy on a fixed subset, during training", XLabel: "epoch"}
 	for _, m := range metrics {
 		if m.Monitor != nil {
 			if v, ok := m.Monitor["knn_accuracy"]; ok {
@@ -196,7 +190,7 @@ func addCurves(r *report.Report, run *train.Run) error {
 	if len(knn.Points) > 0 {
 		r.Curves = append(r.Curves, knn)
 		first, last := knn.Points[0].Y, knn.Points[len(knn.Points)-1].Y
-		r.Verdict = append(r.Verdict, fmt.Sprintf("kNN accuracy on a fixed subset went from %.1f %% before training to %.1f %%.", 100*first, 100*last))
+		r.Verdict = append(r.Verdict, fmt.Sprintf("During training, kNN accuracy on a fixed subset (at most %d images against %d) went from %.1f %% to %.1f %%.", monitorQueries, monitorBank, 100*first, 100*last))
 	}
 	r.Curves = append(r.Curves, accuracy, rate)
 	return nil
@@ -206,6 +200,15 @@ func addCurves(r *report.Report, run *train.Run) error {
 func collapsedLoss(batch int) float64 { return math.Log(float64(2*batch - 1)) }
 
 func addScores(r *report.Report, run *train.Run) error {
+	latest, err := latestScores(run)
+	if err != nil {
+		return err
+	}
+	for _, s := range latest {
+		if s.Metric == "knn_accuracy" {
+			r.Verdict = append(r.Verdict, fmt.Sprintf("Measured whole, kNN accuracy is %.1f %% at step %d: %s.", 100*s.Value, s.Subject.Step, measuredOn(s.Protocol)))
+		}
+	}
 	scores, err := eval.Scores(run.ScoresPath())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

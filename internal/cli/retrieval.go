@@ -80,7 +80,7 @@ their protocols.`,
 	var data dataFlags
 	var which modelFlags
 	var flags retrievalFlags
-	data.add(c)
+	data.addOptional(c)
 	which.add(c)
 	flags.add(c)
 	asJSON := jsonFlag(c)
@@ -92,6 +92,7 @@ their protocols.`,
 		if err != nil {
 			return err
 		}
+		data = data.ofRun(run)
 		whole := data
 		whole.classes = ""
 		all, err := a.open(c.Context(), whole)
@@ -205,7 +206,7 @@ func (a *app) subjects(run *train.Run, which modelFlags, references bool) (list 
 		})
 		list = append(list, a.network(run.Dir, alike.Options{First: true, Layer: which.layer, Backend: a.backend}))
 	}
-	return append(list, a.network(run.Dir, alike.Options{Step: which.step, Layer: which.layer, Backend: a.backend}))
+	return append(list, a.network(run.Dir, which.options(a.backend)))
 }
 
 // network is the network of a run.

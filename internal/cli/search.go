@@ -23,7 +23,7 @@ func (a *app) search() *cobra.Command {
 	}
 	var data dataFlags
 	var which modelFlags
-	data.add(c)
+	data.addOptional(c)
 	which.add(c)
 	split := c.Flags().String("split", "", "split to search (default: the only one, or test)")
 	query := c.Flags().String("query", "", "image to search for: a file, or the id of an image of the data")
@@ -45,11 +45,11 @@ func (a *app) search() *cobra.Command {
 			return err
 		}
 		defer model.Close()
-		source, err := a.open(c.Context(), data)
+		source, err := a.openFor(c.Context(), args[0], data)
 		if err != nil {
 			return err
 		}
-		gallery, err := galleryOf(source, *split)
+		gallery, err := chosenSplit(source, *split)
 		if err != nil {
 			return err
 		}
@@ -84,15 +84,6 @@ func (a *app) search() *cobra.Command {
 		return w.Flush()
 	}
 	return c
-}
-
-// gallery is the split to search.
-func galleryOf(s *dataset.Source, split string) (dataset.Dataset, error) {
-	if split != "" {
-		return s.Split(split)
-	}
-	d, _, err := s.Evaluation()
-	return d, err
 }
 
 // queryImage is a file's image, or the gallery's image of that id.

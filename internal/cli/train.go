@@ -6,17 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"alike/augment"
 	"alike/backend"
 	"alike/dataset"
+	"alike/encoder"
+	"alike/head"
 	"alike/internal/registry"
+	"alike/loss"
 	"alike/method"
+	"alike/optimize"
 	"alike/train"
 )
 
@@ -25,16 +32,19 @@ const largestSize = 224
 
 // sittingFlags are about how long a command trains, not what comes out.
 type sittingFlags struct {
-	steps, checkpointEvery, keep, monitorEvery int
-	minutes                                    float64
+	train.Sittings
+	steps   int
+	minutes float64
+	flags   *pflag.FlagSet
 }
 
 func (f *sittingFlags) add(c *cobra.Command) {
-	c.Flags().IntVar(&f.steps, "steps", 0, "stop after this step; the schedule stays as it is (default: its last)")
-	c.Flags().Float64Var(&f.minutes, "max-minutes", 0, "stop after this time; the schedule stays as it is")
-	c.Flags().IntVar(&f.checkpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: one an epoch)")
-	c.Flags().IntVar(&f.keep, "keep", 3, "checkpoints that are kept")
-	c.Flags().IntVar(&f.monitorEvery, "monitor-every", 0, "steps between kNN measurements on a fixed subset (default: one an epoch; -1: none)")
+	f.flags = c.Flags()
+	f.flags.IntVar(&f.steps, "steps", 0, "stop after this step; the schedule stays as it is (default: its last)")
+	f.flags.Float64Var(&f.minutes, "max-minutes", 0, "stop after this time; the schedule stays as it is")
+	f.flags.IntVar(&f.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: one an epoch)")
+	f.flags.IntVar(&f.Keep, "keep", 0, "checkpoints that are kept (default: 3)")
+	f.flags.IntVar(&f.MonitorEvery, "monitor-every", 0, "steps between kNN measurements on a fixed subset (default: one an epoch; -1: none)")
 }
 
 // validate refuses numbers that mean nothing, before anything is read or written.
@@ -44,12 +54,27 @@ func (f *sittingFlags) validate() error {
 		return misuse("--steps %d: must be at least 1", f.steps)
 	case !(f.minutes >= 0):
 		return misuse("--max-minutes %g: must be > 0", f.minutes)
-	case f.checkpointEvery < 0:
-		return misuse("--checkpoint-every %d: must be at least 1", f.checkpointEvery)
-	case f.keep < 1:
-		return misuse("--keep %d: must be at least 1", f.keep)
+	case f.CheckpointEvery < 0:
+		return misuse("--checkpoint-every %d: must be at least 1", f.CheckpointEvery)
+	case f.Keep < 0 || f.Keep == 0 && f.flags.Changed("keep"):
+		return misuse("--keep %d: must be at least 1", f.Keep)
+	case f.MonitorEvery < -1:
+		return misuse("--monitor-every %d: must be at least 1, or -1 for none", f.MonitorEvery)
 	}
 	return nil
+}
+
+// overlay sets what the flags say.
+func (f *sittingFlags) overlay(s *train.Sittings) {
+	for name, field := range map[string]struct{ to, from *int }{
+		"checkpoint-every": {&s.CheckpointEvery, &f.CheckpointEvery},
+		"keep":             {&s.Keep, &f.Keep},
+		"monitor-every":    {&s.MonitorEvery, &f.MonitorEvery},
+	} {
+		if f.flags.Changed(name) {
+			*field.to = *field.from
+		}
+	}
 }
 
 func (a *app) train() *cobra.Command {
@@ -59,7 +84,9 @@ func (a *app) train() *cobra.Command {
 		Short: "Train an embedding",
 		Long: `Train an embedding with a method, by default with its paper's recipe for the
 size of the images. Flags and --set override the recipe; the resolved
-configuration is printed and saved in the run directory.`,
+configuration is saved in the run directory, --verbose prints it.
+
+` + recipes(),
 		Example: `  alike train simclr --data builtin:sprites --encoder resnet8 --batch 256 --epochs 5
   alike train simclr --data cifar-10-binary.tar.gz --encoder resnet18 --epochs 200
   alike train simclr --data photos/ --set loss.temperature=0.2 --set views.blur.p=0
@@ -75,21 +102,28 @@ configuration is printed and saved in the run directory.`,
 		out     = flags.String("out", "", "run directory (default: runs/METHOD-ENCODER)")
 		set     = flags.StringArray("set", nil, "set any key of the configuration, e.g. loss.temperature=0.1")
 		dryRun  = flags.Bool("dry-run", false, "say what the run will need, and stop")
+		verbose = flags.Bool("verbose", false, "print the whole configuration")
 	)
 	data.add(c)
 	sitting.add(c)
 	flags.Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
-	flags.String("encoder", "", "network ('alike list encoders')")
+	flags.String("encoder", "", "network ('alike list encoders'; default: the recipe's, see above)")
 	flags.String("head", "", "projection head ('alike list heads')")
 	flags.String("loss", "", "loss ('alike list losses')")
 	flags.String("optimizer", "", "update rule ('alike list optimizers')")
-	flags.Int("batch", 0, "images per step")
+	flags.Int("batch", 0, "images per step (default: the recipe's, see above)")
 	flags.Int("per-class", 0, "images of each class in a batch, for methods that learn from labels; 0 draws without regard to classes")
-	flags.Float64("epochs", 0, "passes over the images; 0 writes an untrained run")
+	flags.Float64("epochs", 0, "passes over the images (default: the recipe's, see above); 0 writes an untrained run")
 	flags.Float64("warmup-epochs", 0, "passes in which the learning rate rises")
 	flags.Float64("lr", 0, "learning rate before scaling with the batch")
 	flags.String("scaling", "", "scaling of the learning rate with the batch: linear, sqrt or none")
 	flags.Uint64("seed", 1, "seed of everything random")
+	c.ValidArgs = method.Methods.Names()
+	complete(c, "encoder", encoder.Encoders.Names())
+	complete(c, "head", head.Heads.Names())
+	complete(c, "loss", loss.Losses.Names())
+	complete(c, "optimizer", optimize.Optimizers.Names())
+	complete(c, "scaling", []string{optimize.ScalingLinear, optimize.ScalingSqrt, optimize.ScalingNone})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := sitting.validate(); err != nil {
 			return err
@@ -99,7 +133,7 @@ configuration is printed and saved in the run directory.`,
 			return err
 		}
 		if *config != "" {
-			file, err := train.Load(*config, 0)
+			file, err := train.Load(*config, largestSize)
 			if err != nil {
 				return err
 			}
@@ -119,6 +153,10 @@ configuration is printed and saved in the run directory.`,
 			return err
 		}
 		cfg.Data, cfg.Split, cfg.Classes = data.spec, split, data.classes
+		sitting.overlay(&cfg.Sittings)
+		if err := cfg.Validate(); err != nil {
+			return usageError{err}
+		}
 		if err := setKeys(&cfg, *set); err != nil {
 			return err
 		}
@@ -128,11 +166,9 @@ configuration is printed and saved in the run directory.`,
 		if *out == "" {
 			*out = filepath.Join("runs", cfg.Method.Name+"-"+cfg.Encoder.Name)
 		}
-		document, err := cfg.YAML()
-		if err != nil {
+		if err := a.summarise(cfg, images, *verbose); err != nil {
 			return err
 		}
-		a.say("%s", document)
 		engine, err := backend.Open(a.backend)
 		if err != nil {
 			return usageError{err}
@@ -234,39 +270,99 @@ func shorterSide(d dataset.Dataset) (int, error) {
 	return side, nil
 }
 
-// setKeys overlays keys like "loss.temperature=0.1" on the configuration.
+// owned are the keys that something else than --set decides.
+var owned = map[string]string{
+	"method":  "the METHOD behind 'train'",
+	"data":    "--data",
+	"split":   "what --data holds",
+	"classes": "--classes",
+	"size":    "--size",
+}
+
+// setKeys overlays keys like "loss.temperature=0.1" on the configuration, names
+// of parts before their parameters.
 func setKeys(cfg *train.Config, settings []string) error {
-	for _, s := range settings {
-		key, value, ok := strings.Cut(s, "=")
-		if !ok {
-			return misuse("--set %s: want KEY=VALUE, e.g. loss.temperature=0.1", s)
+	named := func(s string) int {
+		if key, _, _ := strings.Cut(s, "="); !strings.Contains(key, ".") || strings.HasSuffix(key, ".name") {
+			return 0
 		}
-		var v any
-		if err := yaml.Unmarshal([]byte(value), &v); err != nil {
-			return misuse("--set %s: %w", s, err)
-		}
-		tree, err := cfg.Map()
-		if err != nil {
-			return err
-		}
-		path := strings.Split(key, ".")
-		at := tree
-		for _, p := range path[:len(path)-1] {
-			next, ok := at[p].(map[string]any)
-			if !ok {
-				return misuse("--set %s: the configuration has no %q", s, p)
-			}
-			at = next
-		}
-		at[path[len(path)-1]] = v
-		document, err := yaml.Marshal(tree)
-		if err != nil {
-			return err
-		}
-		if err := cfg.Overlay(document); err != nil {
+		return 1
+	}
+	for _, s := range slices.SortedStableFunc(slices.Values(settings), func(x, y string) int { return named(x) - named(y) }) {
+		if err := setKey(cfg, s); err != nil {
 			return misuse("--set %s: %w", s, err)
 		}
 	}
+	return nil
+}
+
+func setKey(cfg *train.Config, setting string) error {
+	key, value, ok := strings.Cut(setting, "=")
+	if !ok {
+		return errors.New("want KEY=VALUE, e.g. loss.temperature=0.1")
+	}
+	path := strings.Split(key, ".")
+	if by, ok := owned[path[0]]; ok {
+		return fmt.Errorf("%s is decided by %s", path[0], by)
+	}
+	var parsed yaml.Node
+	if err := yaml.Unmarshal([]byte(value), &parsed); err != nil {
+		return errors.New("the value cannot be read: " + strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if len(parsed.Content) == 0 {
+		return errors.New("it has no value")
+	}
+	var tree any = parsed.Content[0]
+	for _, p := range slices.Backward(path) {
+		tree = map[string]any{p: tree}
+	}
+	document, err := yaml.Marshal(tree)
+	if err != nil {
+		return err
+	}
+	if err := cfg.Overlay(document); err != nil {
+		return err
+	}
+	return cfg.Validate()
+}
+
+// recipes says what the methods' papers choose.
+func recipes() string {
+	var b strings.Builder
+	b.WriteString("The recipes:\n")
+	for _, name := range method.Methods.Names() {
+		for _, r := range []struct {
+			side int
+			says string
+		}{{augment.SmallSide, "up to"}, {augment.SmallSide + 1, "above"}} {
+			c, err := train.Default(name, r.side)
+			if err != nil {
+				continue
+			}
+			fmt.Fprintf(&b, "  %s, %s %d pixels: encoder %s, %g epochs, batches of %d images\n", name, r.says, augment.SmallSide, c.Encoder.Name, c.Schedule.Epochs, c.Batch)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// complete offers names where the shell completes a flag.
+func complete(c *cobra.Command, flag string, names []string) {
+	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is not there
+	}
+}
+
+// summarise says what will be trained, in short or whole.
+func (a *app) summarise(cfg train.Config, images dataset.Dataset, whole bool) error {
+	if whole {
+		document, err := cfg.YAML()
+		a.say("%s", document)
+		return err
+	}
+	s := cfg.Schedule
+	a.say("%s on %d images of %s, seen at %d x %d pixels", cfg.Method.Name, images.Len(), images.Name(), cfg.Size, cfg.Size)
+	a.say("%s, head %s, loss %s, %s with learning rate %.4g, %g epochs in batches of %d images, seed %d",
+		cfg.Encoder.Name, cfg.Head.Name, cfg.Loss.Name, cfg.Optimizer.Name, s.Peak(), s.Epochs, cfg.Batch, cfg.Seed)
 	return nil
 }
 
@@ -281,7 +377,8 @@ func (a *app) resume() *cobra.Command {
 	var sitting sittingFlags
 	data.add(c)
 	sitting.add(c)
-	step := c.Flags().Int("step", 0, "go on from the checkpoint of this step and drop later ones (default: the last)")
+	var step int
+	stepFlag(c, &step, "go on from the checkpoint of this step and drop later ones (default: the last)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := sitting.validate(); err != nil {
 			return err
@@ -292,6 +389,9 @@ func (a *app) resume() *cobra.Command {
 		}
 		if data.classes != "" && data.classes != run.Config.Classes {
 			return misuse("--classes %q: %s goes on with the classes that it began with", data.classes, args[0])
+		}
+		if done, err := a.finished(run, step, sitting.steps); done || err != nil {
+			return err
 		}
 		engine, err := backend.Open(a.backend) // before checkpoints are dropped
 		if err != nil {
@@ -307,14 +407,37 @@ func (a *app) resume() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if *step > 0 {
-			if err := run.DropAfter(*step); err != nil {
+		if step >= 0 {
+			if err := run.DropAfter(step); err != nil {
 				return err
 			}
 		}
+		sitting.overlay(&run.Config.Sittings)
 		return a.runTraining(c.Context(), run, engine, source, images, sitting, false)
 	}
 	return c
+}
+
+// finished says so if a run has nothing left to train from a step on, which is
+// the last if negative. A run without a checkpoint has everything left.
+func (a *app) finished(run *train.Run, step, last int) (bool, error) {
+	state, err := run.State(step)
+	if errors.Is(err, train.ErrNoCheckpoint) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case state.Step >= state.Total:
+		a.say("%s is finished: all its %d steps are done, there is nothing to do", run.Dir, state.Total)
+	case last > 0 && state.Step >= last:
+		a.say("%s is at step %d already: there is nothing to do up to --steps %d", run.Dir, state.Step, last)
+	default:
+		return false, nil
+	}
+	fmt.Fprintln(a.stdout, run.Dir)
+	return true, nil
 }
 
 // runTraining trains a run to its end, or to that of the sitting.
@@ -322,7 +445,7 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 	if err := run.Config.Resolve(images.Len(), len(images.Classes())); err != nil {
 		return err
 	}
-	plan, err := run.Plan(engine, f.keep)
+	plan, err := run.Plan(engine)
 	if err != nil {
 		if !dryRun {
 			err = errors.Join(err, run.Discard())
@@ -333,24 +456,15 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 		fmt.Fprintln(a.stdout, plan)
 		return nil
 	}
-	a.say("%s on %s: %s", run.Config.Encoder.Name, engine.Description(), plan)
-	opt := train.Options{
-		Steps:           f.steps,
-		MaxDuration:     time.Duration(f.minutes * float64(time.Minute)),
-		CheckpointEvery: f.checkpointEvery,
-		Keep:            f.keep,
-		Log:             a.logger(),
-	}
-	if f.monitorEvery >= 0 {
-		opt.MonitorEvery = f.monitorEvery
-		if opt.MonitorEvery == 0 {
-			opt.MonitorEvery = max(1, images.Len()/run.Config.Batch)
-		}
-		opt.Monitor = a.monitor(source, images)
-	}
+	a.say("%s: %s", engine.Description(), plan)
 	bar := a.progress("training", plan.Steps)
-	opt.Progress = bar.step
-	err = run.Train(ctx, engine, images, opt)
+	err = run.Train(ctx, engine, images, train.Options{
+		Steps:       f.steps,
+		MaxDuration: time.Duration(f.minutes * float64(time.Minute)),
+		Monitor:     a.monitor(source, images),
+		Progress:    bar.step,
+		Log:         a.logger(),
+	})
 	bar.done()
 	if err != nil {
 		return err
@@ -361,7 +475,11 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 	}
 	a.say("trained %d of %d steps in %s; weights %.12s", state.Step, state.Total, time.Duration(state.Seconds*1e9).Round(time.Second), state.WeightsSHA256)
 	if state.Step < state.Total {
-		a.say("'alike resume %s' goes on", run.Dir)
+		why := fmt.Sprintf("the %g minutes of --max-minutes are over", f.minutes)
+		if f.steps > 0 && state.Step >= f.steps {
+			why = fmt.Sprintf("--steps %d is reached", f.steps)
+		}
+		a.say("%s; 'alike resume %s' goes on", why, run.Dir)
 	}
 	if err := a.writeReport(ctx, run, source, engine); err != nil {
 		return err

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"maps"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -11,6 +12,8 @@ import (
 //
 //	loss: ntxent
 //	loss: {name: ntxent, temperature: 0.5}
+//
+// A mapping without the key changes parameters of the part that was chosen before.
 type Choice struct {
 	Name   string
 	params []byte // YAML mapping without the name; empty for all defaults
@@ -32,27 +35,27 @@ func (c *Choice) UnmarshalYAML(n *yaml.Node) error {
 		*c = Choice{Name: n.Value}
 		return nil
 	}
-	if n.Kind != yaml.MappingNode {
+	params := map[string]yaml.Node{}
+	if err := n.Decode(&params); err != nil {
 		return fmt.Errorf("line %d: want a name, or a mapping with a name", n.Line)
 	}
-	*c = Choice{}
-	rest := *n
-	rest.Content = nil
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == "name" {
-			c.Name = n.Content[i+1].Value
-			continue
-		}
-		rest.Content = append(rest.Content, n.Content[i], n.Content[i+1])
+	if name, ok := params["name"]; ok {
+		*c = Choice{Name: name.Value}
+		delete(params, "name")
 	}
 	if c.Name == "" {
 		return fmt.Errorf("line %d: the mapping has no name", n.Line)
 	}
-	if len(rest.Content) == 0 {
+	if len(params) == 0 {
 		return nil
 	}
+	all := map[string]yaml.Node{}
+	if err := yaml.Unmarshal(c.params, &all); err != nil {
+		return err
+	}
+	maps.Copy(all, params)
 	var err error
-	c.params, err = yaml.Marshal(&rest)
+	c.params, err = yaml.Marshal(all)
 	return err
 }
 

@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -64,12 +65,35 @@ func (r *Registry[T]) New(choice Choice) (T, error) {
 		return v, err
 	}
 	if err := Decode(choice.params, v); err != nil {
-		return v, fmt.Errorf("%s %q: %w", r.Kind, choice.Name, err)
+		return v, below(r.Kind, err)
 	}
-	if err := v.Validate(); err != nil {
-		return v, fmt.Errorf("%s %q: %w", r.Kind, choice.Name, err)
+	return v, each(v.Validate(), func(err error) error { return fmt.Errorf("%s %q: %w", r.Kind, choice.Name, err) })
+}
+
+// below puts the faults of a part below its key.
+func below(key string, err error) error {
+	return each(err, func(err error) error {
+		if f, ok := err.(*Fault); ok {
+			return &Fault{key + "." + f.Path, f.Unknown, f.Text}
+		}
+		return fmt.Errorf("%s: %w", key, err)
+	})
+}
+
+// each applies f to an error, or to each of those that it joins.
+func each(err error, f func(error) error) error {
+	if err == nil {
+		return nil
 	}
-	return v, nil
+	all, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return f(err)
+	}
+	var errs []error
+	for _, e := range all.Unwrap() {
+		errs = append(errs, each(e, f))
+	}
+	return errors.Join(errs...)
 }
 
 // Resolve returns the choice with every parameter of the part spelt out, for

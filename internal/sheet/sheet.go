@@ -23,7 +23,7 @@ type Cell struct {
 // Sizes in pixels.
 const (
 	gap     = 6
-	caption = 15
+	caption = 17
 	letter  = 7 // width of a letter of the caption's font
 )
 
