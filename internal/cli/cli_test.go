@@ -80,7 +80,7 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"train simclr --batch 4096 --data " + sprites, exitFailed, "has only 300 to train on; try --batch 256"},
 		{"train simclr --set loss.temprature=1 --data " + sprites, exitFailed, `loss "ntxent": line 3: there is no key temprature`},
 		{"train simclr --set colour=1 --data " + sprites, exitMisuse, "there is no key colour"},
-		{"train simclr --data " + text, exitFailed, "a.jpg: not a JPEG or PNG image"},
+		{"train simclr --data " + text, exitFailed, "a.jpg: not an image: it begins with"},
 		{"eval", exitMisuse, "needs one of its commands"},
 		{"eval knn", exitMisuse, "needs a RUN"},
 		{"eval knn nothing --data " + sprites, exitFailed, "nothing is not a run"},
