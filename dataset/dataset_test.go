@@ -23,7 +23,7 @@ import (
 	"alike/internal/testdata"
 )
 
-func pngFile(t *testing.T, side int, v uint8) []byte {
+func pngFile(t testing.TB, side int, v uint8) []byte {
 	t.Helper()
 	m := image.NewGray(image.Rect(0, 0, side, side))
 	for i := range m.Pix {
@@ -390,20 +390,4 @@ func TestCUB(t *testing.T) {
 	if d.Len() != 5902 || len(d.Classes()) != 100 || s.Format != "tar" {
 		t.Errorf("%d images, %d classes, format %s", d.Len(), len(d.Classes()), s.Format)
 	}
-}
-
-func FuzzCIFAR(f *testing.F) {
-	f.Add(make([]byte, 3073))
-	f.Add([]byte{1})
-	f.Fuzz(func(_ *testing.T, b []byte) { cifarSource("x", map[string][]byte{"test_batch.bin": b}, false) })
-}
-
-func FuzzDecode(f *testing.F) {
-	f.Add([]byte("\x89PNG\r\n\x1a\n"))
-	f.Add([]byte{0xff, 0xd8, 0xff})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if img, err := Decode(b, 1<<16); err == nil && len(img.Pix) != 3*img.Width*img.Height {
-			t.Errorf("%d x %d has %d bytes", img.Width, img.Height, len(img.Pix))
-		}
-	})
 }

@@ -34,7 +34,10 @@ var stlLabels = map[string]string{"train_y.bin": Train, "test_y.bin": Test}
 
 const stlNames = "class_names.txt"
 
-func isSTL10File(name string) bool { return stlImages[path.Base(name)] != "" }
+func isSTL10File(name string) bool {
+	base := path.Base(name)
+	return stlImages[base] != "" || stlLabels[base] != ""
+}
 
 func isSTL10(name string) bool {
 	if isFolder(name) {
@@ -47,7 +50,7 @@ func isSTL10(name string) bool {
 func stlFolder(root string) []string {
 	for _, pattern := range []string{"*_X.bin", "stl10*/*_X.bin"} {
 		names, _ := filepath.Glob(filepath.Join(root, pattern))
-		if len(names) > 0 && isSTL10File(filepath.ToSlash(names[0])) {
+		if len(names) > 0 && isSTL10File(filepath.Base(names[0])) {
 			all, _ := filepath.Glob(filepath.Join(filepath.Dir(names[0]), "*"))
 			return all
 		}
@@ -144,7 +147,7 @@ func (s *stl10) source(title string) (*Source, error) {
 	}
 	classes := classNames(s.names, 10)
 	for split, m := range s.sets {
-		m.Title, m.Names = fmt.Sprintf("%s (%s)", title, split), classes
+		m.Title = fmt.Sprintf("%s (%s)", title, split)
 		for i := range m.Images {
 			m.IDs = append(m.IDs, fmt.Sprintf("%s/%06d", split, i))
 		}
@@ -152,7 +155,7 @@ func (s *stl10) source(title string) (*Source, error) {
 		if !ok {
 			continue
 		}
-		if len(labels) != len(m.Images) {
+		if m.Names = classes; len(labels) != len(m.Images) {
 			return nil, fmt.Errorf("%s_y.bin has %d labels for the %d images of %s_X.bin: one of them is cut short; unpack or download them again", split, len(labels), len(m.Images), split)
 		}
 		for i, l := range labels {

@@ -33,12 +33,12 @@ func isPattern(spec string) bool {
 
 // isWebDataset says whether the first shard has an image with a label beside it.
 func isWebDataset(spec string) bool {
+	if isPattern(spec) {
+		return true
+	}
 	shards, err := shardsOf(spec)
 	if err != nil || len(shards) == 0 {
 		return false
-	}
-	if isPattern(spec) {
-		return true
 	}
 	const enough = 8 // files, to be sure
 	seen, files, found := map[string]bool{}, 0, false
