@@ -64,7 +64,7 @@ func quickstartConfig() (train.Config, error) {
 func (a *app) runQuickstart(ctx context.Context, dir string) error {
 	began := time.Now()
 	a.say("drawing %s", quickstartData)
-	source, err := a.open(ctx, dataFlags{spec: quickstartData})
+	source, err := a.open(ctx, dataFlags{spec: quickstartData, maxBad: defaultMaxBad})
 	if err != nil {
 		return err
 	}

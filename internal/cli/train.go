@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ configuration is printed and saved in the run directory.`,
 		config  = flags.String("config", "", "configuration file; flags override it")
 		out     = flags.String("out", "", "run directory (default: runs/METHOD-ENCODER)")
 		set     = flags.StringArray("set", nil, "set any key of the configuration, e.g. loss.temperature=0.1")
+		only    = flags.String("split", "", "split to train on, e.g. unlabeled (default: train, or all where there are no splits)")
 		dryRun  = flags.Bool("dry-run", false, "say what the run will need, and stop")
 	)
 	data.add(c)
@@ -75,9 +77,14 @@ configuration is printed and saved in the run directory.`,
 		if err != nil {
 			return err
 		}
-		if *config != "" && data.spec == "" {
-			if data.spec, err = specOf(*config); err != nil {
+		if *config != "" {
+			saved, err := train.Load(*config, 0)
+			if err != nil {
 				return err
+			}
+			data.spec = cmp.Or(data.spec, saved.Data)
+			if data.spec == saved.Data {
+				*only = cmp.Or(*only, saved.Split)
 			}
 		}
 		source, err := a.open(c.Context(), data)
@@ -85,6 +92,10 @@ configuration is printed and saved in the run directory.`,
 			return err
 		}
 		images, split, err := source.Training()
+		if *only != "" {
+			split = *only
+			images, err = source.Split(split)
+		}
 		if err != nil {
 			return err
 		}
@@ -132,12 +143,6 @@ func methodName(args []string, config string) (string, error) {
 		return "", misuse("train needs a method (%s) or --config", strings.Join(method.Methods.Names(), ", "))
 	}
 	return "", nil
-}
-
-// specOf is the data that a configuration file names.
-func specOf(config string) (string, error) {
-	c, err := train.Load(config, 0)
-	return c.Data, err
 }
 
 // configure makes the configuration of the recipe or the file, and the flags.
@@ -302,6 +307,9 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, source *dataset.S
 		return nil
 	}
 	a.say("%s on %s: %s", run.Config.Encoder.Name, engine.Description(), plan)
+	if err := run.WriteBadFiles(source.Skipped); err != nil {
+		return err
+	}
 	opt := train.Options{
 		Steps:           f.steps,
 		MaxDuration:     time.Duration(f.minutes * float64(time.Minute)),
