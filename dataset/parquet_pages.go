@@ -28,6 +28,9 @@ const (
 	maxPageHeader = 16 << 20
 )
 
+// plainDictionary is RLEDictionary in files of the format's first version.
+const plainDictionary format.Encoding = 2
+
 // perValue is the memory of a value besides its bytes.
 const perValue = 64
 
@@ -343,7 +346,7 @@ func (c *chunkReader) decode(data []byte, n int, encoding format.Encoding) ([]va
 	switch encoding {
 	case format.Plain:
 		return c.plain(data, n)
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		if n == 0 {
 			return nil, nil
 		}
@@ -422,12 +425,20 @@ func (c *chunkReader) inflate(data []byte, size int) ([]byte, error) {
 		}
 		r = z
 	case format.Zstd:
-		z, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20), zstd.WithDecoderLowmem(true))
+		const window = 8 << 20 // what every decoder has to allow
+		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(max(window, size))))
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
+		out, err := z.DecodeAll(data, nil)
+		if err == nil && len(out) != size {
+			err = fmt.Errorf("a zstd page does not have the %d bytes it says", size)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", err, errParquet)
 		}
-		defer z.Close()
-		r = z
+		return out, nil
 	default:
 		return nil, fmt.Errorf("the compression %v is not read, only SNAPPY, GZIP and ZSTD; write the table with pyarrow's defaults", c.codec)
 	}
