@@ -363,7 +363,7 @@ func TestManifests(t *testing.T) {
 		{"query and gallery as columns", "m.csv", "path,query,gallery\na.png,1,true\nb.png,0,yes\n", "gallery: a.png=- b.png=-\nquery: a.png=-"},
 		{"boxes", "m.csv", "path,label,box\na.png,x,1 2 3 4\na.png,y,\"0,0,2.5,1\"\n", "all: a.png#1,2,3,4=x a.png#0,0,3,1=y"},
 		{"JSON Lines", "m.jsonl", `{"path": "b.png", "label": 3, "box": [0, 0, 4, 4], "more": {}}` + "\n\n" + `{"path": "a.png", "label": null, "query": true}`, "all: b.png#0,0,4,4=3\nquery: a.png=-"},
-		{"bad rows", "m.csv", strings.Repeat("a.png,cat,\n", 0) + "path,label,box\na.png,cat,\n,dog,\nb.png,cat,1 2 3\nb.png\nc.png,dog,\na.png,cat,\nb.png,ant,90 90 9 9\n",
+		{"bad rows", "m.csv", "path,label,box\na.png,cat,\n,dog,\nb.png,cat,1 2 3\nb.png\nc.png,dog,\na.png,cat,\nb.png,ant,90 90 9 9\n",
 			"all: a.png=cat\nskipped line 3: it names no image; want one in the column path or file_name or filename or file or image\n" +
 				"skipped line 4: its box is \"1 2 3\", want four numbers: x, y, width and height in pixels\n" +
 				"skipped line 5: it is no line of this table: wrong number of fields\n" +
