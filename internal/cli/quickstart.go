@@ -79,7 +79,7 @@ func (a *app) runQuickstart(ctx context.Context, dir string) error {
 		return err
 	}
 	a.say("drawing %s", quickstartData)
-	source, err := a.open(ctx, dataFlags{spec: quickstartData})
+	source, err := a.open(ctx, dataFlags{spec: quickstartData, maxBad: defaultMaxBad})
 	if err != nil {
 		return errors.Join(err, run.Discard())
 	}

@@ -101,6 +101,7 @@ configuration is saved in the run directory, --verbose prints it.
 		config  = flags.String("config", "", "configuration file; flags override it")
 		out     = flags.String("out", "", "run directory (default: runs/METHOD-ENCODER)")
 		set     = flags.StringArray("set", nil, "set any key of the configuration, e.g. loss.temperature=0.1")
+		only    = flags.String("split", "", "split to train on, e.g. unlabeled (default: train, or all where there are no splits)")
 		dryRun  = flags.Bool("dry-run", false, "say what the run will need, and stop")
 		verbose = flags.Bool("verbose", false, "print the whole configuration")
 	)
@@ -133,18 +134,25 @@ configuration is saved in the run directory, --verbose prints it.
 			return err
 		}
 		if *config != "" {
-			file, err := train.Load(*config, largestSize)
+			saved, err := train.Load(*config, largestSize)
 			if err != nil {
 				return err
 			}
-			data.spec = cmp.Or(data.spec, file.Data)
-			data.classes = cmp.Or(data.classes, file.Classes)
+			data.spec = cmp.Or(data.spec, saved.Data)
+			if data.spec == saved.Data {
+				*only = cmp.Or(*only, saved.Split)
+			}
+			data.classes = cmp.Or(data.classes, saved.Classes)
 		}
 		source, err := a.open(c.Context(), data)
 		if err != nil {
 			return err
 		}
 		images, split, err := source.Training()
+		if *only != "" {
+			split = *only
+			images, err = source.Split(split)
+		}
 		if err != nil {
 			return err
 		}
@@ -457,6 +465,9 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 		return nil
 	}
 	a.say("%s: %s", engine.Description(), plan)
+	if err := run.WriteBadFiles(source.Skipped); err != nil {
+		return err
+	}
 	bar := a.progress("training", plan.Steps)
 	err = run.Train(ctx, engine, images, train.Options{
 		Steps:       f.steps,
