@@ -63,7 +63,7 @@ type Source struct {
 	Classes      string // the rule of OfClasses, "" for all classes
 	Splits       map[string]Dataset
 	Skipped      []Skipped
-	Missing      []Skipped // files of the format that are not there
+	Missing      []Skipped      // files of the format that are not there
 	FileTypes    map[string]int // images of each type, e.g. "jpeg"; nil where the format holds pixels
 }
 
