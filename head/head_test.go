@@ -143,7 +143,7 @@ func TestTwins(t *testing.T) {
 			return norm(linear(h, w("0/weight"), nil))
 		},
 		"embedding": func(h matrix, w func(string) []float32) matrix { return linear(h, w("0/weight"), nil) },
-		"none": func(h matrix, _ func(string) []float32) matrix { return h },
+		"none":      func(h matrix, _ func(string) []float32) matrix { return h },
 		"bench": func(h matrix, w func(string) []float32) matrix {
 			return linear(relu(norm(linear(h, w("0/weight"), w("0/bias")))), w("3/weight"), w("3/bias"))
 		},
