@@ -15,6 +15,7 @@ import (
 // its own tier or below. Prefixes cover the folders under them.
 var tiers = [][]string{
 	{"cmd"},
+	{"internal/experiments"},
 	{"internal/cli"},
 	{".", "verify", "report"},
 	{"train", "eval", "index"},

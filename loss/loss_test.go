@@ -189,7 +189,7 @@ func TestBadParametersAreRefused(t *testing.T) {
 		{"{name: arcface, margin: 4}", "margin 4: must be from 0 to π radians"},
 		{"{name: arcface, scale: 0}", "scale 0"},
 		{"{name: proxy_nca, scale: 0}", "scale 0"},
-		{"{name: cross_entropy, temperature: 1}", "there is no key temperature"},
+		{"{name: cross_entropy, temperature: 1}", "there is no key loss.temperature"},
 	} {
 		if _, err := losstest.New(tc.yaml); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want %q", tc.yaml, err, tc.want)

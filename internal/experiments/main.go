@@ -1,0 +1,117 @@
+// Command experiments makes the tables of docs/results again: it trains and
+// measures with the command line's own commands, in turn, keeps what it has
+// measured in a file, so that it can go on after a stop, and prints a table.
+//
+//	go run ./internal/experiments cub64 ../shared/data/cub-100-64.tar.gz
+//	go run ./internal/experiments cifar10 ../shared/data/cifar-10-binary.tar.gz
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"alike/internal/cli"
+)
+
+func main() {
+	tables := map[string]func(*lab) error{"cub64": cub64, "cifar10": cifar10}
+	if len(os.Args) != 3 || tables[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "experiments: want cub64 or cifar10, and the SPEC of its images")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	l := &lab{ctx: ctx, data: os.Args[2], dir: filepath.Join("runs", os.Args[1])}
+	if err := tables[os.Args[1]](l); err != nil {
+		fmt.Fprintln(os.Stderr, "experiments:", err)
+		os.Exit(1)
+	}
+}
+
+// lab runs and remembers.
+type lab struct {
+	ctx       context.Context
+	data, dir string
+}
+
+// score is what an evaluation prints as JSON, as far as tables need it.
+type score struct {
+	Metric  string  `json:"metric"`
+	Value   float64 `json:"value"`
+	Subject struct {
+		Name string `json:"name"`
+	} `json:"subject"`
+}
+
+// call runs a command and returns what it prints.
+func (l *lab) call(args ...string) ([]byte, error) {
+	var out, errs bytes.Buffer
+	if code := cli.Run(l.ctx, args, strings.NewReader(""), &out, &errs); code != 0 {
+		return nil, fmt.Errorf("alike %s: %s", strings.Join(args, " "), errs.String())
+	}
+	return out.Bytes(), nil
+}
+
+// run trains, unless a run of that name has been measured before, and returns
+// its scores: a map from subject and metric to value.
+func (l *lab) run(name string, train, eval []string) (map[string]float64, error) {
+	file := filepath.Join(l.dir, name+".json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		dir := filepath.Join(l.dir, name)
+		if err := os.RemoveAll(dir); err != nil { // of a stopped attempt
+			return nil, err
+		}
+		if _, err := l.call(append(append([]string{"train"}, train...), "--out", dir, "-q", "--monitor-every", "-1", "--data", l.data)...); err != nil {
+			return nil, err
+		}
+		if text, err = l.call(append(append([]string{"eval"}, eval...), dir, "--json", "-q", "--data", l.data)...); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	var all struct {
+		Scores []score `json:"scores"`
+		score
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	values := map[string]float64{}
+	for _, s := range append(all.Scores, all.score) {
+		if subject := filepath.Base(s.Subject.Name); subject != name {
+			values[subject+"/"+s.Metric] = s.Value
+		} else {
+			values[s.Metric] = s.Value
+		}
+	}
+	fmt.Fprintf(os.Stderr, "%s %v\n", name, values)
+	return values, nil
+}
+
+// interval is the mean of some values in percent, and half the width of its
+// 95 % interval by Student's t, for 2 to 5 values.
+func interval(values []float64) string {
+	mean, square := 0.0, 0.0
+	n := float64(len(values))
+	for _, v := range values {
+		mean += v / n
+	}
+	for _, v := range values {
+		square += (v - mean) * (v - mean)
+	}
+	if len(values) < 2 || len(values) > 5 {
+		return fmt.Sprintf("%.1f", 100*mean)
+	}
+	t := []float64{12.71, 4.30, 3.18, 2.78}[len(values)-2]
+	return fmt.Sprintf("%.1f ± %.1f", 100*mean, 100*t*math.Sqrt(square/(n-1)/n))
+}
