@@ -1,10 +1,6 @@
 package loss
 
-import (
-	"fmt"
-
-	. "github.com/gomlx/gomlx/core/graph"
-)
+import . "github.com/gomlx/gomlx/core/graph"
 
 func init() {
 	Losses.Add("ntxent", "normalised temperature-scaled cross-entropy (Chen et al. 2020, eq. 1)",
@@ -31,20 +27,15 @@ type NTXent struct {
 }
 
 // Validate implements Loss.
-func (l *NTXent) Validate() error {
-	if !(l.Temperature > 0) { // written so that NaN fails too
-		return fmt.Errorf("temperature %g: must be > 0", l.Temperature)
-	}
-	return nil
-}
+func (l *NTXent) Validate() error { return above0("temperature", l.Temperature) }
 
 // Graph implements Loss.
-func (l *NTXent) Graph(z, positive, weight *Node) *Node {
+func (l *NTXent) Graph(b Batch) *Node {
+	u := b.Z
 	if l.L2Normalize {
-		z = unit(z) // [M, D]
+		u = unit(u) // [M, D]
 	}
-	s := DivScalar(similarity(z), l.Temperature)                // [M, M]
-	others := LogicalNot(Diagonal(z.Graph(), z.Shape().Dim(0))) // no row is its own candidate
-	perPair := Sub(ExpandDims(logSumExp(s, others), -1), s)     // [M, M]: l(i,j) for every j
-	return meanWhere(positive, perPair, weight)
+	s := DivScalar(similarity(u), l.Temperature)                // [M, M]
+	perPair := Sub(ExpandDims(logSumExp(s, b.others()), -1), s) // [M, M]: l(i,j) for every j
+	return meanWhere(b.Positive, perPair, b.Weight)
 }

@@ -170,6 +170,11 @@ func (c *Config) Validate() error {
 		below("schedule", s.Validate()),
 		below("sittings", c.Sittings.Validate()),
 	}
+	if l, err := loss.Losses.New(c.Loss); err == nil {
+		if _, ok := l.(loss.ClassLoss); ok {
+			errs = append(errs, fmt.Errorf("loss %s: learns from labels, which method %s does not use; 'alike list losses' has others", c.Loss.Name, c.Method.Name))
+		}
+	}
 	if c.Size < 8 {
 		errs = append(errs, fmt.Errorf("size %d: must be at least 8 pixels", c.Size))
 	}

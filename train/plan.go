@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -104,22 +103,3 @@ func (p *program) time(ctx context.Context, c *Config, n int) ([]time.Duration, 
 }
 
 var errUnknown = errors.New("not known on this system")
-
-// TimeStep returns the median time of a step of a resolved configuration on
-// made-up data, after one to warm up.
-func TimeStep(ctx context.Context, b compute.Backend, c *Config, steps int) (time.Duration, error) {
-	store := model.NewStore()
-	defer store.Finalize()
-	p, err := newProgram(b, store, c)
-	if err != nil {
-		return 0, err
-	}
-	defer p.exec.Finalize()
-	times, err := p.time(ctx, c, steps+1)
-	if err != nil {
-		return 0, err
-	}
-	times = times[1:]
-	slices.Sort(times)
-	return times[len(times)/2], nil
-}

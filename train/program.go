@@ -45,7 +45,7 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		scope.Store().SetTraining(g, true)
 		z := p.head.Graph(scope.In(headScope), p.encoder.Graph(scope, x))
 		positive := p.method.Positive(g, c.Batch)
-		l := p.loss.Graph(z, positive, nil)
+		l := p.loss.Graph(loss.Batch{Z: z, Positive: positive, View: loss.BlockViews(g, c.Batch, p.method.Views())})
 		params := optimize.Gradients(scope, l)
 		p.optimizer.Update(scope, lr, params)
 		return []*Node{l, loss.ContrastiveAccuracy(z, positive), gradientNorm(params)}

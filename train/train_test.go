@@ -388,6 +388,7 @@ func TestBadConfigs(t *testing.T) {
 		{"an unknown encoder", "encoder: resnet9", `unknown encoder "resnet9"; have`},
 		{"a batch larger than the data", "batch: 128", "has only 64 to train on; try --batch 64"},
 		{"a bad temperature", "loss: {name: ntxent, temperature: 0}", "must be > 0"},
+		{"a loss of labels", "loss: proxy_nca", "loss proxy_nca: learns from labels, which method simclr does not use"},
 	} {
 		c, err := Default("simclr", 32)
 		if err != nil {

@@ -2,7 +2,7 @@ package verify
 
 import "math"
 
-func init() { operations["ice"] = operation{twin: ice} }
+func init() { operations["ice"] = operation{twin: ice, graph: iceGraph} }
 
 // ice is instance cross entropy (Wang et al. 2019): for each anchor a and each
 // other row i of its class, with N(a) the rows of other classes,

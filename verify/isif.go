@@ -3,8 +3,8 @@ package verify
 import "math"
 
 func init() {
-	operations["isif_paper"] = operation{twin: isifPaper}
-	operations["isif_symmetric"] = operation{twin: isifSymmetric}
+	operations["isif_paper"] = operation{twin: isifPaper, graph: isifPaperGraph}
+	operations["isif_symmetric"] = operation{twin: isifSymmetric, graph: isifSymmetricGraph}
 }
 
 // isifPaper is the loss of the ISIF paper (Ye et al. 2019). With unit vectors f_i

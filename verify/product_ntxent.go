@@ -46,11 +46,12 @@ func ntXentGraph(t *test, e engine) (tree, error) {
 func (e engine) loss(l loss.Loss, z [][]float64, positive []int) (value float64, gradient [][]float64, rows []float64, err error) {
 	m := len(z)
 	out, err := e.run(func(in []*Node) []*Node {
-		value := l.Graph(in[0], in[1], nil)
-		outputs := []*Node{value, Gradient(value, in[0])[0]}
+		b := loss.Batch{Z: in[0], Positive: in[1]}
+		value := l.Graph(b)
+		outputs := []*Node{value, Gradient(value, b.Z)[0]}
 		for i := range m {
-			one := Slice(in[2], AxisElem(i))
-			outputs = append(outputs, l.Graph(in[0], in[1], Reshape(one, m)))
+			b.Weight = Reshape(Slice(in[2], AxisElem(i)), m)
+			outputs = append(outputs, l.Graph(b))
 		}
 		return outputs
 	}, e.matrix(z), pairs(positive), e.matrix(identity(m)))

@@ -2,7 +2,7 @@ package verify
 
 import "math"
 
-func init() { operations["supcon"] = operation{twin: supCon} }
+func init() { operations["supcon"] = operation{twin: supCon, graph: supConGraph} }
 
 // supCon is the supervised contrastive loss (Khosla et al. 2020). With l_ap = ln
 // softmax over k ≠ a of s_ak/τ, and P(a) the other rows of a's class,

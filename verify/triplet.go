@@ -3,8 +3,8 @@ package verify
 import "math"
 
 func init() {
-	operations["margin_triplet"] = operation{twin: marginTriplet}
-	operations["nt_logistic"] = operation{twin: ntLogistic}
+	operations["margin_triplet"] = operation{twin: marginTriplet, graph: marginTripletGraph}
+	operations["nt_logistic"] = operation{twin: ntLogistic, graph: ntLogisticGraph}
 }
 
 // triplets are anchors with their positive and the negatives that count.

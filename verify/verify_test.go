@@ -21,9 +21,7 @@ import (
 )
 
 // notInProduct are the operations that the product does not have yet.
-var notInProduct = []string{
-	"ice", "isif_paper", "isif_symmetric", "margin_triplet", "nt_logistic", "supcon",
-}
+var notInProduct = []string{}
 
 // backends opens every engine, simd with every instruction set that this CPU has.
 func backends(t *testing.T) (all []compute.Backend) {

@@ -23,11 +23,14 @@ func newBuffer(b *Backend, shape shapes.Shape) *buffer {
 }
 
 // newFlat allocates the elements of a tensor. Those of float32 begin on a
-// multiple of 64 bytes.
+// multiple of 64 bytes; those of less than a byte are packed.
 func newFlat(shape shapes.Shape) any {
 	n := shape.Size()
 	if isFloat32(shape) {
 		return alignedFloats(n)
+	}
+	if shape.DType.IsPacked() {
+		n = int(shape.ByteSize())
 	}
 	t := reflect.SliceOf(shape.DType.GoType())
 	return reflect.MakeSlice(t, n, n).Interface()

@@ -137,6 +137,12 @@ func (c *compiler) lower(n *node) error {
 		if c.member[n.id] == n {
 			return c.lowerLoop(n)
 		}
+		if !slices.ContainsFunc(n.shapes, func(s shapes.Shape) bool { return s.Size() > 0 }) {
+			for _, out := range n.outs { // nothing to compute
+				c.result(out)
+			}
+			return nil
+		}
 		if c.lowerKernel(n) {
 			return nil
 		}

@@ -81,7 +81,8 @@ func matchConv(n *node) *convolution {
 			N: in[0], H: in[1], W: in[2], C: in[3], KH: kernel[0], KW: kernel[1], O: kernel[3],
 			StrideH: strides[0], StrideW: strides[1], PadTop: pads[0][0], PadLeft: pads[1][0], OutH: out[1], OutW: out[2],
 		}, x, k}
-	case sameAxes(attr.axes, inputGradAxes) && strides == ones && dilation == ones && reverses(k.node, 0, 1):
+	case sameAxes(attr.axes, inputGradAxes) && strides == ones && dilation == ones && reverses(k.node, 0, 1) &&
+		pads[0][0] < kernel[0] && pads[1][0] < kernel[1]: // or the layer's padding would be negative
 		return &convolution{inputGrad, conv.Shape{
 			N: out[0], H: out[1], W: out[2], C: out[3], KH: kernel[0], KW: kernel[1], O: kernel[3],
 			StrideH: inputDilation[0], StrideW: inputDilation[1],

@@ -84,6 +84,15 @@ func (f *function) BroadcastInDim(x compute.Value, shape shapes.Shape, axes []in
 	})
 }
 
+// Clamp implements compute.Function, as the Go backend does.
+func (f *function) Clamp(low, x, high compute.Value) (compute.Value, error) {
+	x, err := f.Max(low, x)
+	if err != nil {
+		return nil, err
+	}
+	return f.Min(x, high)
+}
+
 func (f *function) Concatenate(axis int, operands ...compute.Value) (compute.Value, error) {
 	return f.single(compute.OpTypeConcatenate, nil, operands, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
 		return one(g.Concatenate(axis, in...))
@@ -258,14 +267,21 @@ func (f *function) normalisation(op compute.OpType, epsilon float32, axis int, o
 	}
 	x, c := in[0].shape(), in[1].shape()
 	switch rank := x.Rank(); {
+	case !isFloat32(x) || rank == 0:
+		return nil, fmt.Errorf("backend %s: %s of %s: only float32 with an axis of channels", Name, op, x)
 	case x.Size() == 0:
 		return nil, fmt.Errorf("backend %s: %s of %s, which has no elements", Name, op, x)
-	case !isFloat32(x) || !isFloat32(c):
-		return nil, fmt.Errorf("backend %s: %s of %s and %s: float32 only", Name, op, x, c)
 	case axis != rank-1:
 		return nil, fmt.Errorf("backend %s: %s over axis %d of %s: only over the last axis", Name, op, axis, x)
-	case c.Rank() != 1 || c.Dimensions[0] != x.Dimensions[rank-1]:
-		return nil, fmt.Errorf("backend %s: %s of %s with parameters of %s", Name, op, x, c)
+	}
+	for i, v := range in[1:] {
+		want := shapes.Make(x.DType, x.Dimensions[axis])
+		if op == compute.OpTypeBatchNormGradient && i == 3 { // dy
+			want = x
+		}
+		if !v.shape().Equal(want) {
+			return nil, fmt.Errorf("backend %s: %s of %s: operand %d is %s, want %s", Name, op, x, i+1, v.shape(), want)
+		}
 	}
 	n, err := f.add(op, normAttr{epsilon}, in, outs(x, c), nil)
 	if err != nil {

@@ -1,7 +1,9 @@
 package simd
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -41,5 +43,22 @@ func TestClaims(t *testing.T) {
 	}
 	if b.Capabilities().Functions || b.Capabilities().HasDynamicShapes() {
 		t.Error("closures or dynamic shapes are claimed")
+	}
+}
+
+// TestDocs holds docs/backend.md to what is claimed: its list of what is not.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/backend.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(page), "## Not claimed")
+	list, _, _ = strings.Cut(list, "What the Go backend does not claim either")
+	b := open(t, "")
+	can := b.Capabilities().Operations
+	for op, offered := range b.portable.Capabilities().Operations {
+		if listed := strings.Contains(list, "`"+op.String()+"`"); offered && listed == can[op] {
+			t.Errorf("%s: claimed %v, listed as not claimed %v", op, can[op], listed)
+		}
 	}
 }

@@ -34,7 +34,7 @@ func trainer(t testing.TB, b compute.Backend, name string, pairs int) (step func
 	exec, err := model.NewExec(b, model.NewStore(), func(scope *model.Scope, x, lr *Node) *Node {
 		scope.Store().SetTraining(x.Graph(), true)
 		z := g.Graph(scope.In("head"), e.Graph(scope, x))
-		v := l.Graph(z, loss.ViewPositives(x.Graph(), pairs, 2), nil)
+		v := l.Graph(loss.Batch{Z: z, Positive: loss.ViewPositives(x.Graph(), pairs, 2)})
 		opt.Update(scope, lr, optimize.Gradients(scope, v))
 		return v
 	})

@@ -7,82 +7,13 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/gomlx/compute"
 	"github.com/spf13/cobra"
 
 	"alike/augment"
-	"alike/backend"
-	"alike/backend/simd"
 	"alike/dataset"
 	"alike/eval"
-	"alike/internal/registry"
 	"alike/internal/rng"
-	"alike/train"
 )
-
-func (a *app) benchStep() *cobra.Command {
-	c := &cobra.Command{
-		Use:     "step",
-		Short:   "Time a SimCLR training step (the network peers are timed with)",
-		Example: "  alike bench step\n  alike bench step --encoder resnet18 --pairs 64 --profile",
-		Args:    exactly(),
-	}
-	encoder := c.Flags().String("encoder", "resnet8", "network, with identity shortcuts and the CIFAR stem")
-	pairs := c.Flags().Int("pairs", 256, "images per step, two views each")
-	steps := c.Flags().Int("steps", 5, "timed steps; the median counts")
-	size := c.Flags().Int("size", 32, "side of the images")
-	profile := c.Flags().Bool("profile", false, "print where the time goes, operation by operation")
-	asJSON := jsonFlag(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		engine, err := backend.Open(a.backend)
-		if err != nil {
-			return usageError{err}
-		}
-		defer engine.Finalize()
-		profiled, ok := engine.(*simd.Backend)
-		if *profile && !ok {
-			return misuse("--profile is for the backend simd, not %s", engine.Name())
-		}
-		if *profile {
-			profiled.StartProfile()
-		}
-		median, err := benchStep(c.Context(), engine, *encoder, *pairs, *steps, *size)
-		if err != nil {
-			return err
-		}
-		rate := 2 * float64(*pairs) / median.Seconds()
-		if *asJSON {
-			return a.printJSON(map[string]any{
-				"images_per_s": rate, "step_seconds": median.Seconds(), "encoder": *encoder, "batch_images": *pairs,
-				"dtype": "float32", "backend": backend.Variant(engine), "threads": runtime.GOMAXPROCS(0),
-			})
-		}
-		fmt.Fprintf(a.stdout, "%s, %d pairs, %s: median step %s, %.0f images/s\n", *encoder, *pairs, engine.Description(), median.Round(time.Millisecond), rate)
-		if *profile {
-			a.printProfile(profiled, *steps+1)
-		}
-		return nil
-	}
-	return c
-}
-
-func benchStep(ctx context.Context, engine compute.Backend, encoder string, pairs, steps, size int) (time.Duration, error) {
-	cfg, err := train.Default("simclr", size)
-	if err != nil {
-		return 0, err
-	}
-	identity, err := registry.Choose(encoder, map[string]string{"shortcut": "identity", "stem": "cifar"})
-	if err != nil {
-		return 0, err
-	}
-	cfg.Data, cfg.Encoder, cfg.Batch = "random pixels", identity, pairs
-	cfg.Head = registry.Choice{Name: "bench"}
-	cfg.Optimizer = registry.Choice{Name: "sgd"}
-	if err := cfg.Resolve(pairs); err != nil {
-		return 0, usageError{err}
-	}
-	return train.TimeStep(ctx, engine, &cfg, steps)
-}
 
 func (a *app) benchAugment() *cobra.Command {
 	c := &cobra.Command{

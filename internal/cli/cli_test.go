@@ -9,8 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"alike/loss"
+	"alike/loss/losstest"
 	"alike/train"
 )
 
@@ -117,6 +120,8 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"compare a b", exitFailed, "a is not a run"},
 		{"quickstart --out " + filepath.Join(text, "a.jpg", "x"), exitFailed, "not a directory"},
 		{"verify nothing.json", exitFailed, "nothing.json"},
+		{"verify nothing.json --losses", exitMisuse, "a FILE or --losses, not both"},
+		{"train simclr --loss arcface --data " + sprites, exitMisuse, "loss arcface: learns from labels"},
 		{"bench step --backend abacus", exitMisuse, `unknown backend "abacus"`},
 		{"data info nothing", exitFailed, "no such file"},
 		{"data info builtin:cats", exitFailed, "have sprites"},
@@ -315,5 +320,31 @@ func TestVerifyTheCarriedValues(t *testing.T) {
 	}
 	if r.Failed != 0 || r.Passed < 30 {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestVerifyLosses(t *testing.T) {
+	var r struct {
+		Passed, Failed int
+		Losses         []struct {
+			Name   string
+			Checks int
+		}
+	}
+	if err := json.Unmarshal([]byte(must(t, "verify", "--losses", "--json", "--backend", "go")), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Failed != 0 || r.Passed != len(loss.Losses.Names()) || len(r.Losses) != r.Passed || r.Losses[0].Checks < 100 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestVerifyLossesPrintsOneLineEach(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{stdout: &out}
+	a.printLosses([]losstest.Report{{Name: "good", Checks: 12}, {Name: "bad", Checks: 3, Failures: []string{"zeros: loss NaN"}}})
+	want := "pass  good                  12 checks\nFAIL  bad                    3 checks, 1 failed\n      zeros: loss NaN\n"
+	if d := cmp.Diff(want, out.String()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }

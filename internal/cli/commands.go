@@ -17,7 +17,7 @@ func (a *app) commands() []*cobra.Command {
 		group("data", "Look at image data", a.dataInfo()),
 		a.list(),
 		a.verify(),
-		group("bench", "Measure this machine", a.benchStep(), a.benchAugment(), a.benchKNN()),
+		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchKNN()),
 		a.version(),
 	}
 }
