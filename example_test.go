@@ -50,7 +50,7 @@ func makeRun(dir string) error {
 		return err
 	}
 	c.Data, c.Split, c.Encoder, c.Batch, c.Schedule.Epochs = source.Spec, split, registry.Choice{Name: "resnet8"}, 16, 0
-	if err := c.Resolve(images.Len()); err != nil {
+	if err := c.Resolve(images.Len(), len(images.Classes())); err != nil {
 		return err
 	}
 	r, err := train.Create(dir, c)

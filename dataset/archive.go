@@ -16,14 +16,18 @@ import (
 
 func init() {
 	Formats.Add("tar", Format{
-		Summary: "tar or tar.gz of JPEG and PNG images, laid out as a folder",
+		Summary: "tar or tar.gz of images, laid out as a folder",
 		Detect:  isArchive,
+		General: true,
 		Open:    openArchive,
 	})
 }
 
-// maxFile is the largest file that is read from an archive.
-const maxFile = 1 << 30
+// maxData is the largest file of records that is read at once.
+const maxData = 1 << 30
+
+// perMember is what a member of an archive costs besides its content.
+const perMember = 256
 
 func isArchive(name string) bool {
 	lower := strings.ToLower(name)
@@ -38,19 +42,13 @@ func isArchive(name string) bool {
 func openArchive(ctx context.Context, name string, o Options) (*Source, error) {
 	var entries []entry
 	var read int64
-	err := walkTar(ctx, name, func(file string, r io.Reader) error {
-		if isHidden(file) || !isImageName(file) {
+	err := walkTar(ctx, name, func(h *tar.Header, r io.Reader) error {
+		if isHidden(h.Name) || !isImageName(h.Name) {
 			return nil
 		}
-		b, err := readLimited(r, file)
-		if err != nil {
-			return err
-		}
-		if read += int64(len(b)); read > o.MaxBytes {
-			return o.tooLarge()
-		}
-		entries = append(entries, entry{file, func() ([]byte, error) { return b, nil }})
-		return nil
+		e, err := tarEntry(h, r, &read, o)
+		entries = append(entries, e)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -58,27 +56,45 @@ func openArchive(ctx context.Context, name string, o Options) (*Source, error) {
 	return collect(ctx, filepath.Base(name), entries, o)
 }
 
-func readLimited(r io.Reader, name string) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+// tarEntry reads a member of a tar archive; read counts the memory of all.
+func tarEntry(h *tar.Header, r io.Reader, read *int64, o Options) (entry, error) {
+	name, err := memberName(h.Name)
 	switch {
 	case err != nil:
-		err = brokenArchive(err)
-	case len(b) > maxFile:
-		err = fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
+	case h.Typeflag != tar.TypeReg:
+		err = errIsLink
+	case h.Size > o.MaxFileBytes:
+		_, err = readLimited(nil, h.Size, o.MaxFileBytes)
+	default:
+		b, err := io.ReadAll(r)
+		if err != nil {
+			return entry{}, cutShort(err)
+		}
+		if *read += int64(len(b)+len(name)) + perMember; *read > o.MaxBytes {
+			return entry{}, o.tooLarge()
+		}
+		return inMemory(name, b), nil
 	}
-	return b, err
+	if *read += int64(len(name)) + perMember; *read > o.MaxBytes {
+		return entry{}, o.tooLarge()
+	}
+	return entry{name: name, fault: err}, nil
 }
 
-// walkTar calls f for each regular file of a tar archive, compressed or not.
-func walkTar(ctx context.Context, name string, f func(file string, r io.Reader) error) error {
+// walkTar calls f for each file and link of a tar archive, compressed or not.
+func walkTar(ctx context.Context, name string, f func(h *tar.Header, r io.Reader) error) error {
 	file, err := os.Open(name)
 	if err != nil {
-		return err
+		return reason(err)
 	}
 	defer file.Close()
+	return walkTarReader(ctx, file, f)
+}
+
+func walkTarReader(ctx context.Context, file io.Reader, f func(h *tar.Header, r io.Reader) error) error {
 	r, err := gunzip(file)
 	if err != nil {
-		return err
+		return cutShort(err)
 	}
 	archive := tar.NewReader(r)
 	for {
@@ -87,28 +103,30 @@ func walkTar(ctx context.Context, name string, f func(file string, r io.Reader) 
 		case errors.Is(err, io.EOF):
 			// gzip's checksum is behind the end of the tar.
 			if _, err := io.Copy(io.Discard, r); err != nil {
-				return brokenArchive(err)
+				return cutShort(err)
 			}
 			return nil
 		case err != nil:
-			return brokenArchive(err)
+			return cutShort(err)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case h.Typeflag != tar.TypeReg:
-			continue
 		}
-		if err := f(path.Clean(h.Name), archive); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
+		h.Name = path.Clean(h.Name)
+		switch h.Typeflag {
+		case tar.TypeReg, tar.TypeLink, tar.TypeSymlink:
+			if err := f(h, archive); err != nil {
+				return fmt.Errorf("%s: %w", printable(h.Name), err)
+			}
 		}
 	}
 }
 
-// brokenArchive says what to do about an archive that cannot be read on.
-func brokenArchive(err error) error {
+// cutShort says what to do about an archive that cannot be read on.
+func cutShort(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the archive ends early: it is cut short, copy or download it again (%w)", err)
 	}
-	return fmt.Errorf("the archive is damaged, copy or download it again: %w", err)
+	return fmt.Errorf("the archive is broken or cut short, copy or download it again (%w)", err)
 }
 
 // gunzip reads through gzip if the file begins as one.
@@ -118,4 +136,20 @@ func gunzip(r io.Reader) (io.Reader, error) {
 		return b, nil
 	}
 	return gzip.NewReader(b)
+}
+
+// errEnough ends a walk that has seen what it looks for.
+var errEnough = errors.New("enough")
+
+// holds says whether a tar archive has a file of that kind before any image or
+// other file of records.
+func holds(archive string, is func(file string) bool) bool {
+	found := false
+	walkTar(context.Background(), archive, func(h *tar.Header, _ io.Reader) error { // a broken one holds none
+		if found = is(h.Name); found || isImageName(h.Name) || path.Ext(h.Name) == ".bin" {
+			return errEnough
+		}
+		return nil
+	})
+	return found
 }

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -14,7 +15,7 @@ import (
 
 func init() {
 	Formats.Add("cifar", Format{
-		Summary: "CIFAR-10 or CIFAR-100, binary version: folder, tar or tar.gz",
+		Summary: "CIFAR-10 or CIFAR-100, binary version: folder, tar or tar.gz; cifar:PATH?labels=coarse for CIFAR-100's 20 classes",
 		Detect:  isCIFAR,
 		Open:    openCIFAR,
 	})
@@ -41,8 +42,6 @@ func cifarFile(name string) (split string, labels int, ok bool) {
 	return "", 0, false
 }
 
-var errFound = errors.New("found")
-
 func isCIFAR(name string) bool {
 	if isFolder(name) {
 		files, err := cifarFolder(name)
@@ -54,16 +53,10 @@ func isCIFAR(name string) bool {
 	if !isArchive(name) {
 		return false
 	}
-	err := walkTar(context.Background(), name, func(file string, _ io.Reader) error {
-		if _, _, ok := cifarFile(file); ok {
-			return errFound
-		}
-		if isImageName(file) {
-			return io.ErrUnexpectedEOF // an archive of images
-		}
-		return nil
+	return holds(name, func(file string) bool {
+		_, _, ok := cifarFile(file)
+		return ok
 	})
-	return errors.Is(err, errFound)
 }
 
 // cifarFolder lists the data files of a folder, or of the one that the
@@ -88,6 +81,8 @@ func cifarFolder(root string) ([]string, error) {
 }
 
 func openCIFAR(ctx context.Context, root string, o Options) (*Source, error) {
+	root, coarse := strings.CutSuffix(root, "?labels=coarse")
+	root = strings.TrimSuffix(root, "?labels=fine")
 	files := map[string][]byte{}
 	var err error
 	switch _, _, single := cifarFile(filepath.ToSlash(root)); {
@@ -97,22 +92,22 @@ func openCIFAR(ctx context.Context, root string, o Options) (*Source, error) {
 		err = readCIFARFiles(ctx, []string{root}, files, o)
 	default:
 		var read int64
-		err = walkTar(ctx, root, func(file string, r io.Reader) error {
-			if _, _, ok := cifarFile(file); !ok && !strings.HasSuffix(file, ".txt") {
+		err = walkTar(ctx, root, func(h *tar.Header, r io.Reader) error {
+			if _, _, ok := cifarFile(h.Name); !ok && !strings.HasSuffix(h.Name, ".txt") {
 				return nil
 			}
-			b, err := readLimited(r, file)
+			b, err := readLimited(r, h.Size, min(maxData, o.MaxBytes))
 			if read += int64(len(b)); read > o.MaxBytes {
 				return o.tooLarge()
 			}
-			files[path.Base(file)] = b
+			files[path.Base(h.Name)] = b
 			return err
 		})
 	}
 	if err != nil {
 		return nil, err
 	}
-	return cifarSource(filepath.Base(filepath.Clean(root)), files)
+	return cifarSource(filepath.Base(filepath.Clean(root)), files, coarse)
 }
 
 func readCIFARFolder(ctx context.Context, root string, files map[string][]byte, o Options) error {
@@ -148,9 +143,9 @@ func readCIFARFiles(ctx context.Context, names []string, files map[string][]byte
 }
 
 // cifarSource builds the splits from the files' contents.
-func cifarSource(title string, files map[string][]byte) (*Source, error) {
+func cifarSource(title string, files map[string][]byte, coarse bool) (*Source, error) {
 	sets := map[string]*Memory{}
-	classes := cifarClasses(files)
+	classes := cifarClasses(files, coarse)
 	for _, name := range sortedKeys(files) {
 		split, labels, ok := cifarFile(name)
 		if !ok {
@@ -168,6 +163,9 @@ func cifarSource(title string, files map[string][]byte) (*Source, error) {
 		for at := 0; at < len(files[name]); at += record {
 			rec := files[name][at:][:record]
 			label := int(rec[labels-1])
+			if coarse {
+				label = int(rec[0])
+			}
 			if label >= len(classes) {
 				return nil, fmt.Errorf("%s: record %d has label %d, want one below %d: the file is damaged", name, at/record, label, len(classes))
 			}
@@ -179,10 +177,8 @@ func cifarSource(title string, files map[string][]byte) (*Source, error) {
 	if len(sets) == 0 {
 		return nil, errors.New("no data_batch_N.bin, test_batch.bin, train.bin or test.bin in it")
 	}
-	s := &Source{Splits: map[string]Dataset{}, Skipped: missingBatches(files)}
-	for split, m := range sets {
-		s.Splits[split] = m
-	}
+	s := sourceOf(sets)
+	s.Missing = missingBatches(files)
 	return s, nil
 }
 
@@ -212,15 +208,25 @@ func interleave(planes []byte) Image {
 
 // cifarClasses reads the names of the classes, one a line; without the file
 // they are numbers.
-func cifarClasses(files map[string][]byte) []string {
-	n, names := 10, files["batches.meta.txt"]
-	if _, ok := files["train.bin"]; ok {
-		n, names = 100, files["fine_label_names.txt"]
+func cifarClasses(files map[string][]byte, coarse bool) []string {
+	_, train := files["train.bin"]
+	_, test := files["test.bin"]
+	switch {
+	case coarse:
+		return classNames(files["coarse_label_names.txt"], 20)
+	case train || test:
+		return classNames(files["fine_label_names.txt"], 100)
 	}
+	return classNames(files["batches.meta.txt"], 10)
+}
+
+// classNames reads names, one a line; numbers stand for those up to n that are
+// missing.
+func classNames(lines []byte, n int) []string {
 	var classes []string
-	for line := range bytes.Lines(names) {
+	for line := range bytes.Lines(lines) {
 		if name := strings.TrimSpace(string(line)); name != "" {
-			classes = append(classes, name)
+			classes = append(classes, printable(name))
 		}
 	}
 	for i := len(classes); i < n; i++ {

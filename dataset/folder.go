@@ -2,18 +2,24 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 func init() {
 	Formats.Add("folder", Format{
-		Summary: "folder of JPEG and PNG images, a folder per class, or without classes; train/ and test/ are splits",
-		Detect:  func(path string) bool { return isFolder(path) && len(idxPairs(path)) == 0 },
+		Summary: "folder of images, a folder per class, or without classes; train/ and test/ are splits",
+		Detect:  isFolder,
+		General: true,
 		Open:    openFolder,
 	})
 }
+
+// errLoop is the fault of a link to a folder that is read anyway.
+var errLoop = errors.New("the link leads to a folder that is read already; remove it or copy the folder")
 
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
@@ -21,31 +27,68 @@ func isFolder(path string) bool {
 }
 
 func openFolder(ctx context.Context, root string, o Options) (*Source, error) {
-	title := filepath.Base(filepath.Clean(root))
-	root, err := filepath.EvalSymlinks(root) // WalkDir would not enter a link
+	real, err := filepath.EvalSymlinks(root)
 	if err != nil {
+		return nil, reason(err)
+	}
+	w := walker{ctx: ctx, o: o, root: real, followed: map[string]bool{}}
+	if err := w.walk(real, ""); err != nil {
 		return nil, err
 	}
-	var entries []entry
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+	return collect(ctx, filepath.Base(filepath.Clean(root)), w.entries, o)
+}
+
+// walker lists the files of a folder. A link to a folder is followed, once, if
+// that folder is not below the root; so no loop of links can hold it.
+type walker struct {
+	ctx      context.Context
+	o        Options
+	root     string          // without links
+	followed map[string]bool // where links led
+	entries  []entry
+}
+
+// walk lists the files of the real folder dir, which is known as name.
+func (w *walker) walk(dir, name string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if w.ctx.Err() != nil {
+			return context.Cause(w.ctx)
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		rel, relErr := filepath.Rel(dir, path)
+		if relErr != nil {
+			return relErr
 		}
-		if d.IsDir() {
-			if path != root && d.Name()[0] == '.' {
+		id := filepath.ToSlash(filepath.Join(name, rel))
+		switch {
+		case err != nil && path == w.root:
+			return reason(err)
+		case err != nil:
+			w.entries = append(w.entries, entry{name: printable(id), fault: reason(err)})
+			return nil
+		case path != dir && d.Name()[0] == '.':
+			if d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
+		case d.IsDir():
+			return nil
+		case d.Type()&fs.ModeSymlink != 0 && isFolder(path):
+			return w.follow(path, id)
+		case isImageName(path):
+			w.entries = append(w.entries, entry{name: printable(id), read: func() ([]byte, error) { return readFile(path, w.o.MaxFileBytes) }})
 		}
-		rel, err := filepath.Rel(root, path)
-		entries = append(entries, entry{filepath.ToSlash(rel), func() ([]byte, error) { return os.ReadFile(path) }})
-		return err
+		return nil
 	})
-	if err != nil {
-		return nil, err
+}
+
+// follow walks the folder that a link leads to.
+func (w *walker) follow(link, name string) error {
+	real, err := filepath.EvalSymlinks(link)
+	inside := real == w.root || strings.HasPrefix(real, strings.TrimSuffix(w.root, string(filepath.Separator))+string(filepath.Separator))
+	if err != nil || inside || w.followed[real] {
+		w.entries = append(w.entries, entry{name: printable(name), fault: errLoop})
+		return nil
 	}
-	return collect(ctx, title, entries, o)
+	w.followed[real] = true
+	return w.walk(real, name)
 }

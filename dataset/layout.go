@@ -3,7 +3,9 @@ package dataset
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // errOutside is the fault of an image beside the split folders.
@@ -14,25 +16,22 @@ var splitFolders = map[string]string{
 	"train": Train, "training": Train,
 	"test": Test,
 	"val":  Val, "valid": Val, "validation": Val,
+	"unlabeled": Unlabeled, "query": Query, "gallery": Gallery,
 }
 
 // place is where an image belongs. The class is "" if it has none, the split is
 // "" if the image lies outside all splits.
 type place struct{ split, class string }
 
-// layout reads split and class off the names of the entries, which are sorted:
+// layout reads split and class off the names of the files:
 //
 //	[SHARED/...][SPLIT/][CLASS/[...]]NAME
 //
 // Folders that hold everything say nothing, so images in a single folder have
 // no class. The next folders are splits if all of them are named so (a class may
 // be called "train"). Val stands in for Test where there is no test folder.
-func layout(entries []entry) []place {
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.name
-	}
-	names = cutShared(names)
+func layout(names []string) []place {
+	names = cutShared(slices.Clone(names))
 	places := make([]place, len(names))
 	if !areSplits(names) {
 		for i, n := range names {
@@ -46,19 +45,37 @@ func layout(entries []entry) []place {
 			places[i] = place{splitFolders[strings.ToLower(folder)], folderOf(rest)}
 		}
 	}
-	if !slices.ContainsFunc(places, func(p place) bool { return p.split == Test }) {
-		for i := range places {
-			if places[i].split == Val {
-				places[i].split = Test
-			}
+	testFromVal(places)
+	return places
+}
+
+// testFromVal lets Val stand in for Test where there is no test split.
+func testFromVal(places []place) {
+	if slices.ContainsFunc(places, func(p place) bool { return p.split == Test }) {
+		return
+	}
+	for i := range places {
+		if places[i].split == Val {
+			places[i].split = Test
 		}
 	}
-	return places
+}
+
+// splitOfFile is the split that a word of a file's name says, or All:
+// "data/train-00000-of-00002.parquet" belongs to Train.
+func splitOfFile(name string) string {
+	notLetter := func(r rune) bool { return !unicode.IsLetter(r) }
+	for _, word := range strings.FieldsFunc(strings.ToLower(name), notLetter) {
+		if split := splitFolders[word]; split != "" {
+			return split
+		}
+	}
+	return All
 }
 
 // cutShared cuts the folders off that all names begin with, up to a split.
 func cutShared(names []string) []string {
-	for {
+	for len(names) > 0 {
 		first := folderOf(names[0])
 		outside := func(n string) bool { return folderOf(n) != first }
 		if first == "" || splitFolders[strings.ToLower(first)] != "" || slices.ContainsFunc(names, outside) {
@@ -68,6 +85,7 @@ func cutShared(names []string) []string {
 			names[i] = names[i][len(first)+1:]
 		}
 	}
+	return names
 }
 
 // areSplits says whether the first folders of the names are splits, all of them.
@@ -103,4 +121,18 @@ func classesOf(places []place) []string {
 	}
 	slices.Sort(classes)
 	return slices.Compact(classes)
+}
+
+// numbered sorts classes that are all whole numbers by their value: 2 before 10.
+func numbered(classes []string) []string {
+	values := map[string]int{}
+	for _, c := range classes {
+		n, err := strconv.Atoi(c)
+		if err != nil {
+			return classes
+		}
+		values[c] = n
+	}
+	slices.SortStableFunc(classes, func(a, b string) int { return values[a] - values[b] })
+	return classes
 }

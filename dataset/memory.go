@@ -39,6 +39,15 @@ func (m *Memory) ID(i int) string {
 // Classes implements Dataset.
 func (m *Memory) Classes() []string { return m.Names }
 
+// sourceOf is a source with these splits.
+func sourceOf(sets map[string]*Memory) *Source {
+	s := &Source{Splits: map[string]Dataset{}}
+	for split, m := range sets {
+		s.Splits[split] = m
+	}
+	return s
+}
+
 // subset is some images of a data set.
 type subset struct {
 	Dataset

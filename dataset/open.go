@@ -1,9 +1,11 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -11,19 +13,37 @@ import (
 	"strings"
 )
 
-// The names of splits.
+// The names of splits. A manifest may name others.
 const (
-	Train = "train"
-	Test  = "test"
-	Val   = "val" // only beside Test
-	All   = "all" // of a source that is not split
+	Train     = "train"
+	Test      = "test"
+	Val       = "val" // only beside Test
+	Unlabeled = "unlabeled"
+	Query     = "query" // the two sides of retrieval
+	Gallery   = "gallery"
+	All       = "all" // of a source that is not split
 )
 
 // Options bound what opening a source may cost. The zero value is the defaults.
 type Options struct {
-	Strict    bool  // a broken image is an error, not skipped
-	MaxBytes  int64 // of decoded images in memory; 0 is 8 GiB
-	MaxPixels int   // of one image; 0 is 64 million
+	Strict       bool      // the first image that cannot be read is an error
+	MaxBad       float64   // share of images that may be skipped; 0 is 0.1
+	MaxBytes     int64     // of decoded images in memory; 0 is 8 GiB
+	MaxFileBytes int64     // of one image's file; 0 is 256 MiB
+	MaxPixels    int       // of one image; 0 is 64 million
+	Stdin        io.Reader // what the SPEC "-" reads; nil is the process's
+}
+
+// withDefaults replaces zeros.
+func (o Options) withDefaults() Options {
+	o.MaxBad = cmp.Or(o.MaxBad, 0.1)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 8<<30)
+	o.MaxFileBytes = cmp.Or(o.MaxFileBytes, 256<<20)
+	o.MaxPixels = cmp.Or(o.MaxPixels, 64_000_000)
+	if o.Stdin == nil {
+		o.Stdin = os.Stdin
+	}
+	return o
 }
 
 // tooLarge says that a source exceeds o.MaxBytes.
@@ -31,7 +51,7 @@ func (o Options) tooLarge() error {
 	return fmt.Errorf("its images need more than %d MiB of memory; take fewer or smaller ones", o.MaxBytes>>20)
 }
 
-// Skipped is an image that could not be read.
+// Skipped is an image, or a folder of them, that could not be read.
 type Skipped struct {
 	Name string
 	Err  error
@@ -43,6 +63,8 @@ type Source struct {
 	Classes      string // the rule of OfClasses, "" for all classes
 	Splits       map[string]Dataset
 	Skipped      []Skipped
+	Missing      []Skipped      // files of the format that are not there
+	FileTypes    map[string]int // images of each type, e.g. "jpeg"; nil where the format holds pixels
 }
 
 // Format reads one kind of source.
@@ -51,6 +73,8 @@ type Format struct {
 	Summary string
 	// Detect says whether path looks like this format; nil if it has to be named.
 	Detect func(path string) bool
+	// General formats take whatever holds images: they are tried after the others.
+	General bool
 	// Open reads it. What is before the colon of a SPEC is cut off.
 	Open func(ctx context.Context, path string, o Options) (*Source, error)
 }
@@ -58,7 +82,8 @@ type Format struct {
 // FormatRegistry holds formats by name.
 type FormatRegistry map[string]Format
 
-// Formats are the registered formats. They are tried in the order of their names.
+// Formats are the registered formats. Those that are not General are tried
+// first, each kind in the order of their names.
 var Formats = FormatRegistry{}
 
 // Add registers a format. It panics on a duplicate and is called from init.
@@ -76,27 +101,35 @@ func (r FormatRegistry) Names() []string { return slices.Sorted(maps.Keys(r)) }
 func (r FormatRegistry) Summary(name string) string { return r[name].Summary }
 
 // Open reads the images that a SPEC names: a path whose format is recognised,
-// or FORMAT:PATH. Broken images are skipped and listed, unless o.Strict is set.
+// FORMAT:PATH, or "-" for a list of files on standard input. Images that cannot
+// be read are skipped and listed, up to a share of o.MaxBad; one is always
+// allowed, unless o.Strict is set. A damaged container is an error: nobody can
+// say what is missing from it.
 func Open(ctx context.Context, spec string, o Options) (*Source, error) {
-	if o.MaxBytes == 0 {
-		o.MaxBytes = 8 << 30
-	}
-	if o.MaxPixels == 0 {
-		o.MaxPixels = 64_000_000
-	}
 	name, path, err := recognise(spec)
 	if err != nil {
 		return nil, err
 	}
+	o = o.withDefaults()
 	s, err := Formats[name].Open(ctx, path, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", spec, err)
 	}
 	s.Spec, s.Format = spec, name
-	if o.Strict && len(s.Skipped) > 0 {
-		return nil, fmt.Errorf("%s: %d images cannot be read, the first is %s: %w", spec, len(s.Skipped), s.Skipped[0].Name, s.Skipped[0].Err)
+	return s, s.check(o)
+}
+
+// check says whether too much had to be skipped.
+func (s *Source) check(o Options) error {
+	bad, total := len(s.Skipped), len(s.Skipped)
+	for _, d := range s.Splits {
+		total += d.Len()
 	}
-	return s, nil
+	if bad <= 1 || float64(bad) <= o.MaxBad*float64(total) {
+		return nil
+	}
+	return fmt.Errorf("%s: %d of %d images cannot be read, more than %g %%; the first is %s: %w; repair or remove them, or allow more with --max-bad",
+		s.Spec, bad, total, 100*o.MaxBad, s.Skipped[0].Name, s.Skipped[0].Err)
 }
 
 // recognise returns the format of a SPEC and what that format is to open.
@@ -106,20 +139,25 @@ func recognise(spec string) (name, path string, err error) {
 			return prefix, rest, nil
 		}
 	}
-	if spec == "" {
-		return "", "", fmt.Errorf("no data named; a SPEC is a folder, an archive, FORMAT:PATH or builtin:sprites")
+	switch spec {
+	case "":
+		return "", "", errors.New("no data named; a SPEC is a folder, an archive, FORMAT:PATH, - or builtin:sprites")
+	case "-":
+		return "list", spec, nil
 	}
-	if _, err := os.Stat(spec); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(spec); errors.Is(err, fs.ErrNotExist) && !isPattern(spec) {
 		if prefix, _, ok := strings.Cut(spec, ":"); ok && !strings.ContainsAny(prefix, `/\`) {
 			return "", "", fmt.Errorf("data %s: %q is no known format and there is no such file or folder; have %s (%w)", spec, prefix, strings.Join(Formats.Names(), ", "), fs.ErrNotExist)
 		}
 		return "", "", fmt.Errorf("data %s: no such file or folder; a SPEC is a path or FORMAT:PATH, and the formats are %s (%w)", spec, strings.Join(Formats.Names(), ", "), fs.ErrNotExist)
-	} else if err != nil {
-		return "", "", fmt.Errorf("data %s: %w", spec, err)
+	} else if err != nil && !isPattern(spec) {
+		return "", "", fmt.Errorf("data %s: %w", spec, reason(err))
 	}
-	for _, name := range Formats.Names() {
-		if f := Formats[name]; f.Detect != nil && f.Detect(spec) {
-			return name, spec, nil
+	for _, general := range []bool{false, true} {
+		for _, name := range Formats.Names() {
+			if f := Formats[name]; f.General == general && f.Detect != nil && f.Detect(spec) {
+				return name, spec, nil
+			}
 		}
 	}
 	return "", "", fmt.Errorf("data %s: its format is not recognised; have %s; FORMAT:%s says which", spec, strings.Join(Formats.Names(), ", "), spec)

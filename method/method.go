@@ -23,9 +23,13 @@ type Method interface {
 	// Views is the number V of augmentations of each image in a batch.
 	Views() int
 
+	// Supervised says whether positives come from labels.
+	Supervised() bool
+
 	// Positive builds [M, M] booleans: which of the M = V N rows of a batch of N
-	// images, in block order, are each other's positives.
-	Positive(g *graph.Graph, images int) *graph.Node
+	// images, in block order, are each other's positives. label [M] int32 is the
+	// class of each row, -1 for none; nil unless the method is supervised.
+	Positive(g *graph.Graph, images int, label *graph.Node) *graph.Node
 
 	// Layer is the embedding for everything downstream: LayerH or LayerZ.
 	Layer() string
@@ -40,6 +44,7 @@ type Recipe struct {
 	Views                          augment.Config
 	Schedule                       optimize.Schedule
 	Batch                          int // N, images per step
+	PerClass                       int // K, images of each class in a batch; 0 draws without regard to classes
 }
 
 // Methods are the registered methods, by name.

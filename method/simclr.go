@@ -26,8 +26,11 @@ func (*SimCLR) Validate() error { return nil }
 // Views implements Method.
 func (*SimCLR) Views() int { return 2 }
 
+// Supervised implements Method.
+func (*SimCLR) Supervised() bool { return false }
+
 // Positive implements Method.
-func (s *SimCLR) Positive(g *graph.Graph, images int) *graph.Node {
+func (s *SimCLR) Positive(g *graph.Graph, images int, _ *graph.Node) *graph.Node {
 	return loss.ViewPositives(g, images, s.Views())
 }
 

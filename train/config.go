@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"alike/augment"
+	"alike/dataset"
 	"alike/encoder"
 	"alike/head"
 	"alike/internal/atomicfile"
@@ -16,6 +17,7 @@ import (
 	"alike/loss"
 	"alike/method"
 	"alike/optimize"
+	"alike/sampler"
 )
 
 // Config is everything that decides the result of a run, and how it is saved. A saved one has every
@@ -30,11 +32,14 @@ type Config struct {
 	Head      registry.Choice   `yaml:"head"`
 	Loss      registry.Choice   `yaml:"loss"`
 	Views     augment.Config    `yaml:"views"`
-	Batch     int               `yaml:"batch"` // N, images per step
+	Batch     int               `yaml:"batch"`               // N, images per step
+	PerClass  int               `yaml:"per_class,omitempty"` // K, images of each class in a batch; 0 draws without regard to classes
 	Optimizer registry.Choice   `yaml:"optimizer"`
 	Schedule  optimize.Schedule `yaml:"schedule"`
 	Seed      uint64            `yaml:"seed"`
 	Sittings  Sittings          `yaml:"sittings"`
+
+	classes int // that are trained on; Resolve knows
 }
 
 // Sittings are what training does besides its steps, in every sitting; the
@@ -83,6 +88,7 @@ func Default(name string, side int) (Config, error) {
 		Loss:      r.Loss,
 		Views:     r.Views,
 		Batch:     r.Batch,
+		PerClass:  r.PerClass,
 		Optimizer: r.Optimizer,
 		Schedule:  r.Schedule,
 		Seed:      1,
@@ -170,11 +176,6 @@ func (c *Config) Validate() error {
 		below("schedule", s.Validate()),
 		below("sittings", c.Sittings.Validate()),
 	}
-	if l, err := loss.Losses.New(c.Loss); err == nil {
-		if _, ok := l.(loss.ClassLoss); ok {
-			errs = append(errs, fmt.Errorf("loss %s: learns from labels, which method %s does not use; 'alike list losses' has others", c.Loss.Name, c.Method.Name))
-		}
-	}
 	if c.Size < 8 {
 		errs = append(errs, fmt.Errorf("size %d: must be at least 8 pixels", c.Size))
 	}
@@ -182,6 +183,40 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("batch %d: must be at least 2 images", c.Batch))
 	}
 	return errors.Join(errs...)
+}
+
+// checkLabels finds what needs labels and has none.
+func (c *Config) checkLabels() (errs []error) {
+	m, err := method.Methods.New(c.Method)
+	if err != nil {
+		return nil // reported already
+	}
+	l, _ := loss.Losses.New(c.Loss)
+	if _, ok := l.(loss.ClassLoss); ok && !m.Supervised() {
+		errs = append(errs, fmt.Errorf("loss %s: learns from labels, which method %s does not use; 'alike list losses' has others", c.Loss.Name, c.Method.Name))
+	}
+	if c.PerClass != 0 && !m.Supervised() {
+		errs = append(errs, fmt.Errorf("per_class %d: method %s does not use labels", c.PerClass, c.Method.Name))
+	}
+	if m.Supervised() && c.classes < 2 {
+		errs = append(errs, fmt.Errorf("method %s learns from labels: %s has %d classes, want at least 2; try simclr or isif", c.Method.Name, c.Data, c.classes))
+	}
+	if k := c.PerClass; k < 0 || k > 0 && c.Batch%k != 0 {
+		errs = append(errs, fmt.Errorf("batch of %d images with %d of each class: must be a whole number of classes; try --batch %d", c.Batch, k, max(2, c.Batch/max(1, k))*max(1, k)))
+	}
+	return errs
+}
+
+// sampler chooses the images of each step.
+func (c *Config) sampler(data dataset.Dataset) (sampler.Sampler, error) {
+	if c.PerClass == 0 {
+		return sampler.NewShuffled(data.Len(), c.Batch, c.Seed)
+	}
+	labels := make([]int, data.Len())
+	for i := range labels {
+		labels[i] = data.Label(i)
+	}
+	return sampler.NewPK(labels, c.Batch/c.PerClass, c.PerClass, c.Seed)
 }
 
 // below names the group of keys that an error is about.
@@ -193,22 +228,22 @@ func below(group string, err error) error {
 }
 
 // Resolve spells out every default, checks every field, and ties the schedule
-// to the number of training images.
-func (c *Config) Resolve(images int) error {
+// and the loss to the number of training images and of their classes.
+func (c *Config) Resolve(images, classes int) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
 	if c.Batch > images {
 		return fmt.Errorf("batch of %d images: %s has only %d to train on; try --batch %d", c.Batch, c.Data, images, largestBatch(images))
 	}
-	c.Schedule.Batch, c.Schedule.Images = c.Batch, images
-	return errors.Join(
+	c.Schedule.Batch, c.Schedule.Images, c.classes = c.Batch, images, classes
+	return errors.Join(append(c.checkLabels(),
 		resolve(&method.Methods, &c.Method),
 		resolve(&encoder.Encoders, &c.Encoder),
 		resolve(&head.Heads, &c.Head),
 		resolve(&loss.Losses, &c.Loss),
 		resolve(&optimize.Optimizers, &c.Optimizer),
-	)
+	)...)
 }
 
 func resolve[T registry.Validator](r *registry.Registry[T], c *registry.Choice) (err error) {

@@ -18,8 +18,9 @@ const ahead = 2
 
 // batch is the views of one step in block order: view v of draw i is row v N + i.
 type batch struct {
-	views []float32 // [V N, size, size, 3], values in [0, 1]
-	err   error
+	views  []float32 // [V N, size, size, 3], values in [0, 1]
+	labels []int32   // [V N], -1 for none
+	err    error
 }
 
 // loader prepares batches on the host while the trainer computes. What is in a
@@ -34,15 +35,15 @@ type loader struct {
 	seed     uint64
 
 	ready chan batch
-	free  chan []float32
+	free  chan batch
 }
 
 // start prepares the batches of steps [from, to), in order, until ctx is done.
 func (l *loader) start(ctx context.Context, from, to int) {
 	l.ready = make(chan batch, ahead)
-	l.free = make(chan []float32, ahead+2) // and one being filled, one in use
+	l.free = make(chan batch, ahead+2) // and one being filled, one in use
 	for range cap(l.free) {
-		l.free <- make([]float32, l.views*l.images*l.row)
+		l.free <- batch{views: make([]float32, l.views*l.images*l.row), labels: make([]int32, l.views*l.images)}
 	}
 	go func() {
 		defer close(l.ready)
@@ -50,9 +51,10 @@ func (l *loader) start(ctx context.Context, from, to int) {
 		draws := make([]sampler.Draw, l.images)
 		for step := from; step < to; step++ {
 			select {
-			case views := <-l.free:
+			case b := <-l.free:
 				draws = l.draws.Batch(step, draws)
-				l.ready <- batch{views, l.fill(views, draws, workers)}
+				b.err = l.fill(b, draws, workers)
+				l.ready <- b
 			case <-ctx.Done():
 				return
 			}
@@ -66,7 +68,7 @@ func (l *loader) next() (batch, bool) {
 	return b, ok
 }
 
-func (l *loader) recycle(b batch) { l.free <- b.views }
+func (l *loader) recycle(b batch) { l.free <- b }
 
 // worker is what one goroutine needs to make views.
 type worker struct {
@@ -83,7 +85,7 @@ func newWorkers() []*worker {
 }
 
 // fill makes the views of all draws.
-func (l *loader) fill(views []float32, draws []sampler.Draw, workers []*worker) error {
+func (l *loader) fill(b batch, draws []sampler.Draw, workers []*worker) error {
 	var (
 		next  atomic.Int64
 		fault atomic.Pointer[error]
@@ -96,7 +98,7 @@ func (l *loader) fill(views []float32, draws []sampler.Draw, workers []*worker) 
 				if i >= len(draws) {
 					return
 				}
-				if err := l.fillImage(views, i, draws[i], w); err != nil {
+				if err := l.fillImage(b, i, draws[i], w); err != nil {
 					fault.CompareAndSwap(nil, &err)
 					return
 				}
@@ -111,7 +113,7 @@ func (l *loader) fill(views []float32, draws []sampler.Draw, workers []*worker) 
 }
 
 // fillImage makes the views of draw i; the image is decoded once.
-func (l *loader) fillImage(views []float32, i int, d sampler.Draw, w *worker) error {
+func (l *loader) fillImage(b batch, i int, d sampler.Draw, w *worker) error {
 	img, err := l.data.Image(d.Index)
 	if err != nil {
 		return fmt.Errorf("%s: image %s: %w", l.data.Name(), l.data.ID(d.Index), err)
@@ -119,7 +121,8 @@ func (l *loader) fillImage(views []float32, i int, d sampler.Draw, w *worker) er
 	for v := range l.views {
 		w.stream.Reset(rng.View, l.seed, uint64(d.Epoch), uint64(d.Position), uint64(v))
 		row := (v*l.images + i) * l.row
-		l.pipeline.View(views[row:row+l.row], img, w.stream, &w.scratch)
+		l.pipeline.View(b.views[row:row+l.row], img, w.stream, &w.scratch)
+		b.labels[v*l.images+i] = int32(l.data.Label(d.Index))
 	}
 	return nil
 }

@@ -88,18 +88,23 @@ func (p *program) time(ctx context.Context, c *Config, n int) ([]time.Duration, 
 		views[i] = float32(i%251) / 250
 	}
 	x := tensors.FromFlatDataAndDimensions(views, rows, c.Size, c.Size, 3)
+	labels := make([]int32, rows)
+	for i := range labels {
+		labels[i] = int32(i % max(1, c.classes))
+	}
+	y := tensors.FromFlatDataAndDimensions(labels, rows)
 	times := make([]time.Duration, n)
 	for i := range times {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		start := time.Now()
-		if _, err := p.run(x, 0); err != nil {
+		if _, err := p.run(x, y, 0); err != nil {
 			return nil, err
 		}
 		times[i] = time.Since(start)
 	}
-	return times, x.FinalizeAll()
+	return times, errors.Join(x.FinalizeAll(), y.FinalizeAll())
 }
 
 var errUnknown = errors.New("not known on this system")

@@ -20,6 +20,9 @@ import (
 // headScope is the scope of the projection head; the encoder is at the root.
 const headScope = "head"
 
+// lossScope is the scope of what a loss learns of the classes.
+const lossScope = "loss"
+
 // Stats are what a training step reports.
 type Stats struct {
 	Loss         float64
@@ -40,21 +43,26 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		return nil, err
 	}
 	store.RootScope().SetParam(nn.SeedParam, c.Seed)
-	step := func(scope *model.Scope, x, lr *Node) []*Node {
+	step := func(scope *model.Scope, x, label, lr *Node) []*Node {
 		g := x.Graph()
 		scope.Store().SetTraining(g, true)
 		z := p.head.Graph(scope.In(headScope), p.encoder.Graph(scope, x))
-		positive := p.method.Positive(g, c.Batch)
-		l := p.loss.Graph(loss.Batch{Z: z, Positive: positive, View: loss.BlockViews(g, c.Batch, p.method.Views())})
+		batch := loss.Batch{Z: z, Label: label, View: loss.BlockViews(g, c.Batch, p.method.Views())}
+		batch.Positive = p.method.Positive(g, c.Batch, label)
+		if l, ok := p.loss.(loss.ClassLoss); ok {
+			batch.Proxies, batch.Bias = l.Parameters(scope.In(lossScope), z, c.classes)
+		}
+		l := p.loss.Graph(batch)
 		params := optimize.Gradients(scope, l)
 		p.optimizer.Update(scope, lr, params)
-		return []*Node{l, loss.ContrastiveAccuracy(z, positive), gradientNorm(params)}
+		return []*Node{l, loss.ContrastiveAccuracy(z, batch.Positive), gradientNorm(params)}
 	}
 	exec, err := model.NewExec(b, store, step)
 	if err != nil {
 		return nil, compileError("training step", err)
 	}
-	_, err = exec.Compile(viewsShape(p.method.Views()*c.Batch, c.Size), shapes.Make(dtypes.Float32))
+	rows := p.method.Views() * c.Batch
+	_, err = exec.Compile(viewsShape(rows, c.Size), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Float32))
 	return &program{exec}, compileError("training step", err)
 }
 
@@ -90,8 +98,8 @@ func compileError(what string, err error) error {
 }
 
 // run makes one step.
-func (p *program) run(views *tensors.Tensor, lr float64) (Stats, error) {
-	out, err := p.exec.Call(views, float32(lr))
+func (p *program) run(views, labels *tensors.Tensor, lr float64) (Stats, error) {
+	out, err := p.exec.Call(views, labels, float32(lr))
 	if err != nil {
 		return Stats{}, compileError("training step", err)
 	}

@@ -6,7 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"alike/dataset"
+	"alike/internal/atomicfile"
 	"alike/internal/registry"
 )
 
@@ -16,6 +19,7 @@ import (
 //	metrics.jsonl        one line a step, and one a monitored epoch
 //	checkpoints/NNNNNN/  weights, optimiser state and checksums after step NNNNNN
 //	scores.jsonl         every score with its protocol
+//	bad-files.tsv        images that are left out and why, if there are any
 //	report.html
 type Run struct {
 	Dir    string
@@ -31,6 +35,24 @@ func (r *Run) ScoresPath() string { return filepath.Join(r.Dir, "scores.jsonl") 
 
 // ReportPath is the file that the report is written to.
 func (r *Run) ReportPath() string { return filepath.Join(r.Dir, "report.html") }
+
+// WriteBadFiles lists what was skipped of the data, a name and a reason a line,
+// in the place of an earlier list.
+func (r *Run) WriteBadFiles(skipped []dataset.Skipped) error {
+	path := filepath.Join(r.Dir, "bad-files.tsv")
+	if len(skipped) == 0 {
+		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	oneCell := strings.NewReplacer("\n", "; ", "\t", " ")
+	b := []byte("name\treason\n")
+	for _, s := range skipped {
+		b = fmt.Appendf(b, "%s\t%s\n", s.Name, oneCell.Replace(s.Err.Error()))
+	}
+	return atomicfile.Write(path, b)
+}
 
 func (r *Run) checkpointsDir() string { return filepath.Join(r.Dir, "checkpoints") }
 

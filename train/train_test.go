@@ -33,7 +33,7 @@ func smallRun(t testing.TB, dir string) (*Run, dataset.Dataset) {
 	}
 	c.Data, c.Split, c.Encoder, c.Batch = "builtin:sprites?n=64", dataset.Train, registry.Choice{Name: "resnet8"}, 16
 	c.Schedule.Epochs, c.Schedule.WarmupEpochs = 3, 1
-	if err := c.Resolve(images.Len()); err != nil {
+	if err := c.Resolve(images.Len(), len(images.Classes())); err != nil {
 		t.Fatal(err)
 	}
 	r, err := Create(dir, c)
@@ -397,7 +397,7 @@ func TestBadConfigs(t *testing.T) {
 		c.Batch = 16
 		err = c.Overlay([]byte(tc.yaml))
 		if err == nil {
-			err = c.Resolve(64)
+			err = c.Resolve(64, 0)
 		}
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)

@@ -15,7 +15,6 @@ import (
 	"alike/augment"
 	"alike/backend"
 	"alike/dataset"
-	"alike/sampler"
 )
 
 // Options are about the sitting, not the result: however they are set, the
@@ -78,7 +77,7 @@ func (r *Run) Train(ctx context.Context, b compute.Backend, data dataset.Dataset
 }
 
 func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (*trainer, error) {
-	if err := r.Config.Resolve(data.Len()); err != nil {
+	if err := r.Config.Resolve(data.Len(), len(data.Classes())); err != nil {
 		return nil, err
 	}
 	parts, err := r.Config.build()
@@ -89,7 +88,7 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 	if err != nil {
 		return nil, err
 	}
-	draws, err := sampler.NewShuffled(data.Len(), r.Config.Batch, r.Config.Seed)
+	draws, err := r.Config.sampler(data)
 	if err != nil {
 		return nil, err
 	}
@@ -208,11 +207,9 @@ func (t *trainer) step(ctx context.Context) error {
 	c := &t.run.Config
 	lr := c.Schedule.At(t.state.Step)
 	views := tensors.FromFlatDataAndDimensions(b.views, t.loader.views*c.Batch, c.Size, c.Size, 3)
-	stats, err := t.program.run(views, lr)
-	if err == nil {
-		err = views.FinalizeAll()
-	}
-	if err != nil {
+	labels := tensors.FromFlatDataAndDimensions(b.labels, len(b.labels))
+	stats, err := t.program.run(views, labels, lr)
+	if err = errors.Join(err, views.FinalizeAll(), labels.FinalizeAll()); err != nil {
 		return err
 	}
 	t.loader.recycle(b)

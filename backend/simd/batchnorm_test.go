@@ -424,14 +424,6 @@ func statistics(x array) rows {
 	return r
 }
 
-func floats(v []float64) array {
-	a := array{[]int{len(v)}, make([]float32, len(v))}
-	for i, x := range v {
-		a.flat[i] = float32(x)
-	}
-	return a
-}
-
 func TestBatchNormOperations(t *testing.T) {
 	b := engine(t, "workers=3")
 	for _, dims := range [][]int{{1, 1}, {7, 1}, {1, 9}, {40, 17}, {3, 5, 130}, {2, 3, 4, 5}, {2, 2, 2, 3, 4}, {1000, 3}} {

@@ -8,10 +8,12 @@ import (
 	"alike/internal/kernel/norm"
 )
 
-// forwardChain is a batch norm in training with what follows it, in one pass:
-// y, y + residual, or the ReLU of either.
+// forwardChain is a batch norm with what follows it, in one pass: y, y + residual,
+// or the ReLU of either.
 type forwardChain struct {
 	norm     *node
+	mean     *value // computed in training, given in inference
+	variance *value
 	residual *value // or nil
 	relu     bool
 	out      *value // of the last operation
@@ -32,10 +34,18 @@ type backwardChain struct {
 func (c *compiler) chains() {
 	relus := map[*node]*value{} // by condition: the ReLU's output
 	for _, n := range c.f.nodes {
-		if !c.live[n.id] || n.op != compute.OpTypeBatchNormForTraining {
+		ch := &forwardChain{norm: n}
+		switch {
+		case !c.live[n.id]:
+			continue
+		case n.op == compute.OpTypeBatchNormForTraining:
+			ch.mean, ch.variance = n.outs[1], n.outs[2]
+		case n.op == compute.OpTypeBatchNormForInference:
+			ch.mean, ch.variance = n.inputs[3], n.inputs[4]
+		default:
 			continue
 		}
-		ch := &forwardChain{norm: n, out: n.outs[0]}
+		ch.out = n.outs[0]
 		if add := c.onlyUser(ch.out); add != nil && add.op == compute.OpTypeAdd && !c.absorbed[add.id] {
 			other := add.inputs[0]
 			if other == ch.out {
@@ -141,7 +151,7 @@ func (c *compiler) lowerStats(n *node) {
 // lowerForward adds the normalisation, where the chain ends.
 func (c *compiler) lowerForward(ch *forwardChain) {
 	n := ch.norm
-	reads := []int{c.where[n.inputs[0]], c.where[n.inputs[1]], c.where[n.inputs[2]], c.where[n.outs[1]], c.where[n.outs[2]]}
+	reads := []int{c.where[n.inputs[0]], c.where[n.inputs[1]], c.where[n.inputs[2]], c.where[ch.mean], c.where[ch.variance]}
 	name := "batch norm"
 	if ch.residual != nil {
 		reads = append(reads, c.where[ch.residual])

@@ -107,10 +107,13 @@ func (c *compiler) operands(n *node) []*value {
 
 // lower adds the step of a node, or of the loop that ends in it.
 func (c *compiler) lower(n *node) error {
-	if n.op == compute.OpTypeBatchNormForTraining {
-		c.lowerStats(n) // and the rest where the chain ends, perhaps here
+	switch n.op {
+	case compute.OpTypeBatchNormForTraining:
+		c.lowerStats(n)
+		fallthrough
+	case compute.OpTypeBatchNormForInference:
 		if c.forward[n.id] == nil {
-			return nil
+			return nil // the rest is where the chain ends
 		}
 	}
 	if ch := c.forward[n.id]; ch != nil {

@@ -10,7 +10,6 @@ import (
 	"alike/internal/kernel/conv"
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/gemm"
-	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/reduce"
 )
@@ -25,6 +24,8 @@ func (c *compiler) lowerKernel(n *node) bool {
 		return c.lowerConv(n)
 	case compute.OpTypeDotGeneral:
 		return c.lowerDot(n)
+	case compute.OpTypeReduceWindow, compute.OpTypeSelectAndScatterMax:
+		return c.lowerMaxPool(n)
 	case compute.OpTypeReduceSum:
 		return c.lowerReduce(n, reduce.Sum)
 	case compute.OpTypeReduceMax:
@@ -33,8 +34,6 @@ func (c *compiler) lowerKernel(n *node) bool {
 		return c.lowerReduce(n, reduce.Min)
 	case compute.OpTypeTranspose:
 		return c.lowerTranspose(n)
-	case compute.OpTypeBatchNormForInference:
-		c.lowerNormInference(n)
 	default:
 		return false
 	}
@@ -163,16 +162,4 @@ func (c *compiler) lowerTranspose(n *node) bool {
 		})
 	})
 	return true
-}
-
-func (c *compiler) lowerNormInference(n *node) {
-	in, eps := c.slotsOf(n.inputs), n.attrs.(normAttr).epsilon
-	y := c.result(n.outs[0])
-	var s norm.Scratch
-	c.emit("batch norm inference", in, []int{y}, func(m *memory) {
-		norm.Normalize(c.backend.pool, c.backend.level, &s, &norm.Forward{
-			X: m.floats(in[0]), Y: m.floats(y), Scale: m.floats(in[1]), Offset: m.floats(in[2]),
-			Mean: m.floats(in[3]), Variance: m.floats(in[4]), Epsilon: eps,
-		})
-	})
 }

@@ -35,6 +35,19 @@ type (
 	}
 )
 
+// windowAttr is what an operation on windows needs.
+type windowAttr struct {
+	reduction       compute.ReduceOpType
+	window, strides []int
+	paddings        [][2]int
+	plain           bool // no dilations
+}
+
+// plain says whether all dilations are 1.
+func plain(dilations []int) bool {
+	return !slices.ContainsFunc(dilations, func(d int) bool { return d > 1 })
+}
+
 func one(v compute.Value, err error) ([]compute.Value, error) { return []compute.Value{v}, err }
 
 // single records an operation with one output.
@@ -147,7 +160,8 @@ func (f *function) Pad(x, fill compute.Value, config ...compute.PadAxis) (comput
 }
 
 func (f *function) ReduceWindow(x compute.Value, reduction compute.ReduceOpType, window, strides, inputDilations, windowDilations []int, paddings [][2]int) (compute.Value, error) {
-	return f.single(compute.OpTypeReduceWindow, nil, []compute.Value{x}, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
+	attr := windowAttr{reduction, slices.Clone(window), slices.Clone(strides), slices.Clone(paddings), plain(inputDilations) && plain(windowDilations)}
+	return f.single(compute.OpTypeReduceWindow, attr, []compute.Value{x}, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
 		return one(g.ReduceWindow(in[0], reduction, window, strides, inputDilations, windowDilations, paddings))
 	})
 }
@@ -199,7 +213,8 @@ func (f *function) ScatterSum(operand, indices, updates compute.Value, indexVect
 }
 
 func (f *function) SelectAndScatterMax(x, source compute.Value, window, strides []int, paddings [][2]int) (compute.Value, error) {
-	return f.single(compute.OpTypeSelectAndScatterMax, nil, []compute.Value{x, source}, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
+	attr := windowAttr{compute.ReduceOpMax, slices.Clone(window), slices.Clone(strides), slices.Clone(paddings), true}
+	return f.single(compute.OpTypeSelectAndScatterMax, attr, []compute.Value{x, source}, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
 		return one(g.SelectAndScatterMax(in[0], in[1], window, strides, paddings))
 	})
 }

@@ -42,7 +42,7 @@ func (f *networkFlags) config(images int, encoder registry.Choice) (*train.Confi
 	}
 	cfg.Data, cfg.Encoder, cfg.Batch = "random pixels", encoder, images
 	cfg.Head, cfg.Optimizer = registry.Choice{Name: "bench"}, registry.Choice{Name: "sgd"}
-	if err := cfg.Resolve(images); err != nil {
+	if err := cfg.Resolve(images, 0); err != nil {
 		return nil, usageError{err}
 	}
 	return &cfg, nil

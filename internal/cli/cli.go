@@ -64,8 +64,9 @@ func (a *app) root() *cobra.Command {
 good they are, and puts them to use: from a folder of images to a searchable
 embedding, without Python and without a GPU.
 
-A SPEC names images: a folder or archive whose format is recognised, FORMAT:PATH
-to say it, or builtin:sprites?n=20000&seed=1 for generated ones.`,
+A SPEC names images: a folder, archive or manifest whose format is recognised,
+FORMAT:PATH to say it, - for a list of files on standard input, or
+builtin:sprites?n=20000&seed=1 for generated ones ('alike list formats').`,
 		Example: `  alike quickstart
   alike train simclr --data cifar-10-binary.tar.gz --encoder resnet8 --epochs 5
   alike eval knn runs/simclr-resnet8 --data cifar-10-binary.tar.gz

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,15 +20,18 @@ import (
 	"alike/train"
 )
 
+// defaultMaxBad is the share of images that may be skipped.
+const defaultMaxBad = 0.1
+
 // dataFlags are the flags of all commands that read images.
 type dataFlags struct {
 	spec, classes string
 	strict        bool
-	canBeStrict   bool // the command has --strict
+	maxBad        float64
 }
 
 func (d *dataFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&d.spec, "data", "", "SPEC of the images: a path, FORMAT:PATH or builtin:sprites")
+	c.Flags().StringVar(&d.spec, "data", "", "SPEC of the images: a path, FORMAT:PATH, - for a list of files, or builtin:sprites")
 	d.addOthers(c)
 }
 
@@ -39,8 +43,12 @@ func (d *dataFlags) addOptional(c *cobra.Command) {
 
 func (d *dataFlags) addOthers(c *cobra.Command) {
 	d.addClasses(c)
-	d.canBeStrict = true
-	c.Flags().BoolVar(&d.strict, "strict", false, "stop at a broken image instead of skipping it")
+	d.addTolerance(c)
+}
+
+func (d *dataFlags) addTolerance(c *cobra.Command) {
+	c.Flags().BoolVar(&d.strict, "strict", false, "stop at the first image that cannot be read instead of skipping it")
+	c.Flags().Float64Var(&d.maxBad, "max-bad", defaultMaxBad, "share of images that may be skipped")
 }
 
 func (d *dataFlags) addClasses(c *cobra.Command) {
@@ -52,7 +60,10 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 	if d.spec == "" {
 		return nil, misuse("--data is needed: the SPEC of the images, e.g. a folder or builtin:sprites")
 	}
-	s, err := dataset.Open(ctx, d.spec, dataset.Options{Strict: d.strict})
+	if !(d.maxBad > 0 && d.maxBad <= 1) {
+		return nil, misuse("--max-bad %g: must be a share above 0 and at most 1; --strict allows none", d.maxBad)
+	}
+	s, err := dataset.Open(ctx, d.spec, dataset.Options{Strict: d.strict, MaxBad: d.maxBad, Stdin: a.stdin})
 	if err != nil {
 		return nil, err
 	}
@@ -64,11 +75,7 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 		a.say("skipped %s: %v", skipped.Name, skipped.Err)
 	}
 	if n := len(s.Skipped); n > 0 {
-		advice := ""
-		if d.canBeStrict {
-			advice = " (--strict stops at the first)"
-		}
-		a.say("%s: %d files or images that are broken or missing are skipped%s", d.spec, n, advice)
+		a.say("%s: %d bad files are skipped (--strict stops at the first)", d.spec, n)
 	}
 	if d.classes != "" {
 		return s.OfClasses(d.classes)
@@ -113,14 +120,21 @@ func (a *app) dataInfo() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "info SPEC",
 		Short: "Say what images a SPEC holds, and show views of them",
+		Long: `Read all images of a SPEC and say how many there are, of which splits,
+classes, sizes and types, their mean and standard deviation, and the time it
+took to read and decode them. Files that cannot be read are named; --json lists
+all of them with the reasons.`,
 		Example: `  alike data info cifar-10-binary.tar.gz
-  alike data info photos/ --json
+  alike data info photos/ --json --max-bad 1
   alike data info cub-200.tar.gz --classes "<=100"
+  alike data info "shards/{00..09}.tar"
+  find photos -name '*.jpg' | alike data info -
   alike data info "builtin:sprites?n=200" --views 8 --out views.png`,
 		Args: exactly("a SPEC"),
 	}
 	var data dataFlags
 	data.addClasses(c)
+	data.addTolerance(c)
 	asJSON := jsonFlag(c)
 	views := c.Flags().Int("views", 0, "draw this many SimCLR views of each of some images")
 	size := c.Flags().Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
@@ -128,9 +142,14 @@ func (a *app) dataInfo() *cobra.Command {
 	out := c.Flags().String("out", "views.png", "picture of the views")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		data.spec = args[0]
+		began := time.Now()
 		s, err := a.open(c.Context(), data)
 		if err != nil {
 			return err
+		}
+		seconds := time.Since(began).Seconds()
+		if !*asJSON {
+			a.printSource(s, seconds)
 		}
 		info := map[string]dataset.Statistics{}
 		for _, split := range slices.Sorted(maps.Keys(s.Splits)) {
@@ -159,11 +178,35 @@ func (a *app) dataInfo() *cobra.Command {
 			a.say("the views are in %s", *out)
 		}
 		if *asJSON {
-			return a.printJSON(map[string]any{"spec": s.Spec, "format": s.Format, "skipped": len(s.Skipped), "splits": info})
+			return a.printJSON(map[string]any{
+				"spec": s.Spec, "format": s.Format, "file_types": s.FileTypes, "splits": info,
+				"skipped": len(s.Skipped), "bad_files": badFiles(s), "read_seconds": seconds,
+			})
 		}
 		return nil
 	}
 	return c
+}
+
+// badFiles lists what was skipped, for JSON.
+func badFiles(s *dataset.Source) []map[string]string {
+	list := []map[string]string{}
+	for _, skipped := range s.Skipped {
+		list = append(list, map[string]string{"name": skipped.Name, "reason": skipped.Err.Error()})
+	}
+	return list
+}
+
+// printSource says what all splits share.
+func (a *app) printSource(s *dataset.Source, seconds float64) {
+	images := 0
+	for _, d := range s.Splits {
+		images += d.Len()
+	}
+	fmt.Fprintf(a.stdout, "%s: %d images read in %.2f s (%.0f images/s)\n", s.Format, images, seconds, float64(images)/seconds)
+	for _, kind := range slices.Sorted(maps.Keys(s.FileTypes)) {
+		fmt.Fprintf(a.stdout, "  %s: %d images\n", kind, s.FileTypes[kind])
+	}
 }
 
 func (a *app) printStatistics(split string, st dataset.Statistics) {

@@ -62,7 +62,7 @@ func quickstartConfig() (train.Config, error) {
 	if cfg.Loss, err = registry.Choose("ntxent", map[string]float64{"temperature": 0.2}); err != nil {
 		return cfg, err
 	}
-	err = cfg.Resolve(quickstartImages)
+	err = cfg.Resolve(quickstartImages, 0) // without labels
 	steps := cfg.Schedule.Total()
 	cfg.Sittings.CheckpointEvery, cfg.Sittings.MonitorEvery = steps, max(1, steps/6)
 	return cfg, err
@@ -79,7 +79,7 @@ func (a *app) runQuickstart(ctx context.Context, dir string) error {
 		return err
 	}
 	a.say("drawing %s", quickstartData)
-	source, err := a.open(ctx, dataFlags{spec: quickstartData})
+	source, err := a.open(ctx, dataFlags{spec: quickstartData, maxBad: defaultMaxBad})
 	if err != nil {
 		return errors.Join(err, run.Discard())
 	}

@@ -90,7 +90,8 @@ configuration is saved in the run directory, --verbose prints it.
 		Example: `  alike train simclr --data builtin:sprites --encoder resnet8 --batch 256 --epochs 5
   alike train simclr --data cifar-10-binary.tar.gz --encoder resnet18 --epochs 200
   alike train simclr --data photos/ --set loss.temperature=0.2 --set views.blur.p=0
-  alike train simclr --data cub-200.tar.gz --classes "<=100"
+  alike train ice --data cub-200.tar.gz --classes "<=100" --batch 60 --per-class 3
+  alike train metric --loss supcon --data photos/
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
 	var (
@@ -100,6 +101,7 @@ configuration is saved in the run directory, --verbose prints it.
 		config  = flags.String("config", "", "configuration file; flags override it")
 		out     = flags.String("out", "", "run directory (default: runs/METHOD-ENCODER)")
 		set     = flags.StringArray("set", nil, "set any key of the configuration, e.g. loss.temperature=0.1")
+		only    = flags.String("split", "", "split to train on, e.g. unlabeled (default: train, or all where there are no splits)")
 		dryRun  = flags.Bool("dry-run", false, "say what the run will need, and stop")
 		verbose = flags.Bool("verbose", false, "print the whole configuration")
 	)
@@ -111,6 +113,7 @@ configuration is saved in the run directory, --verbose prints it.
 	flags.String("loss", "", "loss ('alike list losses')")
 	flags.String("optimizer", "", "update rule ('alike list optimizers')")
 	flags.Int("batch", 0, "images per step (default: the recipe's, see above)")
+	flags.Int("per-class", 0, "images of each class in a batch, for methods that learn from labels; 0 draws without regard to classes")
 	flags.Float64("epochs", 0, "passes over the images (default: the recipe's, see above); 0 writes an untrained run")
 	flags.Float64("warmup-epochs", 0, "passes in which the learning rate rises")
 	flags.Float64("lr", 0, "learning rate before scaling with the batch")
@@ -131,18 +134,25 @@ configuration is saved in the run directory, --verbose prints it.
 			return err
 		}
 		if *config != "" {
-			file, err := train.Load(*config, largestSize)
+			saved, err := train.Load(*config, largestSize)
 			if err != nil {
 				return err
 			}
-			data.spec = cmp.Or(data.spec, file.Data)
-			data.classes = cmp.Or(data.classes, file.Classes)
+			data.spec = cmp.Or(data.spec, saved.Data)
+			if data.spec == saved.Data {
+				*only = cmp.Or(*only, saved.Split)
+			}
+			data.classes = cmp.Or(data.classes, saved.Classes)
 		}
 		source, err := a.open(c.Context(), data)
 		if err != nil {
 			return err
 		}
 		images, split, err := source.Training()
+		if *only != "" {
+			split = *only
+			images, err = source.Split(split)
+		}
 		if err != nil {
 			return err
 		}
@@ -158,7 +168,7 @@ configuration is saved in the run directory, --verbose prints it.
 		if err := setKeys(&cfg, *set); err != nil {
 			return err
 		}
-		if err := cfg.Resolve(images.Len()); err != nil {
+		if err := cfg.Resolve(images.Len(), len(images.Classes())); err != nil {
 			return err
 		}
 		if *out == "" {
@@ -235,6 +245,9 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	}
 	if flags.Changed("batch") {
 		cfg.Batch, _ = flags.GetInt("batch")
+	}
+	if flags.Changed("per-class") {
+		cfg.PerClass, _ = flags.GetInt("per-class")
 	}
 	if flags.Changed("seed") {
 		cfg.Seed, _ = flags.GetUint64("seed")
@@ -437,7 +450,7 @@ func (a *app) finished(run *train.Run, step, last int) (bool, error) {
 
 // runTraining trains a run to its end, or to that of the sitting.
 func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Backend, source *dataset.Source, images dataset.Dataset, f sittingFlags, dryRun bool) error {
-	if err := run.Config.Resolve(images.Len()); err != nil {
+	if err := run.Config.Resolve(images.Len(), len(images.Classes())); err != nil {
 		return err
 	}
 	plan, err := run.Plan(engine)
@@ -452,6 +465,9 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 		return nil
 	}
 	a.say("%s: %s", engine.Description(), plan)
+	if err := run.WriteBadFiles(source.Skipped); err != nil {
+		return err
+	}
 	bar := a.progress("training", plan.Steps)
 	err = run.Train(ctx, engine, images, train.Options{
 		Steps:       f.steps,

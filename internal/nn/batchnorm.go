@@ -75,8 +75,12 @@ func trainBatchNorm(x, scale, shift *Node) (y, mean, variance *Node) {
 	return y, Reshape(mean, scale.Shape().Dimensions...), Reshape(variance, scale.Shape().Dimensions...)
 }
 
-// inferBatchNorm folds the constants of a channel: y = a x + b.
+// inferBatchNorm is the backend's own operation where it has one, through which
+// GoMLX knows no gradient; or y = a x + b with the constants of a channel folded.
 func inferBatchNorm(x, scale, shift, mean, variance *Node) *Node {
+	if x.DType() == dtypes.Float32 && x.Graph().Backend().Capabilities().Operations[compute.OpTypeBatchNormForInference] {
+		return InternalBatchNormForInference(x, scale, shift, mean, variance, BatchNormEpsilon, -1)
+	}
 	a := Div(scale, Sqrt(AddScalar(variance, BatchNormEpsilon)))
 	b := Sub(shift, Mul(mean, a))
 	return Add(Mul(x, perChannel(a, x)), perChannel(b, x))

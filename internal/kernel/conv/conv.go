@@ -84,10 +84,10 @@ func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
 
 // fewer says whether Winograd's products, and the transforms around them, cost
 // less than the sum as written: they do from 32 channels on, unless tiles of 4x4
-// fit the output badly.
+// fit the output badly or are too few to be worth the transform of the weights.
 func (s Shape) fewer() bool {
-	const minChannels, side, points, gain = 32, 4, 36, 2
-	return !s.Direct && s.KH == 3 && s.KW == 3 && s.StrideH*s.StrideW == 1 && min(s.C, s.O) >= minChannels &&
+	const minChannels, minTiles, side, points, gain = 32, 96, 4, 36, 2
+	return !s.Direct && s.N*ceil(s.OutH, side)*ceil(s.OutW, side) >= minTiles && s.KH == 3 && s.KW == 3 && s.StrideH*s.StrideW == 1 && min(s.C, s.O) >= minChannels &&
 		gain*points*ceil(s.OutH, side)*ceil(s.OutW, side) <= s.OutH*s.OutW*s.KH*s.KW && s.PadTop < s.KH && s.PadLeft < s.KW
 }
 

@@ -188,11 +188,12 @@ func TestFewerProducts(t *testing.T) {
 		shape Shape
 		fewer bool
 	}{
-		{layer(3, 8, 32, 3, 40, 1), true},
-		{layer(3, 8, 31, 3, 40, 1), false}, // few channels
-		{layer(3, 8, 32, 3, 40, 2), false}, // a stride
-		{layer(3, 5, 32, 3, 40, 1), false}, // tiles that fit badly
-		{layer(3, 8, 32, 5, 40, 1), false},
+		{layer(25, 8, 32, 3, 40, 1), true},
+		{layer(25, 8, 31, 3, 40, 1), false}, // few channels
+		{layer(25, 8, 32, 3, 40, 2), false}, // a stride
+		{layer(25, 5, 32, 3, 40, 1), false}, // tiles that fit badly
+		{layer(25, 8, 32, 5, 40, 1), false},
+		{layer(23, 8, 32, 3, 40, 1), false}, // few tiles
 	} {
 		s := tc.shape
 		nx, nw, ny := s.sizes()

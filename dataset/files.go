@@ -1,0 +1,89 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// errEscapes is the fault of a name like "../x".
+var errEscapes = errors.New("its name leads out of the archive; pack it again without .. and leading /")
+
+// errIsLink is the fault of an image that an archive only points to.
+var errIsLink = errors.New("it is a link; pack the archive again with the files that links lead to")
+
+// readFile reads an image's file, if it is a regular one of at most limit bytes.
+func readFile(name string, limit int64) ([]byte, error) {
+	info, err := os.Stat(name) // opening a pipe could wait for ever
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("it is gone, or a link to nothing")
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("it is no regular file (%v)", info.Mode())
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readLimited(f, info.Size(), limit)
+}
+
+// readLimited reads at most limit bytes of a file that says it has size bytes.
+func readLimited(r io.Reader, size, limit int64) ([]byte, error) {
+	if size > limit {
+		return nil, fmt.Errorf("it has %d bytes, want at most %d; shrink it", size, limit)
+	}
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("it has more than %d bytes; shrink it", limit)
+	}
+	return b, err
+}
+
+// reason is an error without the name of the file, which its reader adds.
+func reason(err error) error {
+	if pe := new(fs.PathError); errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// memberName is the name of an archive's member as an entry has it.
+func memberName(name string) (string, error) {
+	clean := path.Clean(name)
+	if clean[0] == '/' || clean == ".." || strings.HasPrefix(clean, "../") {
+		return printable(name), errEscapes
+	}
+	return printable(clean), nil
+}
+
+// printable replaces what is no text in a name, which on most systems may hold
+// any bytes, by escapes: "caf\xe9.jpg".
+func printable(name string) string {
+	plain := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
+	if strings.IndexFunc(name, func(r rune) bool { return !plain(r) }) < 0 {
+		return name
+	}
+	var b strings.Builder
+	for len(name) > 0 {
+		r, n := utf8.DecodeRuneInString(name)
+		if plain(r) {
+			b.WriteString(name[:n])
+		} else {
+			quoted := strconv.Quote(name[:n])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		name = name[n:]
+	}
+	return b.String()
+}

@@ -1,0 +1,64 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+func init() {
+	Formats.Add("list", Format{
+		Summary: "paths of images, one a line (or separated by zero bytes), in that order: - for standard input, or list:FILE",
+		Open:    openList,
+	})
+}
+
+// maxText is the largest list or manifest that is read.
+const maxText = 1 << 30
+
+func openList(ctx context.Context, name string, o Options) (*Source, error) {
+	r, title := o.Stdin, "standard input"
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, reason(err)
+		}
+		defer f.Close()
+		r, title = f, filepath.Base(name)
+	}
+	text, err := readLimited(r, 0, min(maxText, o.MaxBytes))
+	if err != nil {
+		return nil, err
+	}
+	entries, places, err := listEntries(text, o)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(ctx, title, entries, places, classesOf(places), o)
+}
+
+// listEntries takes every path for an image. Folders say splits and classes as
+// they do in a folder of images.
+func listEntries(text []byte, o Options) ([]entry, []place, error) {
+	end := "\n"
+	if bytes.IndexByte(text, 0) >= 0 { // find -print0
+		end = "\x00"
+	}
+	var entries []entry
+	var names []string
+	for path := range strings.SplitSeq(string(text), end) {
+		if path = strings.TrimSuffix(path, "\r"); path == "" {
+			continue
+		}
+		full, err := filepath.Abs(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		names = append(names, strings.TrimPrefix(printable(filepath.ToSlash(full)), "/"))
+		id := printable(filepath.ToSlash(filepath.Clean(path)))
+		entries = append(entries, entry{name: id, read: func() ([]byte, error) { return readFile(path, o.MaxFileBytes) }})
+	}
+	return entries, layout(names), nil
+}

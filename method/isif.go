@@ -1,0 +1,50 @@
+package method
+
+import (
+	"github.com/gomlx/gomlx/core/graph"
+
+	"alike/augment"
+	"alike/internal/registry"
+	"alike/loss"
+	"alike/optimize"
+)
+
+func init() {
+	Methods.Add("isif", "invariant and spreading instance features: two views agree, every image is a class of its own (Ye et al. 2019)",
+		func() Method { return &ISIF{} })
+}
+
+// ISIF learns from unlabelled images (Ye et al. 2019). Two views of each of m
+// images pass the encoder and one linear layer; what agrees and what spreads is
+// up to the loss. The projection z, on the unit sphere, is the embedding.
+type ISIF struct{}
+
+// Validate implements Method.
+func (*ISIF) Validate() error { return nil }
+
+// Views implements Method.
+func (*ISIF) Views() int { return 2 }
+
+// Supervised implements Method.
+func (*ISIF) Supervised() bool { return false }
+
+// Positive implements Method.
+func (i *ISIF) Positive(g *graph.Graph, images int, _ *graph.Node) *graph.Node {
+	return loss.ViewPositives(g, images, i.Views())
+}
+
+// Layer implements Method.
+func (*ISIF) Layer() string { return LayerZ }
+
+// Defaults implements Method: the authors' code for CIFAR-10 and STL-10.
+func (*ISIF) Defaults(side int) Recipe {
+	return Recipe{
+		Encoder:   choose("resnet18", map[string]string{"shortcut": "identity"}),
+		Head:      registry.Choice{Name: "linear"},
+		Loss:      registry.Choice{Name: "isif_symmetric"},
+		Optimizer: choose("sgd", &optimize.SGD{Momentum: 0.9, WeightDecay: 5e-4, DecayAll: true}),
+		Views:     augment.SimCLR(side),
+		Schedule:  optimize.Schedule{LR: 0.03, Scaling: optimize.ScalingNone, Epochs: 301},
+		Batch:     128,
+	}
+}

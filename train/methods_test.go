@@ -1,0 +1,108 @@
+package train
+
+import (
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"alike/dataset"
+	"alike/dataset/builtin"
+	"alike/internal/registry"
+	"alike/loss"
+	"alike/method"
+)
+
+// methodConfig is a method's recipe cut down to a few small steps.
+func methodConfig(t *testing.T, name, lossName string, images dataset.Dataset) Config {
+	t.Helper()
+	c, err := Default(name, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Data, c.Split, c.Encoder, c.Batch = "builtin:sprites?n=64", dataset.Train, registry.Choice{Name: "resnet8"}, 12
+	c.Schedule.Epochs, c.Schedule.WarmupEpochs = 1, 0
+	c.Sittings.Keep = 9
+	if lossName != "" {
+		c.Loss = registry.Choice{Name: lossName}
+	}
+	if err := c.Resolve(images.Len(), len(images.Classes())); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestEveryMethodWithEveryLoss trains a few steps, moves the weights and resumes exactly.
+func TestEveryMethodWithEveryLoss(t *testing.T) {
+	images, err := builtin.Sprites(t.Context(), dataset.Train, 64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := engine(t, "")
+	for _, name := range method.Methods.Names() {
+		m, err := method.Methods.Default(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, lossName := range append([]string{""}, loss.Losses.Names()...) {
+			l, _ := loss.Losses.Default(lossName)
+			if _, ok := l.(loss.ClassLoss); ok && !m.Supervised() || lossName != "" && (name == "ice" || name == "isif") {
+				continue
+			}
+			if m.Supervised() && (lossName == "isif_paper") {
+				continue // wants exactly two views
+			}
+			t.Run(name+"/"+lossName, func(t *testing.T) {
+				weights := ""
+				for _, sittings := range [][]int{{0}, {2, 0}} {
+					r, err := Create(filepath.Join(t.TempDir(), "run"), methodConfig(t, name, lossName, images))
+					if err != nil {
+						t.Fatal(err)
+					}
+					var s State
+					for _, steps := range sittings {
+						s = trained(t, r, images, b, Options{Steps: steps})
+					}
+					first, err := r.State(0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if s.Step != 6 || first.WeightsSHA256 == s.WeightsSHA256 {
+						t.Errorf("step %d, weights moved: %t", s.Step, first.WeightsSHA256 != s.WeightsSHA256)
+					}
+					if weights != "" && weights != s.WeightsSHA256 {
+						t.Error("the resumed run has other weights")
+					}
+					weights = s.WeightsSHA256
+					points, err := r.Metrics()
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, p := range points {
+						if math.IsNaN(p.Loss) {
+							t.Errorf("step %d: the loss is NaN", p.Step)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestLabelsThatAreMissing(t *testing.T) {
+	for want, change := range map[string]func(c *Config){
+		"learns from labels: builtin:sprites?n=64 has 0 classes": func(c *Config) { c.classes = 0 },
+		"batch of 12 images with 5 of each class":                func(c *Config) { c.PerClass = 5 },
+		"per_class 3: method simclr does not use labels":         func(c *Config) { c.Method.Name = "simclr" },
+	} {
+		images, err := builtin.Sprites(t.Context(), dataset.Train, 64, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := methodConfig(t, "ice", "", images)
+		change(&c)
+		if err := c.Resolve(64, c.classes); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
