@@ -51,6 +51,26 @@ func SimCLR(side int) Config {
 	return c
 }
 
+// ISIF is the recipe of Ye et al. 2019 for CIFAR-10 and STL-10, in the authors'
+// code: smaller crops are left out, colours always vary, the hue widely. The code
+// flips last, which changes nothing.
+func ISIF() Config {
+	c := Config{Crop: defaultCrop(), Flip: Flip{P: 0.5}, Jitter: defaultJitter(1), Gray: Gray{P: 0.2}, Blur: defaultBlur()}
+	c.Crop.Area = [2]float64{0.2, 1}
+	c.Jitter.P, c.Jitter.Brightness, c.Jitter.Contrast, c.Jitter.Saturation, c.Jitter.Hue = 1, 0.4, 0.4, 0.4, 0.4
+	c.Blur.P = 0
+	return c
+}
+
+// MetricLearning is crop and flip alone, with crops of half the image's side and
+// more, as the authors of ICE trained its sister, the Ranked List Loss.
+func MetricLearning() Config {
+	c := Config{Crop: defaultCrop(), Flip: Flip{P: 0.5}, Jitter: defaultJitter(1), Gray: Gray{P: 0}, Blur: defaultBlur()}
+	c.Crop.Area = [2]float64{0.25, 1}
+	c.Jitter.P, c.Blur.P = 0, 0
+	return c
+}
+
 // Validate returns all faults of the configuration, each with its step's name.
 func (c Config) Validate() error {
 	var errs []error

@@ -51,6 +51,7 @@ func TestParameters(t *testing.T) {
 	}{
 		{"mlp", 328_832, map[string][]string{"0": {"weight"}, "1": bn, "3": {"weight"}, "4": bn[1:]}},
 		{"linear", 128*d + 128, map[string][]string{"0": {"weight"}, "1": bn[1:]}},
+		{"embedding", 512 * d, map[string][]string{"0": {"weight"}}},
 		{"none", 0, nil},
 		{"bench", d*d + d + 2*d + 128*d + 128, map[string][]string{"0": {"bias", "weight"}, "1": bn, "3": {"bias", "weight"}}},
 	} {
@@ -141,7 +142,8 @@ func TestTwins(t *testing.T) {
 		"linear": func(h matrix, w func(string) []float32) matrix {
 			return norm(linear(h, w("0/weight"), nil))
 		},
-		"none": func(h matrix, _ func(string) []float32) matrix { return h },
+		"embedding": func(h matrix, w func(string) []float32) matrix { return linear(h, w("0/weight"), nil) },
+		"none":      func(h matrix, _ func(string) []float32) matrix { return h },
 		"bench": func(h matrix, w func(string) []float32) matrix {
 			return linear(relu(norm(linear(h, w("0/weight"), w("0/bias")))), w("3/weight"), w("3/bias"))
 		},

@@ -4,6 +4,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"alike/augment"
+	"alike/head"
 	"alike/internal/registry"
 	"alike/loss"
 	"alike/optimize"
@@ -37,13 +38,13 @@ func (i *ISIF) Positive(g *graph.Graph, images int, _ *graph.Node) *graph.Node {
 func (*ISIF) Layer() string { return LayerZ }
 
 // Defaults implements Method: the authors' code for CIFAR-10 and STL-10.
-func (*ISIF) Defaults(side int) Recipe {
+func (*ISIF) Defaults(int) Recipe {
 	return Recipe{
 		Encoder:   choose("resnet18", map[string]string{"shortcut": "identity"}),
-		Head:      registry.Choice{Name: "linear"},
+		Head:      choose("embedding", &head.Embedding{Out: 128, Bias: true}),
 		Loss:      registry.Choice{Name: "isif_symmetric"},
 		Optimizer: choose("sgd", &optimize.SGD{Momentum: 0.9, WeightDecay: 5e-4, DecayAll: true}),
-		Views:     augment.SimCLR(side),
+		Views:     augment.ISIF(),
 		Schedule:  optimize.Schedule{LR: 0.03, Scaling: optimize.ScalingNone, Epochs: 301},
 		Batch:     128,
 	}

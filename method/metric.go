@@ -4,6 +4,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"alike/augment"
+	"alike/head"
 	"alike/internal/registry"
 	"alike/loss"
 	"alike/optimize"
@@ -42,13 +43,13 @@ func (*Metric) Layer() string { return LayerZ }
 // Defaults implements Method. The paper's own settings are not known: these are
 // the authors' for the Ranked List Loss on CUB, and the scale of 64 that is
 // remembered for ICE.
-func (*Metric) Defaults(side int) Recipe {
+func (*Metric) Defaults(int) Recipe {
 	return Recipe{
 		Encoder:   registry.Choice{Name: "resnet18"},
-		Head:      registry.Choice{Name: "linear"},
+		Head:      choose("embedding", &head.Embedding{Out: 512}),
 		Loss:      registry.Choice{Name: "ice"},
 		Optimizer: choose("sgd", &optimize.SGD{Momentum: 0.9, WeightDecay: 2e-5}),
-		Views:     augment.SimCLR(side),
+		Views:     augment.MetricLearning(),
 		Schedule:  optimize.Schedule{LR: 0.001, Scaling: optimize.ScalingNone, Epochs: 100},
 		Batch:     60,
 		PerClass:  3,

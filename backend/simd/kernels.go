@@ -34,10 +34,8 @@ func (c *compiler) lowerKernel(n *node) bool {
 		return c.lowerReduce(n, reduce.Min)
 	case compute.OpTypeTranspose:
 		return c.lowerTranspose(n)
-	default:
-		return false
 	}
-	return true
+	return false
 }
 
 func (c *compiler) slotsOf(values []*value) []int {
