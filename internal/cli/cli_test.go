@@ -284,6 +284,19 @@ func TestCompareTakesTheScoresThatWereMeasuredAlike(t *testing.T) {
 	}
 }
 
+func TestMissingFilesAreSaid(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"data_batch_1.bin", "test_batch.bin"} {
+		if err := os.WriteFile(filepath.Join(dir, name), make([]byte, 3073), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, _, errs := call(t, "data", "info", dir)
+	if code != exitDone || strings.Count(errs, "it is missing") != 4 || !strings.Contains(errs, "data_batch_5.bin") {
+		t.Errorf("status %d, %s", code, errs)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	for _, args := range [][]string{{"version"}, {"--version"}} {
 		if out := must(t, args...); !strings.HasPrefix(out, "alike ") || !strings.Contains(out, runtime.Version()) || !strings.Contains(out, "CPU level") {

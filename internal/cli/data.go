@@ -67,6 +67,9 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, m := range s.Missing {
+		a.say("%s: %s: %v", d.spec, m.Name, m.Err)
+	}
 	for i, skipped := range s.Skipped {
 		if i == 5 {
 			a.say("... and %d more", len(s.Skipped)-i)

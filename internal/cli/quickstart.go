@@ -124,10 +124,10 @@ It took %s. Look at the report: %s
 
 To try next:
   alike train simclr --data YOUR-FOLDER --encoder resnet8 --epochs 20
-  alike search %s --data "%s" --split test --query test/star/00005 --out star.png
-  alike eval linear %s --data "%s"
+  alike search %s --query test/star/00005 --out star.png
+  alike eval linear %s
 `, images.Len(), state.Step, 100*chance, 100*pixels.Value, 100*before.Value, 100*after.Value, 100*after.CI95[0], 100*after.CI95[1],
-		stoppedEarly(run.Dir, state), time.Since(began).Round(time.Second), run.ReportPath(), dir, quickstartData, dir, quickstartData)
+		stoppedEarly(run.Dir, state), time.Since(began).Round(time.Second), run.ReportPath(), dir, dir)
 	return nil
 }
 

@@ -151,6 +151,9 @@ func addFacts(r *report.Report, run *train.Run) error {
 		return err
 	}
 	r.Config = string(config)
+	if state.Step < state.Total {
+		r.Verdict = append(r.Verdict, fmt.Sprintf("Training is at step %d of %d: the result is not that of the whole run.", state.Step, state.Total))
+	}
 	r.Facts = []report.Fact{
 		{Name: "step", Value: fmt.Sprintf("%d of %d", state.Step, state.Total)},
 		{Name: "images seen", Value: fmt.Sprintf("%d (two views each)", state.Step*run.Config.Batch)},

@@ -338,17 +338,17 @@ func setKey(cfg *train.Config, setting string) error {
 func recipes() string {
 	var b strings.Builder
 	b.WriteString("The recipes:\n")
+	recipe := func(name string, side int) string {
+		c, _ := train.Default(name, side) // the name is registered
+		return fmt.Sprintf("encoder %s, %g epochs, batches of %d images", c.Encoder.Name, c.Schedule.Epochs, c.Batch)
+	}
 	for _, name := range method.Methods.Names() {
-		for _, r := range []struct {
-			side int
-			says string
-		}{{augment.SmallSide, "up to"}, {augment.SmallSide + 1, "above"}} {
-			c, err := train.Default(name, r.side)
-			if err != nil {
-				continue
-			}
-			fmt.Fprintf(&b, "  %s, %s %d pixels: encoder %s, %g epochs, batches of %d images\n", name, r.says, augment.SmallSide, c.Encoder.Name, c.Schedule.Epochs, c.Batch)
+		small, large := recipe(name, augment.SmallSide), recipe(name, augment.SmallSide+1)
+		if small == large {
+			fmt.Fprintf(&b, "  %s: %s\n", name, small)
+			continue
 		}
+		fmt.Fprintf(&b, "  %s, up to %d pixels: %s\n  %s, above: %s\n", name, augment.SmallSide, small, name, large)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
