@@ -14,7 +14,11 @@ func cub64(l *lab) error {
 		if loss == "ice" {
 			return append([]string{"ice"}, base...)
 		}
-		return append([]string{"metric", "--loss", loss}, base...)
+		args := append([]string{"metric", "--loss", loss}, base...)
+		if loss == "margin_triplet" { // semi-hard negatives of the least similar positive: none at first
+			args = append(args, "--set", "loss.negatives=all")
+		}
+		return args
 	}
 	seeds := []string{"1", "2", "3"}
 	rates := []string{"0.001", "0.004"}
