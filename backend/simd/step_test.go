@@ -2,6 +2,7 @@ package simd
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -79,10 +80,22 @@ func BenchmarkStep(b *testing.B) {
 		b.Run("net="+tc.net, func(b *testing.B) {
 			step := trainer(b, open(b, ""), tc.net, tc.pairs)
 			step()
+			step() // from now on updates take over the memory of what they replace
+			b.ReportAllocs()
+			before := heap()
 			for b.Loop() {
 				step()
 			}
+			b.ReportMetric(float64(heap()-before)/float64(b.N)/1024, "heap-KiB/op")
 			b.ReportMetric(2*float64(tc.pairs)*float64(b.N)/b.Elapsed().Seconds(), "images/s")
 		})
 	}
+}
+
+// heap is the live memory, in bytes.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
