@@ -78,10 +78,14 @@ func TestEveryMethodWithEveryLoss(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					largest := 0.0
 					for _, p := range points {
-						if math.IsNaN(p.Loss) {
+						if largest = max(largest, p.GradientNorm); math.IsNaN(p.Loss) {
 							t.Errorf("step %d: the loss is NaN", p.Step)
 						}
+					}
+					if largest == 0 {
+						t.Error("no step has a gradient")
 					}
 				}
 			})

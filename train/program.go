@@ -47,7 +47,10 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		g := x.Graph()
 		scope.Store().SetTraining(g, true)
 		z := p.head.Graph(scope.In(headScope), p.encoder.Graph(scope, x))
-		batch := loss.Batch{Z: z, Label: label, View: loss.BlockViews(g, c.Batch, p.method.Views())}
+		batch := loss.Batch{Z: z, Label: label}
+		if views := p.method.Views(); views > 1 {
+			batch.View = loss.BlockViews(g, c.Batch, views)
+		}
 		batch.Positive = p.method.Positive(g, c.Batch, label)
 		if l, ok := p.loss.(loss.ClassLoss); ok {
 			batch.Proxies, batch.Bias = l.Parameters(scope.In(lossScope), z, c.classes)
