@@ -28,6 +28,7 @@ type Config struct {
 	Split     string            `yaml:"split"`             // the split that is trained on
 	Classes   string            `yaml:"classes,omitempty"` // the classes that are trained on, a rule of dataset.OfClasses
 	Size      int               `yaml:"size"`              // side of the views, pixels
+	Init      string            `yaml:"init,omitempty"`    // run whose encoder's weights are the first
 	Encoder   registry.Choice   `yaml:"encoder"`
 	Head      registry.Choice   `yaml:"head"`
 	Loss      registry.Choice   `yaml:"loss"`

@@ -52,7 +52,10 @@ func (r *Run) Model(b compute.Backend, step int) (*Model, error) {
 // Untrained draws the network before its first step: the one of step 0, whose
 // checkpoint need not have been kept.
 func (r *Run) Untrained(b compute.Backend) (*Model, error) {
-	store := model.NewStore()
+	store, err := r.Config.newStore()
+	if err != nil {
+		return nil, err
+	}
 	store.RootScope().SetParam(nn.SeedParam, r.Config.Seed)
 	m, err := newModel(b, store, &r.Config, State{Seed: r.Config.Seed, Total: r.Config.Schedule.Total(), Engine: backend.Variant(b)})
 	if err != nil {

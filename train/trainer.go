@@ -124,9 +124,9 @@ func (t *trainer) restore() error {
 		return err
 	}
 	if len(steps) == 0 {
-		t.store = model.NewStore()
 		t.state.Engine = engine
-		return nil
+		t.store, err = t.run.Config.newStore()
+		return err
 	}
 	step := steps[len(steps)-1]
 	t.store, t.state, err = loadCheckpoint(t.run.checkpointDir(step), true)

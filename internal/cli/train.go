@@ -109,6 +109,7 @@ configuration is saved in the run directory, --verbose prints it.
 	sitting.add(c)
 	flags.Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
 	flags.String("encoder", "", "network ('alike list encoders'; default: the recipe's, see above)")
+	flags.String("init", "", "run whose encoder's weights this one begins with, instead of random ones")
 	flags.String("head", "", "projection head ('alike list heads')")
 	flags.String("loss", "", "loss ('alike list losses')")
 	flags.String("optimizer", "", "update rule ('alike list optimizers')")
@@ -245,6 +246,9 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	}
 	if flags.Changed("batch") {
 		cfg.Batch, _ = flags.GetInt("batch")
+	}
+	if flags.Changed("init") {
+		cfg.Init, _ = flags.GetString("init")
 	}
 	if flags.Changed("per-class") {
 		cfg.PerClass, _ = flags.GetInt("per-class")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 )
 
@@ -67,5 +68,28 @@ func cub64(l *lab) error {
 		}
 		row(loss, rate, results, "")
 	}
+	return pretrained(l, base, test, seeds, row)
+}
+
+// pretrained are SimCLR on the same images without their labels, and ICE from there.
+func pretrained(l *lab, base, test, seeds []string, row func(name, rate string, results []map[string]float64, prefix string)) error {
+	const rate = "0.004"
+	test = append(slices.Clone(test), "--references=false")
+	var simclr, ice []map[string]float64
+	for _, seed := range seeds {
+		args := append(slices.Clone(base), "--classes", "<=100", "--lr", rate, "--seed", seed)
+		r, err := l.run("simclr-"+seed, append(append([]string{"simclr"}, args...), "--batch", "128"), test)
+		if err != nil {
+			return err
+		}
+		simclr = append(simclr, r)
+		r, err = l.run("ice-init-"+seed, append(append([]string{"ice"}, args...), "--init", filepath.Join(l.dir, "simclr-"+seed)), test)
+		if err != nil {
+			return err
+		}
+		ice = append(ice, r)
+	}
+	row("*SimCLR on the same images, without labels (h)*", rate, simclr, "")
+	row("ice, begun with SimCLR's encoder", rate, ice, "")
 	return nil
 }
