@@ -37,13 +37,7 @@ func TestResNetParameterCounts(t *testing.T) {
 				t.Skip("draws many million weights")
 			}
 			store, _ := build(t, newEncoder(t, tc.config), tc.side)
-			got := 0
-			for v := range store.IterVariables() {
-				if v.Trainable {
-					got += v.Shape().Size()
-				}
-			}
-			if got != tc.want {
+			if got := parameters(store); got != tc.want {
 				t.Errorf("%d parameters, want %d", got, tc.want)
 			}
 		})
@@ -210,15 +204,7 @@ func (n twin) embed(x picture, blocks []int, bottleneck, imagenet bool) []float6
 			x = n.block(x, fmt.Sprintf("layer%d.%d.", group+1, block), stride, bottleneck)
 		}
 	}
-	h := make([]float64, len(x[0][0]))
-	for i := range x {
-		for j := range x[i] {
-			for c, v := range x[i][j] {
-				h[c] += v / float64(len(x)*len(x[0]))
-			}
-		}
-	}
-	return h
+	return average(x)
 }
 
 func (n twin) block(x picture, name string, stride int, bottleneck bool) picture {
@@ -271,24 +257,9 @@ func TestResNetAgreesWithItsTwin(t *testing.T) {
 			e := newEncoder(t, tc.config)
 			store, _ := build(t, e, tc.side)
 			shake(store)
-			rng, x := rand.New(rand.NewPCG(3, 4)), newPicture(tc.side, tc.side, 3)
-			var flat []float32
-			for i := range x {
-				for j := range x[i] {
-					for c := range x[i][j] {
-						flat = append(flat, rng.Float32())
-						x[i][j][c] = float64(flat[len(flat)-1])
-					}
-				}
-			}
+			x, flat := randomPicture(tc.side)
 			got := embed(t, e, store, tensors.FromFlatDataAndDimensions(flat, 1, tc.side, tc.side, 3))
-			want := twin{store}.embed(x, tc.blocks, tc.bottleneck, tc.imagenet)
-			size := slices.Max(want)
-			for i := range want {
-				if !(math.Abs(float64(got[i])-want[i]) <= 1e-4*size) {
-					t.Fatalf("h[%d] is %g, want %g (of %g at most)", i, got[i], want[i], size)
-				}
-			}
+			closeToTwin(t, got, twin{store}.embed(x, tc.blocks, tc.bottleneck, tc.imagenet))
 		})
 	}
 }
