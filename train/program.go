@@ -47,6 +47,7 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		positive := p.method.Positive(g, c.Batch)
 		l := p.loss.Graph(loss.Batch{Z: z, Positive: positive, View: loss.BlockViews(g, c.Batch, p.method.Views())})
 		params := optimize.Gradients(scope, l)
+		optimize.ScaleLR(params, "/"+headScope, c.Schedule.HeadLR)
 		p.optimizer.Update(scope, lr, params)
 		return []*Node{l, loss.ContrastiveAccuracy(z, positive), gradientNorm(params)}
 	}
