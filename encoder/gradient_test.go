@@ -73,6 +73,7 @@ func TestGradient(t *testing.T) {
 		{"{name: resnet8, zero_init: false, stem: imagenet, pool: symmetric, shortcut: identity}", 16, false},
 		{"inception_bn", 40, true}, // odd maps in 3c and 4e
 		{"{name: inception_bn, stem: small}", 8, true},
+		{"googlenet", 40, true},
 	} {
 		t.Run(tc.config, func(t *testing.T) {
 			if testing.Short() && tc.large {

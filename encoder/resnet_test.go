@@ -131,9 +131,24 @@ func (n twin) weight(name string) []float32 {
 
 // conv is convolution and batch norm; k is the kernel's side.
 func (n twin) conv(x picture, conv, bn string, k, stride int) picture {
-	w, scale, shift := n.weight(conv+".weight"), n.weight(bn+".weight"), n.weight(bn+".bias")
+	scale, shift := n.weight(bn+".weight"), n.weight(bn+".bias")
 	mean, variance := n.weight(bn+".running_mean"), n.weight(bn+".running_var")
-	in, out := len(x[0][0]), len(scale)
+	y := n.convolve(x, conv, k, stride)
+	for i := range y {
+		for j := range y[i] {
+			for o, v := range y[i][j] {
+				unit := (v - float64(mean[o])) / math.Sqrt(float64(variance[o])+1e-5)
+				y[i][j][o] = float64(scale[o])*unit + float64(shift[o])
+			}
+		}
+	}
+	return y
+}
+
+// convolve is the convolution alone.
+func (n twin) convolve(x picture, name string, k, stride int) picture {
+	w, in := n.weight(name+".weight"), len(x[0][0])
+	out := len(w) / (k * k * in)
 	y := newPicture((len(x)+stride-1)/stride, (len(x[0])+stride-1)/stride, out)
 	for i := range y {
 		for j := range y[i] {
@@ -147,10 +162,6 @@ func (n twin) conv(x picture, conv, bn string, k, stride int) picture {
 						y[i][j][o] += v * float64(u)
 					}
 				}
-			}
-			for o, v := range y[i][j] {
-				unit := (v - float64(mean[o])) / math.Sqrt(float64(variance[o])+1e-5)
-				y[i][j][o] = float64(scale[o])*unit + float64(shift[o])
 			}
 		}
 	}
