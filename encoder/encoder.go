@@ -15,7 +15,7 @@ type Encoder interface {
 
 	// Graph returns the representation h [M, Dim()] of images x [M, S, S, 3]
 	// with values in [0, 1]. Its parameters are in scope under torchvision's
-	// names. In training its batch norms use and update their statistics.
+	// names, or Caffe's for what torchvision lacks. In training its batch norms use and update their statistics.
 	Graph(scope *model.Scope, x *graph.Node) *graph.Node
 
 	// Dim is the width of h.

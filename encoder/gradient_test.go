@@ -63,14 +63,24 @@ func along(t *testing.T, e encoder.Encoder, side int) func(at float64) (loss, sl
 // TestGradient checks a whole network's gradient, strides, pooling and
 // shortcuts included, against a central difference along one direction.
 func TestGradient(t *testing.T) {
-	for _, config := range []string{
-		"{name: resnet8, zero_init: false}",
-		"{name: resnet8, zero_init: false, stem: imagenet}",
-		"{name: resnet8, zero_init: false, stem: imagenet, pool: symmetric, shortcut: identity}",
+	for _, tc := range []struct {
+		config string
+		side   int
+		large  bool // many million weights
+	}{
+		{"{name: resnet8, zero_init: false}", 16, false},
+		{"{name: resnet8, zero_init: false, stem: imagenet}", 16, false},
+		{"{name: resnet8, zero_init: false, stem: imagenet, pool: symmetric, shortcut: identity}", 16, false},
+		{"inception_bn", 40, true}, // odd maps in 3c and 4e
+		{"{name: inception_bn, stem: small}", 8, true},
+		{"googlenet", 40, true},
 	} {
-		t.Run(config, func(t *testing.T) {
-			f := along(t, newEncoder(t, config), 16)
-			const h = 1e-7
+		t.Run(tc.config, func(t *testing.T) {
+			if testing.Short() && tc.large {
+				t.Skip("draws many million weights")
+			}
+			f := along(t, newEncoder(t, tc.config), tc.side)
+			const h = 1e-9 // ten million parameters move at once
 			_, got := f(0)
 			high, _ := f(h)
 			low, _ := f(-h)

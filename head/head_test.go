@@ -15,8 +15,11 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 
+	"alike/encoder"
 	"alike/head"
+	"alike/internal/registry"
 )
 
 func goBackend(tb testing.TB) compute.Backend {
@@ -29,17 +32,22 @@ func goBackend(tb testing.TB) compute.Backend {
 	return b
 }
 
-func newHead(tb testing.TB, name string) head.Head {
+// newHead makes the head of a YAML choice.
+func newHead(tb testing.TB, config string) head.Head {
 	tb.Helper()
-	h, err := head.Heads.Default(name)
-	if err != nil {
+	var choice registry.Choice
+	if err := yaml.Unmarshal([]byte(config), &choice); err != nil {
 		tb.Fatal(err)
 	}
-	if err := h.Validate(); err != nil {
+	h, err := head.Heads.New(choice)
+	if err != nil {
 		tb.Fatal(err)
 	}
 	return h
 }
+
+// isif is ISIF's head.
+const isif = "{name: embedding, dim: 128, bias: true, init: pytorch}"
 
 func TestParameters(t *testing.T) {
 	const d = 512
@@ -51,8 +59,9 @@ func TestParameters(t *testing.T) {
 	}{
 		{"mlp", 328_832, map[string][]string{"0": {"weight"}, "1": bn, "3": {"weight"}, "4": bn[1:]}},
 		{"linear", 128*d + 128, map[string][]string{"0": {"weight"}, "1": bn[1:]}},
-		{"embedding", 512 * d, map[string][]string{"0": {"weight"}}},
 		{"none", 0, nil},
+		{"embedding", 512 * d, map[string][]string{"0": {"weight"}}},
+		{isif, 128*d + 128, map[string][]string{"0": {"bias", "weight"}}},
 		{"bench", d*d + d + 2*d + 128*d + 128, map[string][]string{"0": {"bias", "weight"}, "1": bn, "3": {"bias", "weight"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -81,6 +90,69 @@ func TestParameters(t *testing.T) {
 			}
 			if count != tc.count {
 				t.Errorf("%d parameters, want %d", count, tc.count)
+			}
+		})
+	}
+}
+
+// TestParametersOfTheSystems counts encoder and head together.
+func TestParametersOfTheSystems(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws many million weights")
+	}
+	for _, tc := range []struct {
+		name, encoder, head string
+		want                int
+	}{
+		{"ISIF on CIFAR-10", "{name: resnet18, shortcut: identity, stem: cifar}", isif, 11_234_496},
+		{"ICE", "inception_bn", "embedding", 10_596_928},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var choice registry.Choice
+			if err := yaml.Unmarshal([]byte(tc.encoder), &choice); err != nil {
+				t.Fatal(err)
+			}
+			e, err := encoder.Encoders.New(choice)
+			if err != nil {
+				t.Fatal(err)
+			}
+			store, g := model.NewStore(), NewGraph(goBackend(t), "system")
+			x := Parameter(g, "x", shapes.Make(dtypes.Float32, 2, 32, 32, 3))
+			scope := store.RootScope()
+			newHead(t, tc.head).Graph(scope.In("head"), e.Graph(scope, x))
+			got := 0
+			for v := range store.IterVariables() {
+				if v.Trainable {
+					got += v.Shape().Size()
+				}
+			}
+			if got != tc.want {
+				t.Errorf("%d parameters, want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestEmbeddingStartsUniform checks the limits of 512 x 400 initial values. The
+// largest of n values lies within 20/n of the limit but for exp(-20) of all seeds.
+func TestEmbeddingStartsUniform(t *testing.T) {
+	for _, tc := range []struct {
+		config       string
+		weight, bias float64
+	}{
+		{"{name: embedding, bias: true}", math.Sqrt(3. / 400), 0},
+		{"{name: embedding, bias: true, init: pytorch}", math.Sqrt(1. / 400), math.Sqrt(1. / 400)},
+	} {
+		t.Run(tc.config, func(t *testing.T) {
+			store, g := model.NewStore(), NewGraph(goBackend(t), "head")
+			newHead(t, tc.config).Graph(store.RootScope().In("head"), Parameter(g, "h", shapes.Make(dtypes.Float32, 4, 400)))
+			for name, limit := range map[string]float64{"weight": tc.weight, "bias": tc.bias} {
+				values := tensors.MustCopyFlatData[float32](store.GetVariable("/head/0/" + name).MustValue())
+				low, high := float64(slices.Min(values)), float64(slices.Max(values))
+				least := limit * (1 - 40/float64(len(values)))
+				if high > limit*(1+1e-7) || -low > limit*(1+1e-7) || high < least || -low < least {
+					t.Errorf("%s between %g and %g, want ±%g", name, low, high, limit)
+				}
 			}
 		})
 	}
@@ -124,6 +196,20 @@ func norm(x matrix) matrix {
 	return x
 }
 
+// unit divides the rows by their lengths.
+func unit(x matrix) matrix {
+	for i := range x {
+		squares := 0.0
+		for _, v := range x[i] {
+			squares += v * v
+		}
+		for c := range x[i] {
+			x[i][c] /= math.Sqrt(squares)
+		}
+	}
+	return x
+}
+
 func relu(x matrix) matrix {
 	for i := range x {
 		for c := range x[i] {
@@ -142,18 +228,27 @@ func TestTwins(t *testing.T) {
 		"linear": func(h matrix, w func(string) []float32) matrix {
 			return norm(linear(h, w("0/weight"), nil))
 		},
-		"embedding": func(h matrix, w func(string) []float32) matrix { return linear(h, w("0/weight"), nil) },
-		"none":      func(h matrix, _ func(string) []float32) matrix { return h },
+		"none": func(h matrix, _ func(string) []float32) matrix { return h },
+		"embedding": func(h matrix, w func(string) []float32) matrix {
+			return unit(linear(h, w("0/weight"), nil))
+		},
+		isif: func(h matrix, w func(string) []float32) matrix {
+			return unit(linear(h, w("0/weight"), w("0/bias")))
+		},
+		"{name: embedding, l2_normalize: false}": func(h matrix, w func(string) []float32) matrix {
+			return linear(h, w("0/weight"), nil)
+		},
 		"bench": func(h matrix, w func(string) []float32) matrix {
 			return linear(relu(norm(linear(h, w("0/weight"), w("0/bias")))), w("3/weight"), w("3/bias"))
 		},
 	}
 	for _, name := range head.Heads.Names() {
-		t.Run(name, func(t *testing.T) {
-			twin, ok := twins[name]
-			if !ok {
-				t.Fatal("has no twin")
-			}
+		if twins[name] == nil {
+			t.Errorf("%s has no twin", name)
+		}
+	}
+	for config, twin := range twins {
+		t.Run(config, func(t *testing.T) {
 			rng, h := rand.New(rand.NewPCG(1, 1)), make(matrix, 16)
 			var flat []float32
 			for i := range h {
@@ -165,7 +260,7 @@ func TestTwins(t *testing.T) {
 			store := model.NewStore()
 			exec, err := model.NewExec(goBackend(t), store, func(scope *model.Scope, h *Node) *Node {
 				store.SetTraining(h.Graph(), true)
-				return newHead(t, name).Graph(scope.In("head"), h)
+				return newHead(t, config).Graph(scope.In("head"), h)
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -188,9 +283,18 @@ func TestTwins(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	for _, h := range []head.Head{&head.MLP{}, &head.Linear{Out: -1}} {
+	for _, h := range []head.Head{&head.MLP{}, &head.Linear{Out: -1}, &head.Embedding{Init: head.InitXavier}} {
 		if err := h.Validate(); err == nil || !strings.Contains(err.Error(), "dim") {
 			t.Errorf("%T: error %v", h, err)
+		}
+	}
+}
+
+func TestEmbeddingValidateReportsAllFaults(t *testing.T) {
+	err := (&head.Embedding{Init: "he"}).Validate()
+	for _, want := range []string{"dim 0", `init "he"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v lacks %q", err, want)
 		}
 	}
 }

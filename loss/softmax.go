@@ -4,20 +4,12 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"alike/internal/nn"
 )
 
-// minSquaredNorm is below any squared norm that a direction can be read from.
-const minSquaredNorm = 1e-24
-
-// unit returns u [M, D] with u_i = z_i / sqrt(max(|z_i|², 1e-24)). A row of
-// zeros has no direction: it stays zero, and since the quotient's slope there,
-// 1e12, would wreck the network, it gets no gradient.
-func unit(z *Node) *Node {
-	squared := ReduceSum(Square(z), -1) // [M]
-	tiny := LessThan(squared, Scalar(z.Graph(), z.DType(), minSquaredNorm))
-	norm := Sqrt(MaxScalar(squared, minSquaredNorm))
-	return Div(Where(tiny, StopGradient(z), z), ExpandDims(norm, -1))
-}
+// unit returns rows of length 1; a row of zeros stays zero.
+func unit(z *Node) *Node { return nn.Unit(z) }
 
 // similarity returns s [M, M] with s_ij = u_i . u_j, symmetric.
 func similarity(u *Node) *Node { return products(u, u) }

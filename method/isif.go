@@ -41,11 +41,14 @@ func (*ISIF) Layer() string { return LayerZ }
 func (*ISIF) Defaults(int) Recipe {
 	return Recipe{
 		Encoder:   choose("resnet18", map[string]string{"shortcut": "identity"}),
-		Head:      choose("embedding", &head.Embedding{Out: 128, Bias: true}),
+		Head:      choose("embedding", &head.Embedding{Out: 128, Bias: true, Init: head.InitPyTorch, L2Normalize: true}),
 		Loss:      registry.Choice{Name: "isif_symmetric"},
 		Optimizer: choose("sgd", &optimize.SGD{Momentum: 0.9, WeightDecay: 5e-4, DecayAll: true}),
 		Views:     augment.ISIF(),
-		Schedule:  optimize.Schedule{LR: 0.03, Scaling: optimize.ScalingNone, Epochs: 301},
-		Batch:     128,
+		Schedule: optimize.Schedule{
+			LR: 0.03, Scaling: optimize.ScalingNone, Epochs: 301, HeadLR: 1, Decay: optimize.DecaySteps,
+			Milestones: []optimize.Milestone{{Epoch: 120, Factor: 0.1}, {Epoch: 160, Factor: 0.05}, {Epoch: 200, Factor: 0.01}},
+		},
+		Batch: 128,
 	}
 }

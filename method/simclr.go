@@ -48,13 +48,13 @@ func (*SimCLR) Defaults(side int) Recipe {
 		Loss:      choose("ntxent", &loss.NTXent{Temperature: 0.1, L2Normalize: true}),
 		Optimizer: choose("lars", lars),
 		Views:     augment.SimCLR(side),
-		Schedule:  optimize.Schedule{LR: 0.3, Scaling: optimize.ScalingLinear, Epochs: 100, WarmupEpochs: 10},
+		Schedule:  optimize.Schedule{LR: 0.3, Scaling: optimize.ScalingLinear, Epochs: 100, WarmupEpochs: 10, Decay: optimize.DecayCosine, HeadLR: 1},
 		Batch:     4096,
 	}
 	if side <= augment.SmallSide {
 		r.Encoder = registry.Choice{Name: "resnet18"}
 		r.Loss = choose("ntxent", &loss.NTXent{Temperature: 0.5, L2Normalize: true})
-		r.Schedule = optimize.Schedule{LR: 1, Scaling: optimize.ScalingLinear, Epochs: 1000, WarmupEpochs: 10}
+		r.Schedule = optimize.Schedule{LR: 1, Scaling: optimize.ScalingLinear, Epochs: 1000, WarmupEpochs: 10, Decay: optimize.DecayCosine, HeadLR: 1}
 		r.Batch = 512
 	}
 	return r

@@ -51,7 +51,7 @@ func (o *AdamW) Update(scope *model.Scope, lr *Node, ps []Param) {
 	step.SetNodeValue(t)
 	for _, p := range ps {
 		w, g := p.Variable.NodeValue(lr), p.Gradient
-		rate := ConvertDType(lr, w.DType())
+		rate := p.rate(lr)
 		m := moment(slot(scope, p.Variable, "m"), g, o.Beta1)
 		v := moment(slot(scope, p.Variable, "v"), Square(g), o.Beta2)
 		if !p.Skip {

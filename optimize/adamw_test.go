@@ -35,7 +35,7 @@ func TestAdamWAgreesWithItsTwin(t *testing.T) {
 				rng := rand.New(rand.NewPCG(3, 4))
 				o := &optimize.AdamW{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.1}
 				w, m, v := normals(rng, 7), make([]float64, 7), make([]float64, 7)
-				b := newBench(t, o, tc.dtype, []parameter{{"w", w, skip}})
+				b := newBench(t, o, tc.dtype, []parameter{{name: "w", values: w, skip: skip}})
 				for step := range 5 {
 					g, lr := normals(rng, 7), 0.1*rng.Float64()
 					b.step(lr, g)

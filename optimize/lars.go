@@ -46,7 +46,7 @@ func (o *LARS) Validate() error {
 func (o *LARS) Update(scope *model.Scope, lr *Node, ps []Param) {
 	for _, p := range ps {
 		w, g := p.Variable.NodeValue(lr), p.Gradient
-		rate := ConvertDType(lr, w.DType())
+		rate := p.rate(lr)
 		if !p.Skip {
 			g = decayed(g, w, o.WeightDecay)
 			rate = Mul(rate, o.trust(w, g))

@@ -40,7 +40,7 @@ func TestLARSAgreesWithReferenceValues(t *testing.T) {
 				o := optimize.LARS(r.Params)
 				var ps []parameter
 				for _, p := range r.Inputs.Parameters {
-					ps = append(ps, parameter{p.Name, p.W, !p.Adapt})
+					ps = append(ps, parameter{name: p.Name, values: p.W, skip: !p.Adapt})
 				}
 				b := newBench(t, &o, precision.dtype, ps)
 				for i, step := range r.Inputs.Steps {
@@ -91,7 +91,7 @@ func TestLARSAgreesWithItsTwin(t *testing.T) {
 				rng := rand.New(rand.NewPCG(1, 2))
 				o := &optimize.LARS{Momentum: 0.8, WeightDecay: 0.1, TrustCoefficient: 0.02, Nesterov: nesterov}
 				w, v := normals(rng, 7), make([]float64, 7)
-				b := newBench(t, o, dtypes.Float64, []parameter{{"w", w, skip}})
+				b := newBench(t, o, dtypes.Float64, []parameter{{name: "w", values: w, skip: skip}})
 				for range 4 {
 					g, lr := normals(rng, 7), rng.Float64()
 					b.step(lr, g)

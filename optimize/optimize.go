@@ -18,6 +18,28 @@ type Param struct {
 	Variable *model.Variable
 	Gradient *Node // like the variable
 	Skip     bool  // batch norm or bias: see each optimiser for what it leaves out
+
+	// LR multiplies the learning rate; 0 stands for 1.
+	LR float64
+}
+
+// rate returns the parameter's learning rate in its own type, a scalar.
+func (p Param) rate(lr *Node) *Node {
+	rate := ConvertDType(lr, p.Variable.DType())
+	if p.LR == 0 || p.LR == 1 {
+		return rate
+	}
+	return MulScalar(rate, p.LR)
+}
+
+// ScaleLR multiplies the learning rate of the parameters below a scope, an
+// absolute path.
+func ScaleLR(ps []Param, scope string, factor float64) {
+	for i, p := range ps {
+		if strings.HasPrefix(p.Variable.Path(), scope+"/") {
+			ps[i].LR = factor
+		}
+	}
 }
 
 // Optimizer is an update rule with the configuration that its exported fields
@@ -26,7 +48,8 @@ type Optimizer interface {
 	Validate() error
 
 	// Update sets the new values of the parameters, and of the state, in the
-	// graph. The learning rate lr is a scalar. State that does not exist starts at 0.
+	// graph. The learning rate lr is a scalar; the equations' lr is it times the
+	// parameter's own LR. State that does not exist starts at 0.
 	Update(scope *model.Scope, lr *Node, ps []Param)
 }
 

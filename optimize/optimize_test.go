@@ -34,6 +34,7 @@ type parameter struct {
 	name   string
 	values []float64
 	skip   bool
+	lr     float64 // multiplies the rate
 }
 
 func newBench(t *testing.T, o optimize.Optimizer, dtype dtypes.DType, parameters []parameter) *bench {
@@ -55,6 +56,7 @@ func newBench(t *testing.T, o optimize.Optimizer, dtype dtypes.DType, parameters
 				Variable: b.store.GetVariable("/" + p.name),
 				Gradient: ConvertDType(inputs[1+i], dtype),
 				Skip:     p.skip,
+				LR:       p.lr,
 			})
 		}
 		o.Update(scope, inputs[0], ps)
@@ -227,8 +229,8 @@ func TestConformance(t *testing.T) {
 			if err := o.Validate(); err != nil {
 				t.Errorf("defaults: %v", err)
 			}
-			w := parameter{"a/weight", []float64{1, -2}, false}
-			b := newBench(t, o, dtypes.Float32, []parameter{w, {"a/bias", []float64{0.5}, true}})
+			w := parameter{name: "a/weight", values: []float64{1, -2}}
+			b := newBench(t, o, dtypes.Float32, []parameter{w, {name: "a/bias", values: []float64{0.5}, skip: true}})
 			b.step(0, []float64{3, 4}, []float64{5})
 			closeTo(t, "weight after a rate of 0", b.value("/a/weight"), w.values, 0, 0)
 			for range 3 {
@@ -251,9 +253,50 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// TestOwnRate gives two equal parameters the same updates, one with ten times
+// the rate and one with a schedule of ten times the rate.
+func TestOwnRate(t *testing.T) {
+	for _, name := range optimize.Optimizers.Names() {
+		t.Run(name, func(t *testing.T) {
+			o, err := optimize.Optimizers.Default(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := []float64{1, -2}
+			scaled := newBench(t, o, dtypes.Float64, []parameter{{name: "w", values: start, lr: 10}, {name: "v", values: start}})
+			plain := newBench(t, o, dtypes.Float64, []parameter{{name: "w", values: start}})
+			slow := newBench(t, o, dtypes.Float64, []parameter{{name: "v", values: start, lr: 1}})
+			for step := range 3 {
+				g, rate := []float64{3, -4 + float64(step)}, 0.1/float64(1+step)
+				scaled.step(rate, g, g)
+				plain.step(10*rate, g)
+				slow.step(rate, g)
+			}
+			closeTo(t, "with ten times the rate", scaled.value("/w"), plain.value("/w"), 1e-14, 0)
+			closeTo(t, "beside it", scaled.value("/v"), slow.value("/v"), 0, 0)
+		})
+	}
+}
+
+func TestScaleLR(t *testing.T) {
+	store := model.NewStore()
+	var ps []optimize.Param
+	for _, path := range []string{"/conv1/weight", "/head/0/bias", "/head/0/weight", "/header/weight"} {
+		ps = append(ps, optimize.Param{Variable: store.VariableWithValue(path, 0.0)})
+	}
+	optimize.ScaleLR(ps, "/head", 10)
+	var got []float64
+	for _, p := range ps {
+		got = append(got, p.LR)
+	}
+	if d := cmp.Diff([]float64{0, 10, 10, 0}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestZeroTensorMovesUnderLARS(t *testing.T) {
 	o, _ := optimize.Optimizers.Default("lars")
-	b := newBench(t, o, dtypes.Float32, []parameter{{"w", []float64{0, 0}, false}})
+	b := newBench(t, o, dtypes.Float32, []parameter{{name: "w", values: []float64{0, 0}}})
 	b.step(0.5, []float64{1, -2})
 	closeTo(t, "weight", b.value("/w"), []float64{-0.5, 1}, 1e-6, 0)
 }

@@ -51,6 +51,6 @@ func (o *SGD) Update(scope *model.Scope, lr *Node, ps []Param) {
 		if o.Nesterov {
 			v = Add(g, MulScalar(v, o.Momentum))
 		}
-		p.Variable.SetNodeValue(Sub(w, Mul(ConvertDType(lr, w.DType()), v)))
+		p.Variable.SetNodeValue(Sub(w, Mul(p.rate(lr), v)))
 	}
 }

@@ -30,7 +30,7 @@ func TestSGDAgreesWithReferenceValues(t *testing.T) {
 		for _, precision := range precisions {
 			t.Run(r.ID+"/"+precision.dtype.String(), func(t *testing.T) {
 				o := &optimize.SGD{Momentum: r.Params.Momentum, WeightDecay: r.Params.WeightDecay, Nesterov: r.Params.Nesterov}
-				b := newBench(t, o, precision.dtype, []parameter{{"w", r.Inputs.W, false}})
+				b := newBench(t, o, precision.dtype, []parameter{{name: "w", values: r.Inputs.W}})
 				for i, step := range r.Inputs.Steps {
 					b.step(step.LR, step.Grad)
 					want := r.Expected[fmt.Sprintf("after_step_%d", i+1)]
@@ -54,7 +54,7 @@ func TestSGDDecaysSkippedParametersOnlyIfAsked(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := &optimize.SGD{WeightDecay: 0.1, DecayAll: tc.decayAll}
-			b := newBench(t, o, dtypes.Float64, []parameter{{"bias", []float64{2}, true}})
+			b := newBench(t, o, dtypes.Float64, []parameter{{name: "bias", values: []float64{2}, skip: true}})
 			b.step(0.5, []float64{0})
 			closeTo(t, "bias", b.value("/bias"), []float64{tc.want}, 1e-15, 0)
 		})

@@ -57,6 +57,7 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		}
 		l := p.loss.Graph(batch)
 		params := optimize.Gradients(scope, l)
+		optimize.ScaleLR(params, "/"+headScope, c.Schedule.HeadLR)
 		p.optimizer.Update(scope, lr, params)
 		return []*Node{l, loss.ContrastiveAccuracy(z, batch.Positive), gradientNorm(params)}
 	}

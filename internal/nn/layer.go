@@ -18,6 +18,13 @@ func Conv(scope *model.Scope, x *Node, out, kernel, stride int) *Node {
 	return Convolve(x, weight.NodeValue(x)).Strides(stride).PaddingPerDim([][2]int{pad, pad}).Done()
 }
 
+// Bias adds b_c to each channel c, the last axis of x [..., C]. Parameter:
+// "bias" [C] drawn with init.
+func Bias(scope *model.Scope, x *Node, init Init) *Node {
+	b := Param(scope, "bias", shapes.Make(x.DType(), x.Shape().Dim(-1)), init)
+	return Add(x, perChannel(b.NodeValue(x), x))
+}
+
 // Linear returns x W (+ b) for x [N, C]. Parameters: "weight" [C, out] drawn
 // with init and, where bias is set, "bias" [out] starting at 0.
 func Linear(scope *model.Scope, x *Node, out int, bias bool, init Init) *Node {
@@ -25,8 +32,7 @@ func Linear(scope *model.Scope, x *Node, out int, bias bool, init Init) *Node {
 	weight := Param(scope, "weight", shapes.Make(x.DType(), in, out), init)
 	y := Dot(x, weight.NodeValue(x)).Product()
 	if bias {
-		b := Param(scope, "bias", shapes.Make(x.DType(), out), Constant(0))
-		y = Add(y, ExpandDims(b.NodeValue(x), 0))
+		y = Bias(scope, y, Constant(0))
 	}
 	return y
 }

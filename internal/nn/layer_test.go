@@ -71,17 +71,21 @@ func TestMaxPool2D(t *testing.T) {
 		padding nn.Padding
 		side    int
 		before  int // pixels added above and left
+		windows int
 	}{
-		{"TensorFlow's SAME on an even side adds none above", nn.Same, 8, 0},
-		{"TensorFlow's SAME on an odd side adds one on each side", nn.Same, 9, 1},
-		{"torchvision's adds one on each side", nn.Symmetric, 8, 1},
+		{"TensorFlow's SAME on an even side adds none above", nn.Same, 8, 0, 4},
+		{"TensorFlow's SAME on an odd side adds one on each side", nn.Same, 9, 1, 5},
+		{"torchvision's adds one on each side", nn.Symmetric, 8, 1, 4},
+		{"Caffe's last window hangs over an even side", nn.RoundUp, 8, 0, 4},
+		{"Caffe's fits an odd side", nn.RoundUp, 9, 0, 4},
+		{"Caffe's on a side below the window is one window", nn.RoundUp, 2, 0, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			x := normals(rng, -5, 2, tc.side, tc.side, 3) // negative: padding must not count as 0
 			got := run(t, goBackend(t), dtypes.Float64, model.NewStore(), func(_ *model.Scope, in []*Node) []*Node {
 				return []*Node{nn.MaxPool2D(in[0], 3, 2, tc.padding)}
 			}, x)
-			want := zeros(2, (tc.side+1)/2, (tc.side+1)/2, 3)
+			want := zeros(2, tc.windows, tc.windows, 3)
 			each(want.dims, func(i int, at []int) {
 				want.flat[i] = math.Inf(-1)
 				for d := range 9 {
@@ -92,6 +96,45 @@ func TestMaxPool2D(t *testing.T) {
 			closeTo(t, "y", got[0], want, 0)
 		})
 	}
+}
+
+// avgPoolTwin is Caffe's average of 3x3 windows of stride 1 and padding 1: each
+// sum is over the pixels inside, each divisor 9.
+func avgPoolTwin(x array) array {
+	y := zeros(x.dims...)
+	each(y.dims, func(i int, at []int) {
+		for d := range 9 {
+			y.flat[i] += x.at(0, at[0], at[1]+d/3-1, at[2]+d%3-1, at[3]) / 9
+		}
+	})
+	return y
+}
+
+// TestAvgPool2D needs no difference quotients: the average is linear and its
+// own adjoint, so its gradient is the average of what arrives.
+func TestAvgPool2D(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	for _, side := range []int{1, 2, 7} {
+		x, slope := normals(rng, 0, 2, side, side+1, 3), normals(rng, 0, 2, side, side+1, 3)
+		got := run(t, goBackend(t), dtypes.Float64, model.NewStore(), func(_ *model.Scope, in []*Node) []*Node {
+			y := nn.AvgPool2D(in[0], 3)
+			return []*Node{y, Gradient(ReduceAllSum(Mul(y, in[1])), in[0])[0]}
+		}, x, slope)
+		closeTo(t, "y", got[0], avgPoolTwin(x), 1e-14)
+		closeTo(t, "gradient", got[1], avgPoolTwin(slope), 1e-14)
+	}
+}
+
+func TestBias(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	x, b, store := normals(rng, 0, 2, 3, 2, 4), normals(rng, 0, 4), model.NewStore()
+	set(store, "/bias", b, dtypes.Float64)
+	got := run(t, goBackend(t), dtypes.Float64, store, func(scope *model.Scope, in []*Node) []*Node {
+		return []*Node{nn.Bias(scope, in[0], nn.Constant(0))}
+	}, x)
+	want := zeros(x.dims...)
+	each(want.dims, func(i int, at []int) { want.flat[i] = x.flat[i] + b.flat[at[3]] })
+	closeTo(t, "y", got[0], want, 0)
 }
 
 func TestLinear(t *testing.T) {

@@ -35,6 +35,11 @@ func Normal(std float64) Init {
 	return func(s *rng.Stream) float64 { return std * s.NormFloat64() }
 }
 
+// Uniform draws from [-limit, limit), whose standard deviation is limit/√3.
+func Uniform(limit float64) Init {
+	return func(s *rng.Stream) float64 { return limit * (2*s.Float64() - 1) }
+}
+
 // truncatedStd is the standard deviation of N(0, 1) truncated at ±2.
 const truncatedStd = 0.87962566103423978
 

@@ -57,6 +57,7 @@ func TestInitMoments(t *testing.T) {
 	}{
 		{"normal", nn.Normal(0.01), 0.01, 0.1},
 		{"fan-in of 27", nn.FanIn(27), math.Sqrt(1. / 27), 2 * math.Sqrt(1./27) / 0.8796},
+		{"uniform", nn.Uniform(0.3), 0.3 / math.Sqrt(3), 0.3},
 		{"constant", nn.Constant(1), 0, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
