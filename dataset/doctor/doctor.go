@@ -57,8 +57,8 @@ type image struct {
 	traits
 }
 
-// training says whether images of the split are learned from.
-func training(split string) bool {
+// Training says whether images of the split are learned from.
+func Training(split string) bool {
 	return split == dataset.Train || split == dataset.Unlabeled || split == dataset.All
 }
 
@@ -68,7 +68,7 @@ func training(split string) bool {
 // is O(n²), but 10 s for 60,000 images of 32 x 32 pixels on two cores.
 func Check(ctx context.Context, s *dataset.Source, progress func(done int)) (*Findings, error) {
 	began := time.Now()
-	f := &Findings{Images: map[string]int{}}
+	f := &Findings{Images: map[string]int{}, BadFiles: []Bad{}}
 	for _, skipped := range slices.Concat(s.Skipped, s.Missing) {
 		f.BadFiles = append(f.BadFiles, Bad{skipped.Name, skipped.Err.Error()})
 	}
@@ -122,8 +122,8 @@ func (f *Findings) look(ctx context.Context, s *dataset.Source, progress func(do
 // splits are the names of the splits, those of training first.
 func splits(s *dataset.Source) []string {
 	return slices.SortedStableFunc(maps.Keys(s.Splits), func(a, b string) int {
-		if training(a) != training(b) {
-			if training(a) {
+		if Training(a) != Training(b) {
+			if Training(a) {
 				return -1
 			}
 			return 1
@@ -157,4 +157,13 @@ func sumOf(m dataset.Image) (sum [sha256.Size]byte) {
 	h.Write(m.Pix)
 	h.Sum(sum[:0])
 	return sum
+}
+
+// Method says how Check looks for copies, in sentences.
+func Method() []string {
+	return []string{
+		"Exact copies have the same size and the same pixels, whatever their files.",
+		fmt.Sprintf("Near copies are sought among all pairs of images, upright and mirrored: of each image a thumbnail of %d x %d gray pixels is made, and a perceptual hash of it, the signs of %d coefficients of its cosine transform. Pairs whose hashes differ in at most %d bits are looked at again: the thumbnails, moved against each other by up to %d pixels, must correlate by %g, and their details by %g.", side, side, hashBits, maxDistance, maxShift, minCorrelation, minDetail),
+		"So copies that were scaled, saved anew, moved by a little, mirrored, recoloured, or made brighter or darker are found; copies that were turned, cut out of a larger image or moved by more than a sixteenth are not. Different pictures of the same thing from the same place may be taken for copies.",
+	}
 }

@@ -28,7 +28,7 @@ type Duplicate struct {
 func pair(a, b *image) Duplicate {
 	return Duplicate{
 		A: a.Ref, B: b.Ref,
-		Leak:     training(a.Split) != training(b.Split),
+		Leak:     Training(a.Split) != Training(b.Split),
 		Conflict: a.label >= 0 && b.label >= 0 && a.Class != b.Class,
 	}
 }
@@ -38,11 +38,12 @@ func pair(a, b *image) Duplicate {
 // each is a pair with the first, and only the first is looked for near duplicates
 // of; what is said of it holds for the others too.
 func duplicates(ctx context.Context, images []*image) (pairs []Duplicate, leaked []Ref, err error) {
+	pairs, leaked = []Duplicate{}, []Ref{}
 	copies := exactCopies(images)
 	leaks := map[*image]bool{}
 	leak := func(group []*image) {
 		for _, m := range group {
-			leaks[m] = leaks[m] || !training(m.Split)
+			leaks[m] = leaks[m] || !Training(m.Split)
 		}
 	}
 	var thumbnails []*thumbnail
@@ -55,7 +56,7 @@ func duplicates(ctx context.Context, images []*image) (pairs []Duplicate, leaked
 				pairs = append(pairs, d)
 			}
 		}
-		if training(first.Split) {
+		if Training(first.Split) {
 			leak(group)
 		}
 		if first.thumbnail != nil {

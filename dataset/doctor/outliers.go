@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -57,13 +58,16 @@ func traitsOf(m dataset.Image) traits {
 	}
 }
 
-func (t traits) blank() bool      { return t.deviation < blankDeviation }
-func (t traits) gray() bool       { return t.chroma < grayChroma }
-func (t traits) pixels() float64  { return float64(t.width) * float64(t.height) }
-func (t traits) stretch() float64 { return float64(max(t.width, t.height)) / float64(min(t.width, t.height)) }
+func (t traits) blank() bool     { return t.deviation < blankDeviation }
+func (t traits) gray() bool      { return t.chroma < grayChroma }
+func (t traits) pixels() float64 { return float64(t.width) * float64(t.height) }
+func (t traits) stretch() float64 {
+	return float64(max(t.width, t.height)) / float64(min(t.width, t.height))
+}
 
 // outliers lists the images unlike the others, kind by kind.
-func outliers(images []*image) (list []Outlier) {
+func outliers(images []*image) []Outlier {
+	list := []Outlier{}
 	add := func(m *image, kind, format string, args ...any) {
 		list = append(list, Outlier{m.Ref, kind, fmt.Sprintf(format, args...)})
 	}
@@ -115,23 +119,40 @@ type SmallClass struct {
 }
 
 // smallClasses are those with fewer than two images, or with fewer than a tenth of
-// the median class, in splits that are learned from; the smallest first.
-func smallClasses(s *dataset.Source) (list []SmallClass) {
+// the median class, in splits that are learned from; the smallest first. A class
+// without any is one of them unless the other splits share no class with the split.
+func smallClasses(s *dataset.Source) []SmallClass {
+	list := []SmallClass{}
 	for _, split := range splits(s) {
-		d := s.Splits[split]
-		counts := make([]int, len(d.Classes()))
-		for i := range d.Len() {
-			if l := d.Label(i); l >= 0 {
-				counts[l]++
-			}
-		}
-		if !training(split) || len(counts) == 0 || slices.Max(counts) == 0 {
+		if !Training(split) {
 			continue
 		}
-		usual := median(counts)
-		for class, n := range counts {
+		own, others := map[string]int{}, map[string]int{}
+		for name, d := range s.Splits {
+			counts := others
+			if name == split {
+				counts = own
+			}
+			for i := range d.Len() {
+				if l := d.Label(i); l >= 0 {
+					counts[d.Classes()[l]]++
+				}
+			}
+		}
+		if len(own) == 0 {
+			continue
+		}
+		usual, shared := median(slices.Collect(maps.Values(own))), false
+		for class := range others {
+			shared = shared || own[class] > 0
+		}
+		for _, class := range s.Splits[split].Classes() {
+			n := own[class]
+			if n == 0 && len(others) > 0 && !shared {
+				continue
+			}
 			if n < 2 || 10*n < usual {
-				list = append(list, SmallClass{split, d.Classes()[class], n, usual})
+				list = append(list, SmallClass{split, class, n, usual})
 			}
 		}
 	}
