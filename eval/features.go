@@ -27,7 +27,10 @@ type Set struct {
 	Split   string `json:"split"`
 	Classes string `json:"classes,omitempty" compare:"no"` // the rule that chose the classes; the hash is of those
 	SHA256  string `json:"sha256"`
-	Images  int    `json:"images"`
+	// Excluded is the number of images that were left out on purpose, as those that
+	// the bank holds too; the hash is of the others.
+	Excluded int `json:"excluded,omitempty" compare:"no"`
+	Images   int `json:"images"`
 }
 
 // Row returns row i, not a copy.

@@ -53,7 +53,16 @@ func (p Picture) URI() template.URL {
 //go:embed report.html.tmpl
 var page string
 
-var tmpl = template.Must(template.New("report").Parse(page))
+// style is what all pages look like.
+//
+//go:embed style.css
+var style string
+
+var tmpl = parse("report", page)
+
+func parse(name, text string) *template.Template {
+	return template.Must(template.New(name).Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(style) }}).Parse(text))
+}
 
 // Write writes the page. It is self-contained: no script, font or image is
 // loaded from elsewhere.

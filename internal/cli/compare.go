@@ -88,6 +88,9 @@ func measuredOn(p eval.Protocol) string {
 	if p.Queries.Classes != "" {
 		s += ", classes " + p.Queries.Classes
 	}
+	if p.Queries.Excluded > 0 {
+		s += fmt.Sprintf(", %d left out", p.Queries.Excluded)
+	}
 	if p.K > 0 {
 		s += fmt.Sprintf(", k %d", p.K)
 	}
@@ -137,6 +140,9 @@ func difference(a, b eval.Protocol) string {
 		text := s.Data + " (" + s.Split
 		if s.Classes != "" {
 			text += ", classes " + s.Classes
+		}
+		if s.Excluded > 0 {
+			text += fmt.Sprintf(", without %d", s.Excluded)
 		}
 		return text + ")"
 	}

@@ -52,6 +52,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 	data.addOptional(c)
 	which.add(c)
 	asJSON := jsonFlag(c)
+	without := excludeFlag(c)
 	split := c.Flags().String("split", "", "split of the queries (default: test)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		s, err := build()
@@ -71,6 +72,10 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 		if err != nil {
 			return err
 		}
+		left, err := exclude(*without, queries)
+		if err != nil {
+			return err
+		}
 		b, err := a.features(c.Context(), model, bank)
 		if err != nil {
 			return err
@@ -82,6 +87,13 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 			}
 		}
 		score, err := s.Score(c.Context(), b, q)
+		if err == nil && left != nil {
+			all := score
+			b, q = left.of(b, q)
+			if score, err = s.Score(c.Context(), b, q); err == nil {
+				left.note(&score, all)
+			}
+		}
 		if err != nil {
 			return err
 		}

@@ -84,6 +84,7 @@ their protocols.`,
 	which.add(c)
 	flags.add(c)
 	asJSON := jsonFlag(c)
+	without := excludeFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := flags.validate(); err != nil {
 			return err
@@ -109,13 +110,17 @@ their protocols.`,
 		if err != nil {
 			return err
 		}
+		left, err := exclude(*without, queries)
+		if err != nil {
+			return err
+		}
 		seen, err := seenClasses(run, all, queries)
 		if err != nil {
 			return err
 		}
 		var table [][]eval.Score
 		for _, subject := range a.subjects(run, which, flags.references) {
-			scores, err := subject(c.Context(), flags.scores, gallery, queries)
+			scores, err := subject(c.Context(), left.around(flags.scores), gallery, queries)
 			if err != nil {
 				return err
 			}
@@ -188,6 +193,26 @@ func seenClasses(run *train.Run, all *dataset.Source, queries hashed) (string, e
 
 // scorers measure features.
 type scorers func(ctx context.Context, gallery, queries *eval.Features) ([]eval.Score, error)
+
+// around measures with and without what is left out; the scores are those without.
+func (x *exclusion) around(measure scorers) scorers {
+	if x == nil {
+		return measure
+	}
+	return func(ctx context.Context, gallery, queries *eval.Features) ([]eval.Score, error) {
+		all, err := measure(ctx, gallery, queries)
+		if err != nil {
+			return nil, err
+		}
+		gallery, queries = x.of(gallery, queries)
+		scores, err := measure(ctx, gallery, queries)
+		for i := range scores {
+			scores[i].Notes = slices.Clip(scores[i].Notes) // scores may share them
+			x.note(&scores[i], all[i])
+		}
+		return scores, err
+	}
+}
 
 // subject embeds images and has them measured.
 type subject func(ctx context.Context, measure scorers, gallery, queries hashed) ([]eval.Score, error)

@@ -1,0 +1,169 @@
+// Package doctor looks for what is wrong with a data set: images that cannot be
+// read, classes that are too small, images unlike the others, and copies, exact or
+// nearly so, above all those that put an image of a test into the training.
+package doctor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"alike/dataset"
+	"alike/internal/kernel/pool"
+)
+
+// Findings are what Check found.
+type Findings struct {
+	Images       map[string]int `json:"images"` // of each split
+	Classes      int            `json:"classes"`
+	BadFiles     []Bad          `json:"bad_files"`
+	SmallClasses []SmallClass   `json:"small_classes"`
+	Outliers     []Outlier      `json:"outliers"`
+	Duplicates   []Duplicate    `json:"duplicates"` // the exact ones first, then by falling correlation
+	// Leaked are the images of evaluation splits that a training split holds too,
+	// exactly or nearly.
+	Leaked  []Ref   `json:"leaked"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Ref names an image.
+type Ref struct {
+	Split string `json:"split"`
+	ID    string `json:"id"`
+	Class string `json:"class,omitempty"`
+
+	Index int `json:"-"` // in the split
+}
+
+// Bad is what could not be read.
+type Bad struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// image is what the doctor knows of an image.
+type image struct {
+	Ref
+	label     int
+	sum       [sha256.Size]byte // of its size and pixels
+	thumbnail *thumbnail        // nil if it is blank
+	traits
+}
+
+// Training says whether images of the split are learned from.
+func Training(split string) bool {
+	return split == dataset.Train || split == dataset.Unlabeled || split == dataset.All
+}
+
+// Check looks at every image of a source. Files that the source skipped are bad
+// ones, and so is an image that cannot be read now; that none can is an error.
+// progress is told how many of the images are read. Memory is 1.5 KB an image, time
+// is O(n²), but 10 s for 60,000 images of 32 x 32 pixels on two cores.
+func Check(ctx context.Context, s *dataset.Source, progress func(done int)) (*Findings, error) {
+	began := time.Now()
+	f := &Findings{Images: map[string]int{}, BadFiles: []Bad{}}
+	for _, skipped := range slices.Concat(s.Skipped, s.Missing) {
+		f.BadFiles = append(f.BadFiles, Bad{skipped.Name, skipped.Err.Error()})
+	}
+	images, err := f.look(ctx, s, progress)
+	if err != nil {
+		return nil, err
+	}
+	f.SmallClasses = smallClasses(s)
+	f.Outliers = outliers(images)
+	f.Duplicates, f.Leaked, err = duplicates(ctx, images)
+	f.Seconds = time.Since(began).Seconds()
+	return f, err
+}
+
+// look reads the images, those of training splits first.
+func (f *Findings) look(ctx context.Context, s *dataset.Source, progress func(done int)) ([]*image, error) {
+	p := pool.New(0)
+	defer p.Close()
+	var done atomic.Int64
+	var all []*image
+	total := 0
+	for _, split := range splits(s) {
+		d := s.Splits[split]
+		f.Images[split], f.Classes, total = d.Len(), max(f.Classes, len(d.Classes())), total+d.Len()
+		images, errs := make([]*image, d.Len()), make([]error, d.Len())
+		p.Run(d.Len(), func(i int) {
+			if ctx.Err() == nil {
+				images[i], errs[i] = newImage(d, split, i)
+				progress(int(done.Add(1)))
+			}
+		})
+		for i, err := range errs {
+			if err != nil {
+				f.BadFiles = append(f.BadFiles, Bad{d.ID(i), err.Error()})
+				continue
+			}
+			all = append(all, images[i])
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case len(all) == 0 && total > 0:
+		return nil, fmt.Errorf("%s: none of its %d images can be read, the first is %s: %s", s.Spec, total, f.BadFiles[0].Name, f.BadFiles[0].Reason)
+	case len(all) == 0:
+		return nil, errors.New("there are no images to check")
+	}
+	return all, nil
+}
+
+// splits are the names of the splits, those of training first.
+func splits(s *dataset.Source) []string {
+	return slices.SortedStableFunc(maps.Keys(s.Splits), func(a, b string) int {
+		if Training(a) != Training(b) {
+			if Training(a) {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+}
+
+func newImage(d dataset.Dataset, split string, i int) (*image, error) {
+	m, err := d.Image(i)
+	if err != nil {
+		return nil, err
+	}
+	img := &image{Ref: Ref{Split: split, ID: d.ID(i), Index: i}, label: d.Label(i), sum: sumOf(m), traits: traitsOf(m)}
+	if img.label >= 0 {
+		img.Class = d.Classes()[img.label]
+	}
+	if !img.blank() {
+		img.thumbnail = newThumbnail(m)
+	}
+	return img, nil
+}
+
+// sumOf is the hash of an image's size and pixels.
+func sumOf(m dataset.Image) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	var size [16]byte
+	binary.LittleEndian.PutUint64(size[:8], uint64(m.Width))
+	binary.LittleEndian.PutUint64(size[8:], uint64(m.Height))
+	h.Write(size[:])
+	h.Write(m.Pix)
+	h.Sum(sum[:0])
+	return sum
+}
+
+// Method says how Check looks for copies, in sentences.
+func Method() []string {
+	return []string{
+		"Exact copies have the same size and the same pixels, whatever their files.",
+		fmt.Sprintf("Near copies are sought among all pairs of images, upright and mirrored: of each image a thumbnail of %d x %d gray pixels is made, and a perceptual hash of it, the signs of %d coefficients of its cosine transform. Pairs whose hashes differ in at most %d bits are looked at again: the thumbnails, moved against each other by up to %d pixels, must correlate by %g, and their details by %g.", side, side, hashBits, maxDistance, maxShift, minCorrelation, minDetail),
+		"So copies that were scaled, saved anew, moved by a little, mirrored, recoloured, or made brighter or darker are found; copies that were turned, cut out of a larger image or moved by more than a sixteenth are not. Different pictures of the same thing from the same place may be taken for copies.",
+	}
+}
