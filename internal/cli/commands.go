@@ -14,7 +14,7 @@ func (a *app) commands() []*cobra.Command {
 		a.report(),
 		a.compare(),
 		a.info(),
-		group("data", "Look at image data", a.dataInfo()),
+		group("data", "Look at image data", a.dataInfo(), a.dataPack()),
 		a.list(),
 		a.verify(),
 		group("bench", "Measure this machine", a.benchStep(), a.benchAugment(), a.benchKNN()),

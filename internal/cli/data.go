@@ -24,6 +24,8 @@ type dataFlags struct {
 	spec   string
 	strict bool
 	maxBad float64
+
+	unchecked bool // images are only decoded when they are asked for
 }
 
 func (d *dataFlags) add(c *cobra.Command) {
@@ -44,21 +46,26 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 	if !(d.maxBad > 0 && d.maxBad <= 1) {
 		return nil, misuse("--max-bad %g: must be a share above 0 and at most 1; --strict allows none", d.maxBad)
 	}
-	s, err := dataset.Open(ctx, d.spec, dataset.Options{Strict: d.strict, MaxBad: d.maxBad, Stdin: a.stdin})
+	s, err := dataset.Open(ctx, d.spec, dataset.Options{Strict: d.strict, MaxBad: d.maxBad, Stdin: a.stdin, Unchecked: d.unchecked})
 	if err != nil {
 		return nil, err
 	}
-	for i, skipped := range s.Skipped {
+	a.saySkipped(d.spec, s.Skipped)
+	return s, nil
+}
+
+// saySkipped names the first of the bad files, and says how many there are.
+func (a *app) saySkipped(spec string, skipped []dataset.Skipped) {
+	for i, s := range skipped {
 		if i == 5 {
-			a.say("... and %d more", len(s.Skipped)-i)
+			a.say("... and %d more", len(skipped)-i)
 			break
 		}
-		a.say("skipped %s: %v", skipped.Name, skipped.Err)
+		a.say("skipped %s: %v", s.Name, s.Err)
 	}
-	if n := len(s.Skipped); n > 0 {
-		a.say("%s: %d bad files are skipped (--strict stops at the first)", d.spec, n)
+	if n := len(skipped); n > 0 {
+		a.say("%s: %d bad files are skipped (--strict stops at the first)", spec, n)
 	}
-	return s, nil
 }
 
 // hashed is a split that scores are measured on.
