@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"alike/dataset"
+	"alike/internal/kernel/pixel"
 )
 
 // Scale resizes an image to w by h pixels, bilinear with antialias, each value
@@ -24,4 +25,14 @@ func Scale(img dataset.Image, w, h int) (dataset.Image, error) {
 		}
 	}
 	return out, nil
+}
+
+// CropResize writes what r cuts out of img, resized to size by size pixels, bilinear
+// with antialias, to dst as Pipeline.View does; nothing in it is random.
+func CropResize(dst []float32, img dataset.Image, r Rect, size int, buf *Scratch) {
+	f := Filter{Interpolation: "bilinear", Antialias: true}
+	f.taps(&buf.across, r.W, size, 0, size, false)
+	f.taps(&buf.down, r.H, size, 0, size, false)
+	view := buf.resample(img, r)
+	pixel.Interleave(level, dst[:3*size*size], view[0], view[1], view[2])
 }

@@ -1,5 +1,11 @@
 package dataset
 
+import (
+	"image"
+
+	"alike/internal/jpeg"
+)
+
 // files is a data set of image files. Images without pixels are not kept in
 // memory: they are decoded whenever they are asked for.
 type files struct {
@@ -14,6 +20,52 @@ func (f *files) Image(i int) (Image, error) {
 		return img, nil
 	}
 	img, _, err := f.entries[i].decode(f.limits)
+	return img, err
+}
+
+// Buffer is memory for Part, used again for image after image. Its zero value is
+// ready. Goroutines must not share one.
+type Buffer struct {
+	pix  []uint8
+	jpeg jpeg.Decoder
+}
+
+// Part returns image i, of which only the pixels within region(width, height) need
+// be right. Where images are decoded anew each time that saves most of the work;
+// the image is then in buf and valid until buf is used again.
+func Part(d Dataset, i int, region func(width, height int) image.Rectangle, buf *Buffer) (Image, error) {
+	switch d := d.(type) {
+	case *subset:
+		return Part(d.Dataset, d.index[i], region, buf)
+	case *files:
+		if d.Images[i].Pix == nil {
+			return d.part(i, region, buf)
+		}
+	}
+	return d.Image(i)
+}
+
+// part decodes the common kind of JPEG in part, and other images whole.
+func (f *files) part(i int, region func(width, height int) image.Rectangle, buf *Buffer) (Image, error) {
+	e := f.entries[i]
+	file, err := e.read()
+	if err != nil {
+		return Image{}, reason(err)
+	}
+	if e.box.Empty() && orientation(file, "jpeg") == 1 {
+		pix, w, h, err := buf.jpeg.Decode(buf.pix, file, func(w, h int) image.Rectangle {
+			if w > f.limits.MaxPixels/h {
+				return image.Rectangle{} // too large: the decoder gives up
+			}
+			return region(w, h)
+		})
+		buf.pix = pix
+		if err == nil {
+			return Image{w, h, pix}, nil
+		}
+	}
+	e.read = func() ([]byte, error) { return file, nil }
+	img, _, err := e.decode(f.limits)
 	return img, err
 }
 
