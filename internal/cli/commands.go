@@ -17,6 +17,6 @@ func (a *app) commands() []*cobra.Command {
 		group("data", "Look at image data", a.dataInfo(), a.dataPack()),
 		a.list(),
 		a.verify(),
-		group("bench", "Measure this machine", a.benchStep(), a.benchAugment(), a.benchKNN()),
+		group("bench", "Measure this machine", a.benchStep(), a.benchAugment(), a.benchDecode(), a.benchKNN()),
 	}
 }
