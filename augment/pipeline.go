@@ -2,6 +2,7 @@ package augment
 
 import (
 	"fmt"
+	"image"
 
 	"alike/dataset"
 	"alike/internal/kernel/pixel"
@@ -54,6 +55,13 @@ type Scratch struct {
 func (p *Pipeline) View(dst []float32, img dataset.Image, s *rng.Stream, buf *Scratch) {
 	d := p.draw(img.Width, img.Height, s)
 	p.apply(dst, img, &d, buf)
+}
+
+// Region is the part of an image of w by h pixels that the view of this stream is
+// made of. It draws the first of what View draws: reset the stream in between.
+func (p *Pipeline) Region(w, h int, s *rng.Stream) image.Rectangle {
+	r := p.config.Crop.draw(w, h, s)
+	return image.Rect(r.X, r.Y, r.X+r.W, r.Y+r.H)
 }
 
 // draws is all that is random in a view.

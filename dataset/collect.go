@@ -87,7 +87,7 @@ func assemble(ctx context.Context, title string, entries []entry, places []place
 		return nil, err
 	}
 	s := &Source{Splits: map[string]Dataset{}, FileTypes: map[string]int{}}
-	sets := map[string]*Memory{}
+	sets := map[string]*files{}
 	for i, e := range entries {
 		if e.fault != nil {
 			s.Skipped = append(s.Skipped, Skipped{e.name, e.fault})
@@ -96,14 +96,20 @@ func assemble(ctx context.Context, title string, entries []entry, places []place
 		split := places[i].split
 		m := sets[split]
 		if m == nil {
-			m = &Memory{Title: fmt.Sprintf("%s (%s)", title, split), Names: classes}
+			m = &files{Memory: Memory{Title: fmt.Sprintf("%s (%s)", title, split), Names: classes}, limits: o}
 			sets[split], s.Splits[split] = m, m
 		}
 		label, found := labels[places[i].class]
 		if !found {
 			label = -1
 		}
-		s.FileTypes[kinds[i]]++
+		if kinds[i] != "" {
+			s.FileTypes[kinds[i]]++
+		}
+		if images[i].Pix != nil {
+			e.read = nil // an encoded file in memory is needed no more
+		}
+		m.entries = append(m.entries, e)
 		m.Images, m.Labels, m.IDs = append(m.Images, images[i]), append(m.Labels, label), append(m.IDs, e.name)
 	}
 	switch {
@@ -120,12 +126,15 @@ func assemble(ctx context.Context, title string, entries []entry, places []place
 // the first in any case.
 func decodeAll(ctx context.Context, entries []entry, o Options) (images []Image, kinds []string, err error) {
 	images, kinds = make([]Image, len(entries)), make([]string, len(entries))
+	if o.Unchecked {
+		return images, kinds, firstFault(entries, o)
+	}
 	var next, used atomic.Int64
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for ctx.Err() == nil && used.Load() <= o.MaxBytes && !stop.Load() {
+			for ctx.Err() == nil && (o.CacheBytes > 0 || used.Load() <= o.MaxBytes) && !stop.Load() {
 				i := int(next.Add(1)) - 1
 				if i >= len(entries) {
 					return
@@ -134,7 +143,10 @@ func decodeAll(ctx context.Context, entries []entry, o Options) (images []Image,
 				if e.fault == nil {
 					images[i], kinds[i], e.fault = e.decode(o)
 				}
-				used.Add(int64(len(images[i].Pix)))
+				if n := int64(len(images[i].Pix)); used.Add(n) > o.CacheBytes && o.CacheBytes > 0 {
+					used.Add(-n)
+					images[i].Pix = nil
+				}
 				if e.fault != nil && o.Strict {
 					stop.Store(true)
 				}
@@ -145,15 +157,20 @@ func decodeAll(ctx context.Context, entries []entry, o Options) (images []Image,
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
-	if used.Load() > o.MaxBytes {
+	if o.CacheBytes == 0 && used.Load() > o.MaxBytes {
 		return nil, nil, o.tooLarge()
 	}
+	return images, kinds, firstFault(entries, o)
+}
+
+// firstFault is the error of the first entry that cannot be read, with o.Strict.
+func firstFault(entries []entry, o Options) error {
 	for _, e := range entries {
 		if e.fault != nil && o.Strict {
-			return nil, nil, fmt.Errorf("%s cannot be read: %w", e.name, e.fault)
+			return fmt.Errorf("%s cannot be read: %w", e.name, e.fault)
 		}
 	}
-	return images, kinds, nil
+	return nil
 }
 
 // decode reads and decodes the entry. A decoder that panics on a hostile file

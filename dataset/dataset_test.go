@@ -37,7 +37,7 @@ func pngFile(t testing.TB, side int, v uint8) []byte {
 }
 
 // tree writes files below a new folder.
-func tree(t *testing.T, files map[string][]byte) string {
+func tree(t testing.TB, files map[string][]byte) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, b := range files {

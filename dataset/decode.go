@@ -13,10 +13,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	_ "golang.org/x/image/bmp"
 	_ "golang.org/x/image/tiff"
 	_ "golang.org/x/image/webp"
+
+	"alike/internal/jpeg"
 )
 
 // imageSuffixes are the names that are taken for images in folders and archives.
@@ -35,6 +38,9 @@ func isHidden(name string) bool {
 	}
 	return false
 }
+
+// decoders are for the common kind of JPEG; image/jpeg reads the others.
+var decoders = sync.Pool{New: func() any { return new(jpeg.Decoder) }}
 
 // Decode decodes a JPEG, PNG, WebP, GIF, BMP or TIFF, whatever its name says,
 // into upright 8-bit RGB:
@@ -66,6 +72,13 @@ func decode(file []byte, maxPixels int) (Image, string, error) {
 		return Image{}, kind, fmt.Errorf("it has %d x %d pixels, want at least one", config.Width, config.Height)
 	case config.Width > maxPixels/config.Height:
 		return Image{}, kind, fmt.Errorf("it has %d x %d pixels, want at most %d; scale it down", config.Width, config.Height, maxPixels)
+	}
+	if kind == "jpeg" {
+		d := decoders.Get().(*jpeg.Decoder)
+		defer decoders.Put(d)
+		if pix, w, h, err := d.Decode(nil, file, nil); err == nil {
+			return upright(Image{w, h, pix}, orientation(file, kind)), kind, nil
+		}
 	}
 	m, _, err := image.Decode(bytes.NewReader(file))
 	if err != nil {

@@ -32,6 +32,14 @@ type Options struct {
 	MaxFileBytes int64     // of one image's file; 0 is 256 MiB
 	MaxPixels    int       // of one image; 0 is 64 million
 	Stdin        io.Reader // what the SPEC "-" reads; nil is the process's
+
+	// CacheBytes is how many bytes of decoded images of a source of image files are
+	// kept in memory; others are decoded whenever they are asked for. 0 demands that
+	// all fit into MaxBytes.
+	CacheBytes int64
+	// Unchecked opens a source of image files without decoding any: which cannot be
+	// read shows when they are asked for. No image is kept.
+	Unchecked bool
 }
 
 // withDefaults replaces zeros.

@@ -25,7 +25,14 @@ func openZip(ctx context.Context, name string, o Options) (*Source, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
-	defer f.Close()
+	s, err := readZipFile(ctx, f, o)
+	if err != nil || (o.CacheBytes == 0 && !o.Unchecked) {
+		return s, errors.Join(err, f.Close())
+	}
+	return s, nil // f is needed as long as there are images to decode, then the collector closes it
+}
+
+func readZipFile(ctx context.Context, f *os.File, o Options) (*Source, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -34,7 +41,7 @@ func openZip(ctx context.Context, name string, o Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return collect(ctx, filepath.Base(name), entries, o)
+	return collect(ctx, filepath.Base(f.Name()), entries, o)
 }
 
 // zipEntries lists the images of a zip archive; they are read when they are decoded.

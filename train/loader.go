@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"image"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -74,6 +75,7 @@ func (l *loader) recycle(b batch) { l.free <- b }
 type worker struct {
 	stream  *rng.Stream
 	scratch augment.Scratch
+	buffer  dataset.Buffer
 }
 
 func newWorkers() []*worker {
@@ -112,14 +114,22 @@ func (l *loader) fill(b batch, draws []sampler.Draw, workers []*worker) error {
 	return nil
 }
 
-// fillImage makes the views of draw i; the image is decoded once.
+// fillImage makes the views of draw i; the image is decoded once, and only what
+// the views are made of.
 func (l *loader) fillImage(b batch, i int, d sampler.Draw, w *worker) error {
-	img, err := l.data.Image(d.Index)
+	view := func(v int) { w.stream.Reset(rng.View, l.seed, uint64(d.Epoch), uint64(d.Position), uint64(v)) }
+	img, err := dataset.Part(l.data, d.Index, func(width, height int) (needed image.Rectangle) {
+		for v := range l.views {
+			view(v)
+			needed = needed.Union(l.pipeline.Region(width, height, w.stream))
+		}
+		return needed
+	}, &w.buffer)
 	if err != nil {
 		return fmt.Errorf("%s: image %s: %w", l.data.Name(), l.data.ID(d.Index), err)
 	}
 	for v := range l.views {
-		w.stream.Reset(rng.View, l.seed, uint64(d.Epoch), uint64(d.Position), uint64(v))
+		view(v)
 		row := (v*l.images + i) * l.row
 		l.pipeline.View(b.views[row:row+l.row], img, w.stream, &w.scratch)
 		b.labels[v*l.images+i] = int32(l.data.Label(d.Index))

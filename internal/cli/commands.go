@@ -14,10 +14,10 @@ func (a *app) commands() []*cobra.Command {
 		a.report(),
 		a.compare(),
 		a.info(),
-		group("data", "Look at image data", a.dataInfo(), a.dataCheck()),
+		group("data", "Look at image data", a.dataInfo(), a.dataCheck(), a.dataPack()),
 		a.list(),
 		a.verify(),
-		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchKNN()),
+		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN()),
 		a.version(),
 	}
 }

@@ -28,6 +28,8 @@ type dataFlags struct {
 	spec, classes string
 	strict        bool
 	maxBad        float64
+
+	unchecked bool // images are only decoded when they are asked for
 }
 
 func (d *dataFlags) add(c *cobra.Command) {
@@ -63,27 +65,32 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 	if !(d.maxBad > 0 && d.maxBad <= 1) {
 		return nil, misuse("--max-bad %g: must be a share above 0 and at most 1; --strict allows none", d.maxBad)
 	}
-	s, err := dataset.Open(ctx, d.spec, dataset.Options{Strict: d.strict, MaxBad: d.maxBad, Stdin: a.stdin})
+	s, err := dataset.Open(ctx, d.spec, dataset.Options{Strict: d.strict, MaxBad: d.maxBad, Stdin: a.stdin, Unchecked: d.unchecked})
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range s.Missing {
 		a.say("%s: %s: %v", d.spec, m.Name, m.Err)
 	}
-	for i, skipped := range s.Skipped {
-		if i == 5 {
-			a.say("... and %d more", len(s.Skipped)-i)
-			break
-		}
-		a.say("skipped %s: %v", skipped.Name, skipped.Err)
-	}
-	if n := len(s.Skipped); n > 0 {
-		a.say("%s: %d bad files are skipped (--strict stops at the first)", d.spec, n)
-	}
+	a.saySkipped(d.spec, s.Skipped)
 	if d.classes != "" {
 		return s.OfClasses(d.classes)
 	}
 	return s, nil
+}
+
+// saySkipped names the first of the bad files, and says how many there are.
+func (a *app) saySkipped(spec string, skipped []dataset.Skipped) {
+	for i, s := range skipped {
+		if i == 5 {
+			a.say("... and %d more", len(skipped)-i)
+			break
+		}
+		a.say("skipped %s: %v", s.Name, s.Err)
+	}
+	if n := len(skipped); n > 0 {
+		a.say("%s: %d bad files are skipped (--strict stops at the first)", spec, n)
+	}
 }
 
 // ofRun fills in what the flags leave out: the data of a run, and its classes.

@@ -271,11 +271,11 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 func shorterSide(d dataset.Dataset) (int, error) {
 	side := 0
 	for i := range d.Len() {
-		img, err := d.Image(i)
+		w, h, err := dataset.Size(d, i)
 		if err != nil {
 			return 0, err
 		}
-		if s := min(img.Width, img.Height); i == 0 || s < side {
+		if s := min(w, h); i == 0 || s < side {
 			side = s
 		}
 	}

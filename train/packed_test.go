@@ -1,0 +1,103 @@
+package train
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"alike/dataset"
+	"alike/internal/registry"
+	"alike/internal/rng"
+)
+
+// cifarFiles is a folder in CIFAR-10's format with n images of noise.
+func cifarFiles(t *testing.T, n int) string {
+	t.Helper()
+	s, b := rng.New(rng.View, 1), make([]byte, n*3073)
+	for i := range b {
+		b[i] = uint8(s.Uint32())
+		if i%3073 == 0 {
+			b[i] %= 10
+		}
+	}
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "data_batch_1.bin"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// jpegFiles is a folder of n JPEGs of different sizes, one class a folder.
+func jpegFiles(t *testing.T, n int) string {
+	t.Helper()
+	s, root := rng.New(rng.View, 2), t.TempDir()
+	for i := range n {
+		m := image.NewRGBA(image.Rect(0, 0, 40+i%7, 50-i%5))
+		for p := range m.Pix {
+			m.Pix[p] = uint8(p>>4) + uint8(s.IntN(64))
+		}
+		var b bytes.Buffer
+		if err := jpeg.Encode(&b, m, nil); err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(root, fmt.Sprint(i%3), fmt.Sprintf("%02d.jpg", i))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// TestPackedDataGiveTheSameWeights trains on a source, on its packed file and on
+// images that are decoded anew for each batch.
+func TestPackedDataGiveTheSameWeights(t *testing.T) {
+	b := engine(t, "simd")
+	for name, spec := range map[string]string{"cifar": cifarFiles(t, 40), "jpeg": jpegFiles(t, 40)} {
+		pack := filepath.Join(t.TempDir(), "x.pack")
+		source, err := dataset.Open(t.Context(), spec, dataset.Options{Unchecked: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := dataset.Pack(t.Context(), source, pack, dataset.Packing{}); err != nil {
+			t.Fatal(err)
+		}
+		var weights []string
+		for _, tc := range []struct {
+			spec string
+			o    dataset.Options
+		}{{spec, dataset.Options{}}, {pack, dataset.Options{}}, {spec, dataset.Options{CacheBytes: 30_000}}} {
+			s, err := dataset.Open(t.Context(), tc.spec, tc.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			images, split, err := s.Training()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := Default("simclr", 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Data, c.Split, c.Encoder, c.Batch = tc.spec, split, registry.Choice{Name: "resnet8"}, 8
+			c.Schedule.Epochs, c.Schedule.WarmupEpochs = 2, 0
+			if err := c.Resolve(images.Len(), 0); err != nil {
+				t.Fatal(err)
+			}
+			r, err := Create(filepath.Join(t.TempDir(), "run"), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			weights = append(weights, trained(t, r, images, b, Options{Steps: 4}).WeightsSHA256)
+		}
+		if weights[0] == "" || weights[1] != weights[0] || weights[2] != weights[0] {
+			t.Errorf("%s: weights of the source, the packed file and decoded anew: %.12q", name, weights)
+		}
+	}
+}
