@@ -67,8 +67,11 @@ func Load(path string, side int) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	head := Config{Size: side, Method: registry.Choice{Name: "simclr"}}
-	if err := head.Overlay(document); err != nil {
+	head := struct { // what decides the defaults; Overlay checks the rest
+		Method registry.Choice `yaml:"method"`
+		Size   int             `yaml:"size"`
+	}{registry.Choice{Name: "simclr"}, side}
+	if err := yaml.Unmarshal(document, &head); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	c, err := Default(head.Method.Name, head.Size)

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -80,18 +82,23 @@ func (a *app) dataInfo() *cobra.Command {
 		Example: `  alike data info cifar-10-binary.tar.gz
   alike data info photos/ --json
   alike data info cub-200.tar.gz --classes "<=100"
-  alike data info "builtin:sprites?n=200" --views 8 --out views.png`,
+  alike data info "builtin:sprites?n=200" --views 8 --out views.png
+  alike data info "builtin:sprites?n=200" --views "crop(0.2, 1) flip solarise(p=0.5)"`,
 		Args: exactly("a SPEC"),
 	}
 	var data dataFlags
 	data.addClasses(c)
 	asJSON := jsonFlag(c)
-	views := c.Flags().Int("views", 0, "draw this many SimCLR views of each of some images")
+	views := c.Flags().String("views", "", "draw views of some images: how many of SimCLR's, or the steps, as --views of train")
 	size := c.Flags().Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
 	seed := c.Flags().Uint64("seed", 1, "seed of the views")
 	out := c.Flags().String("out", "views.png", "picture of the views")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		data.spec = args[0]
+		count, steps, err := viewsWanted(*views)
+		if err != nil {
+			return err
+		}
 		s, err := a.open(c.Context(), data)
 		if err != nil {
 			return err
@@ -105,7 +112,7 @@ func (a *app) dataInfo() *cobra.Command {
 				a.printStatistics(split, info[split])
 			}
 		}
-		if *views > 0 {
+		if count > 0 {
 			d, split, err := s.Training()
 			if err != nil {
 				return err
@@ -113,7 +120,11 @@ func (a *app) dataInfo() *cobra.Command {
 			if *size == 0 {
 				*size = min(info[split].MinSide, largestSize)
 			}
-			png, err := viewSheet(d, augment.SimCLR(*size), *size, *views, *seed)
+			config, err := parseViews(steps, augment.SimCLR(*size))
+			if err != nil {
+				return misuse("--views: %w", err)
+			}
+			png, err := viewSheet(d, config, *size, count, *seed)
 			if err != nil {
 				return err
 			}
@@ -128,6 +139,33 @@ func (a *app) dataInfo() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// viewsWanted is how many views of an image to draw, and by which steps if they are
+// not SimCLR's.
+func viewsWanted(flag string) (count int, steps string, err error) {
+	const drawn = 8 // of a list of steps
+	if flag == "" {
+		return 0, "", nil
+	}
+	if n, err := strconv.Atoi(flag); err == nil {
+		if n < 0 {
+			return 0, "", misuse("--views %d: must be at least 0", n)
+		}
+		return n, "", nil
+	}
+	if _, err := augment.Parse(flag); err != nil {
+		return 0, "", misuse("--views: %w", err)
+	}
+	return drawn, flag, nil
+}
+
+// parseViews are the steps that a flag lists, without it the recipe's.
+func parseViews(flag string, recipe augment.Config) (augment.Config, error) {
+	if strings.TrimSpace(flag) == "" {
+		return recipe, nil
+	}
+	return augment.Parse(flag)
 }
 
 func (a *app) printStatistics(split string, st dataset.Statistics) {

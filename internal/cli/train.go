@@ -63,6 +63,7 @@ configuration is printed and saved in the run directory.`,
 		Example: `  alike train simclr --data builtin:sprites --encoder resnet8 --batch 256 --epochs 5
   alike train simclr --data cifar-10-binary.tar.gz --encoder resnet18 --epochs 200
   alike train simclr --data photos/ --set loss.temperature=0.2 --set views.blur.p=0
+  alike train simclr --data photos/ --views "crop(0.08, 1) flip jitter(0.5) gray(0.2)"
   alike train simclr --data cub-200.tar.gz --classes "<=100"
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
@@ -78,6 +79,7 @@ configuration is printed and saved in the run directory.`,
 	data.add(c)
 	sitting.add(c)
 	flags.Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
+	flags.String("views", "", "how views are made: steps in their order, e.g. \"crop(0.08, 1) flip blur(p=0.5)\" ('alike list augmentations')")
 	flags.String("encoder", "", "network ('alike list encoders')")
 	flags.String("head", "", "projection head ('alike list heads')")
 	flags.String("loss", "", "loss ('alike list losses')")
@@ -187,6 +189,11 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	if flags.Changed("size") {
 		cfg.Size = size
 	}
+	if value, _ := flags.GetString("views"); value != "" {
+		if cfg.Views, err = parseViews(value, cfg.Views); err != nil {
+			return cfg, misuse("--views: %w", err)
+		}
+	}
 	for flag, choice := range map[string]*registry.Choice{"encoder": &cfg.Encoder, "head": &cfg.Head, "loss": &cfg.Loss, "optimizer": &cfg.Optimizer} {
 		if value, _ := flags.GetString(flag); value != "" && value != choice.Name {
 			*choice = registry.Choice{Name: value}
@@ -245,15 +252,17 @@ func setKeys(cfg *train.Config, settings []string) error {
 			return err
 		}
 		path := strings.Split(key, ".")
-		at := tree
+		var at any = tree
 		for _, p := range path[:len(path)-1] {
-			next, ok := at[p].(map[string]any)
-			if !ok {
-				return misuse("--set %s: the configuration has no %q", s, p)
+			if at = within(at, p); at == nil {
+				return misuse("--set %s: the configuration has no %q, or more than one", s, p)
 			}
-			at = next
 		}
-		at[path[len(path)-1]] = v
+		part, ok := at.(map[string]any)
+		if !ok {
+			return misuse("--set %s: %s is a list: want a key of one of its parts, or the whole list", s, strings.Join(path[:len(path)-1], "."))
+		}
+		part[path[len(path)-1]] = v
 		document, err := yaml.Marshal(tree)
 		if err != nil {
 			return err
@@ -263,6 +272,25 @@ func setKeys(cfg *train.Config, settings []string) error {
 		}
 	}
 	return nil
+}
+
+// within is what a mapping has under a key, or the only part of a list that has the
+// key as its name; nil if there is no such, so that setting it is not a guess.
+func within(at any, key string) (found any) {
+	switch at := at.(type) {
+	case map[string]any:
+		return at[key]
+	case []any:
+		for _, item := range at {
+			if part, ok := item.(map[string]any); ok && part["name"] == key {
+				if found != nil {
+					return nil
+				}
+				found = part
+			}
+		}
+	}
+	return found
 }
 
 func (a *app) resume() *cobra.Command {
