@@ -54,8 +54,11 @@ func cutStep(line string) (step, rest string, err error) {
 
 // parseStep reads one step: a name, and parameters in brackets.
 func parseStep(written string) (Step, error) {
-	name, list, _ := strings.Cut(strings.TrimSuffix(written, ")"), "(")
+	name, list, brackets := strings.Cut(written, "(")
 	name = strings.TrimSpace(name)
+	if brackets {
+		list = strings.TrimSuffix(list, ")")
+	}
 	step, err := Augmentations.Default(name)
 	if err != nil {
 		return nil, err
