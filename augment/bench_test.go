@@ -15,9 +15,9 @@ func BenchmarkView(b *testing.B) {
 		for _, blurred := range []bool{false, true} {
 			b.Run(fmt.Sprintf("in=%d/out=%d/blur=%t", tc.in, tc.out, blurred), func(b *testing.B) {
 				c := SimCLR(tc.out)
-				c.Blur.P = 0
+				of[*Blur](c).P = 0
 				if blurred {
-					c.Blur.P = 0.5
+					of[*Blur](c).P = 0.5
 				}
 				p, err := New(c, tc.out)
 				if err != nil {

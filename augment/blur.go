@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"alike/internal/kernel/pixel"
-	"alike/internal/registry"
+	"alike/internal/rng"
 )
 
 // Blur smooths the view with probability P by a Gaussian whose standard deviation is
@@ -18,21 +18,38 @@ type Blur struct {
 	Sigma [2]float64 `yaml:"sigma"` // smallest and largest, pixels
 }
 
-func defaultBlur() Blur { return Blur{P: 0.5, Sigma: [2]float64{0.1, 2}} }
+func defaultBlur() *Blur { return &Blur{P: 0.5, Sigma: [2]float64{0.1, 2}} }
 
 func init() {
 	Augmentations.Add("blur", "Gaussian blur of 0.1 to 2 pixels with probability 0.5, over a tenth of the side",
-		func() registry.Validator { b := defaultBlur(); return &b })
+		func() Step { return defaultBlur() })
 }
 
-// Validate implements registry.Validator.
-func (b Blur) Validate() error {
+// Validate implements Step.
+func (b *Blur) Validate() error {
 	err := checkProbability(b.P)
 	if !(b.Sigma[0] > 0 && b.Sigma[0] <= b.Sigma[1] && b.Sigma[1] <= math.MaxFloat32) {
 		err = errors.Join(err, fmt.Errorf("sigma %g: want the smallest and the largest, above 0", b.Sigma))
 	}
 	return err
 }
+
+func (*Blur) name() string { return "blur" }
+
+func (b *Blur) numbers(x []float64) error {
+	return set(x, "two, the smallest and the largest standard deviation in pixels (its probability is p=0.5)", &b.Sigma[0], &b.Sigma[1])
+}
+
+func (b *Blur) draw(_, _ int, s *rng.Stream) (d draw) {
+	if d.happens = happens(s, b.P); d.happens {
+		d.amount = uniform(s, b.Sigma[0], b.Sigma[1])
+	}
+	return d
+}
+
+func (*Blur) mirrors() bool { return true }
+
+func (*Blur) apply(view Planes, size int, d *draw, buf *Scratch) { blur(view, size, d.amount, buf) }
 
 // blurRadius is the number of taps on each side for views of a height in pixels.
 func blurRadius(height int) int { return height / 10 / 2 }

@@ -9,22 +9,23 @@ import (
 	"pgregory.net/rapid"
 )
 
-func withSampler(name string) Crop {
+func withSampler(name string) *Crop {
 	c := defaultCrop()
 	c.Sampler = name
 	return c
 }
 
 func TestCropLiesWithinTheImage(t *testing.T) {
-	for _, sampler := range []string{"torchvision", "tensorflow"} {
+	for _, sampler := range []string{"torchvision", "tensorflow", "side"} {
 		rapid.Check(t, func(t *rapid.T) {
 			w, h := side(t, "w", 2000), side(t, "h", 2000)
 			c := withSampler(sampler)
 			low := rapid.Float64Range(0.001, 1).Draw(t, "area")
 			c.Area = [2]float64{low, rapid.Float64Range(low, 1).Draw(t, "to")}
+			c.Square = rapid.Bool().Draw(t, "square")
 			low = rapid.Float64Range(0.1, 5).Draw(t, "ratio")
 			c.Ratio = [2]float64{low, rapid.Float64Range(low, 5).Draw(t, "to")}
-			r := c.draw(w, h, rng.New(rapid.Uint64().Draw(t, "seed")))
+			r := c.rect(w, h, rng.New(rapid.Uint64().Draw(t, "seed")))
 			if r.W < 1 || r.H < 1 || r.X < 0 || r.Y < 0 || r.X+r.W > w || r.Y+r.H > h {
 				t.Fatalf("%+v is not within %dx%d", r, w, h)
 			}
@@ -34,11 +35,11 @@ func TestCropLiesWithinTheImage(t *testing.T) {
 
 // sample draws n crops of a square image of 1000 pixels and returns the means of
 // area, log ratio, height and position (0 one end, 1 the other), and checks bounds.
-func sample(t *testing.T, c Crop, n int) (area, logRatio, height, position float64) {
+func sample(t *testing.T, c *Crop, n int) (area, logRatio, height, position float64) {
 	const side = 1000
 	s := rng.New(rng.View, 3)
 	for range n {
-		r := c.draw(side, side, s)
+		r := c.rect(side, side, s)
 		a, q := float64(r.W*r.H)/(side*side), float64(r.W)/float64(r.H)
 		if a < 0.08-0.001 || a > 1 || q < 0.75-0.005 || q > 4.0/3+0.005 {
 			t.Fatalf("%+v: area %g, ratio %g", r, a, q)
@@ -118,10 +119,10 @@ func TestCropFallsBackToTheCentre(t *testing.T) {
 		}
 	}
 	s := rng.New(rng.View, 4)
-	if got := withSampler("torchvision").draw(1000, 3, s); got != (Rect{498, 0, 4, 3}) {
+	if got := withSampler("torchvision").rect(1000, 3, s); got != (Rect{498, 0, 4, 3}) {
 		t.Errorf("torchvision on a strip: %+v", got)
 	}
-	if got := withSampler("tensorflow").draw(1000, 3, s); got != (Rect{0, 0, 1000, 3}) {
+	if got := withSampler("tensorflow").rect(1000, 3, s); got != (Rect{0, 0, 1000, 3}) {
 		t.Errorf("tensorflow on a strip: %+v", got)
 	}
 }

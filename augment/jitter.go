@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"alike/internal/kernel/pixel"
-	"alike/internal/registry"
 	"alike/internal/rng"
 )
 
@@ -34,17 +33,17 @@ type Jitter struct {
 }
 
 // defaultJitter has SimCLR's colour strength s: 1 on ImageNet, 1/2 on CIFAR-10.
-func defaultJitter(s float64) Jitter {
-	return Jitter{P: 0.8, Brightness: 0.8 * s, Contrast: 0.8 * s, Saturation: 0.8 * s, Hue: 0.2 * s, Form: "torchvision"}
+func defaultJitter(s float64) *Jitter {
+	return &Jitter{P: 0.8, Brightness: 0.8 * s, Contrast: 0.8 * s, Saturation: 0.8 * s, Hue: 0.2 * s, Form: "torchvision"}
 }
 
 func init() {
 	Augmentations.Add("jitter", "brightness, contrast, saturation and hue in random order with probability 0.8",
-		func() registry.Validator { j := defaultJitter(1); return &j })
+		func() Step { return defaultJitter(1) })
 }
 
-// Validate implements registry.Validator.
-func (j Jitter) Validate() error {
+// Validate implements Step.
+func (j *Jitter) Validate() error {
 	errs := []error{checkProbability(j.P)}
 	strength := func(name string, x, most float64) {
 		if !(x >= 0 && x <= most) {
@@ -60,6 +59,26 @@ func (j Jitter) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+func (*Jitter) name() string { return "jitter" }
+
+// numbers takes SimCLR's strength s, or the four.
+func (j *Jitter) numbers(x []float64) error {
+	if len(x) == 1 {
+		d := defaultJitter(x[0])
+		x = []float64{d.Brightness, d.Contrast, d.Saturation, d.Hue}
+	}
+	return set(x, "one, SimCLR's strength, or four: brightness, contrast, saturation and hue", &j.Brightness, &j.Contrast, &j.Saturation, &j.Hue)
+}
+
+func (j *Jitter) draw(_, _ int, s *rng.Stream) (d draw) {
+	if d.happens = happens(s, j.P); d.happens {
+		d.jitter = j.amounts(s)
+	}
+	return d
+}
+
+func (*Jitter) mirrors() bool { return true }
 
 // property is what one operation of the jitter changes.
 type property uint8
@@ -77,8 +96,8 @@ type jitterDraw struct {
 	amount [4]float64 // by property: a factor, or what is added to brightness or hue
 }
 
-// draw draws the order, then the amounts in the order of the constants.
-func (j Jitter) draw(s *rng.Stream) jitterDraw {
+// amounts draws the order, then the amounts in the order of the constants.
+func (j *Jitter) amounts(s *rng.Stream) jitterDraw {
 	d := jitterDraw{order: [4]property{brightness, contrast, saturation, hue}}
 	for i := len(d.order) - 1; i > 0; i-- { // Fisher and Yates
 		k := s.IntN(i + 1)
@@ -98,7 +117,8 @@ func (j Jitter) draw(s *rng.Stream) jitterDraw {
 
 // apply runs the operations over tiles that stay in the first-level cache, in two
 // sweeps: contrast needs the mean of what the operations before it made.
-func (j Jitter) apply(p Planes, d *jitterDraw) {
+func (j *Jitter) apply(p Planes, _ int, drawn *draw, _ *Scratch) {
+	d := &drawn.jitter
 	split := 0
 	for d.order[split] != contrast {
 		split++
@@ -123,7 +143,7 @@ func towards(t Planes, sum *[3]float64, n int, factor float64) {
 	}
 }
 
-func (j Jitter) sweep(t Planes, d *jitterDraw, order []property) {
+func (j *Jitter) sweep(t Planes, d *jitterDraw, order []property) {
 	for _, o := range order {
 		switch amount := d.amount[o]; {
 		case o == brightness && j.Additive:
@@ -141,7 +161,7 @@ func (j Jitter) sweep(t Planes, d *jitterDraw, order []property) {
 }
 
 // addSums adds what contrast needs the mean of, for each channel.
-func (j Jitter) addSums(sum *[3]float64, t Planes) {
+func (j *Jitter) addSums(sum *[3]float64, t Planes) {
 	if j.Form == "tensorflow" {
 		for i, x := range t {
 			sum[i] += float64(pixel.Sum(x))
@@ -180,12 +200,12 @@ func BrightnessAdd(p Planes, delta float64) {
 }
 
 // Contrast is x = clip(factor·x + (1-factor)·m), m the mean of the gray values.
-func Contrast(p Planes, factor float64) { Jitter{Form: "torchvision"}.contrast(p, factor) }
+func Contrast(p Planes, factor float64) { (&Jitter{Form: "torchvision"}).contrast(p, factor) }
 
 // ContrastPerChannel is x = clip(factor·x + (1-factor)·m), m the channel's mean.
-func ContrastPerChannel(p Planes, factor float64) { Jitter{Form: "tensorflow"}.contrast(p, factor) }
+func ContrastPerChannel(p Planes, factor float64) { (&Jitter{Form: "tensorflow"}).contrast(p, factor) }
 
-func (j Jitter) contrast(p Planes, factor float64) {
+func (j *Jitter) contrast(p Planes, factor float64) {
 	var sum [3]float64
 	for t := range p.tiles {
 		j.addSums(&sum, t)

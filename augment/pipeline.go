@@ -11,11 +11,14 @@ import (
 
 // Pipeline makes views of one size. It is read-only: goroutines may share it.
 type Pipeline struct {
-	config Config
+	cut    cutter
+	rest   []change
+	folded []bool // which of rest are flips that the cut does
 	size   int
 }
 
-// New returns the pipeline for views of size by size pixels.
+// New returns the pipeline for views of size by size pixels. The steps of the
+// configuration must not be changed afterwards.
 func New(c Config, size int) (*Pipeline, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("augment: %w", err)
@@ -23,89 +26,87 @@ func New(c Config, size int) (*Pipeline, error) {
 	if size < 1 {
 		return nil, fmt.Errorf("augment: views of %d pixels: want at least 1", size)
 	}
-	return &Pipeline{c, size}, nil
+	p := &Pipeline{cut: c[0].(cutter), size: size}
+	mirrors := true
+	for _, step := range c[1:] {
+		next := step.(change)
+		_, flips := step.(*Flip)
+		mirrors = mirrors && next.mirrors()
+		p.rest, p.folded = append(p.rest, next), append(p.folded, flips && mirrors)
+	}
+	return p, nil
 }
 
 // Scratch is working memory for views, kept from one to the next so that making them
 // allocates nothing once it has grown. Its zero value is ready. Goroutines must not
 // share one.
 type Scratch struct {
+	draws        []draw // of the cut and the rest
 	across, down pixel.Taps
 	weight       []float32 // of one row of the vertical pass
 	mid          []float32 // the crop after the horizontal pass, plane after plane
 	planes       []float32
+	spare        []float32 // a plane before the step
 
 	half   []float64 // of the blur kernel
 	smooth []float32
 	line   []float32 // a row with zeros on both sides
 	padded []float32 // a plane with zeros above and below
+
+	noise *rng.Stream
 }
 
 // View writes a view of img to dst, rows top to bottom, pixels interleaved:
-// size*size*3 values in [0,1]. It draws from s, in this order:
+// size*size*3 values in [0,1]. Steps draw from s in the order of the Config, each
+// after the ones before it and in this order:
 //
-//  1. crop: for each attempt what the sampler says; then y, x of the crop that fits
-//  2. flip: whether
-//  3. jitter: whether; then the order, the amounts of brightness, contrast,
+//   - crop: for each attempt what the sampler says; then y, x of the crop that fits
+//   - flip, gray, solarise, sobel: whether
+//   - jitter: whether; then the order, the amounts of brightness, contrast,
 //     saturation and hue
-//  4. gray: whether
-//  5. blur: whether; then sigma
+//   - blur: whether; then sigma
+//   - noise: whether; then sigma, a key
+//   - cutout: whether; then y, x
+//   - rotate: whether; then the angle
 //
-// "Whether" is drawn even if the probability is 0 or 1.
+// "Whether" is drawn even if the probability is 0 or 1; resize draws nothing.
 func (p *Pipeline) View(dst []float32, img dataset.Image, s *rng.Stream, buf *Scratch) {
-	d := p.draw(img.Width, img.Height, s)
-	p.apply(dst, img, &d, buf)
+	p.draw(img.Width, img.Height, s, buf)
+	p.apply(dst, img, buf.draws, buf)
 }
 
 // Region is the part of an image of w by h pixels that the view of this stream is
 // made of. It draws the first of what View draws: reset the stream in between.
 func (p *Pipeline) Region(w, h int, s *rng.Stream) image.Rectangle {
-	r := p.config.Crop.draw(w, h, s)
+	r := p.cut.draw(w, h, s).rect
 	return image.Rect(r.X, r.Y, r.X+r.W, r.Y+r.H)
 }
 
-// draws is all that is random in a view.
-type draws struct {
-	crop     Rect
-	flip     bool
-	jittered bool
-	jitter   jitterDraw
-	gray     bool
-	blurred  bool
-	sigma    float64
-}
-
-func (p *Pipeline) draw(w, h int, s *rng.Stream) (d draws) {
-	c := &p.config
-	d.crop = c.Crop.draw(w, h, s)
-	d.flip = happens(s, c.Flip.P)
-	if d.jittered = happens(s, c.Jitter.P); d.jittered {
-		d.jitter = c.Jitter.draw(s)
+// draw fills buf.draws with all that is random in a view.
+func (p *Pipeline) draw(w, h int, s *rng.Stream, buf *Scratch) {
+	buf.draws = grow(buf.draws, 1+len(p.rest))
+	buf.draws[0] = p.cut.draw(w, h, s)
+	for i, step := range p.rest {
+		buf.draws[1+i] = step.draw(p.size, p.size, s)
 	}
-	d.gray = happens(s, c.Gray.P)
-	if d.blurred = happens(s, c.Blur.P); d.blurred {
-		d.sigma = uniform(s, c.Blur.Sigma[0], c.Blur.Sigma[1])
-	}
-	return d
 }
 
 // apply makes the view; nothing in it is random.
-func (p *Pipeline) apply(dst []float32, img dataset.Image, d *draws, buf *Scratch) {
-	n := p.size * p.size
-	f := p.config.Crop.Filter
-	f.taps(&buf.across, d.crop.W, p.size, 0, p.size, d.flip)
-	f.taps(&buf.down, d.crop.H, p.size, 0, p.size, false)
-	view := buf.resample(img, d.crop)
-	if d.jittered {
-		p.config.Jitter.apply(view, &d.jitter)
+func (p *Pipeline) apply(dst []float32, img dataset.Image, draws []draw, buf *Scratch) {
+	mirrored := false
+	for i, folded := range p.folded {
+		mirrored = mirrored != (folded && draws[1+i].happens)
 	}
-	if d.gray {
-		Grayscale(view)
+	f, r := p.cut.filter(), draws[0].rect
+	f.taps(&buf.across, r.W, p.size, 0, p.size, mirrored)
+	f.taps(&buf.down, r.H, p.size, 0, p.size, false)
+	view := buf.resample(img, r)
+	for i, step := range p.rest {
+		if d := &draws[1+i]; d.happens && !p.folded[i] {
+			step.apply(view, p.size, d, buf)
+		}
 	}
-	if d.blurred {
-		blur(view, p.size, d.sigma, buf)
-	}
-	pixel.Interleave(level, dst[:3*n], view[0], view[1], view[2])
+	pixel.Interleave(level, dst[:3*p.size*p.size], view[0], view[1], view[2])
 }
 
 // resample makes planes of the pixels of img within r, by the taps that buf holds.

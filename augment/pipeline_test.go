@@ -1,6 +1,7 @@
 package augment
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -10,17 +11,27 @@ import (
 	"pgregory.net/rapid"
 )
 
-// anyConfig draws a valid configuration with all options.
+// anyConfig draws a valid configuration: a crop or a resize, then any steps in any
+// order with any options. Only one jitters, as each multiplies what was rounded.
 func anyConfig(t *rapid.T) Config {
 	pick := func(name string, of ...string) string { return rapid.SampledFrom(of).Draw(t, name) }
-	c := SimCLR(rapid.SampledFrom([]int{32, 224}).Draw(t, "recipe"))
-	c.Crop.Sampler = pick("sampler", "torchvision", "tensorflow")
-	c.Crop.Interpolation = pick("interpolation", "bilinear", "bicubic")
-	c.Crop.Antialias = rapid.Bool().Draw(t, "antialias")
-	c.Jitter.Form = pick("form", "torchvision", "tensorflow")
-	c.Jitter.Additive = rapid.Bool().Draw(t, "additive")
-	c.Blur.P = rapid.SampledFrom([]float64{0, 0.5, 1}).Draw(t, "blur")
-	return c
+	f := Filter{Interpolation: pick("interpolation", "bilinear", "bicubic"), Antialias: rapid.Bool().Draw(t, "antialias")}
+	crop := defaultCrop()
+	crop.Sampler, crop.Square, crop.Filter = pick("sampler", "torchvision", "tensorflow", "side"), rapid.Bool().Draw(t, "square"), f
+	jitter := defaultJitter(rapid.SampledFrom([]float64{0.5, 1}).Draw(t, "strength"))
+	jitter.Form, jitter.Additive = pick("form", "torchvision", "tensorflow"), rapid.Bool().Draw(t, "additive")
+
+	c := Config{rapid.SampledFrom([]Step{crop, &Whole{f}}).Draw(t, "cut")}
+	changes := []Step{jitter}
+	for range rapid.IntRange(0, 5).Draw(t, "steps") {
+		changes = append(changes, rapid.SampledFrom([]Step{
+			&Flip{P: 0.5}, &Gray{P: 0.5}, &Blur{P: 0.5, Sigma: [2]float64{0.1, 2}}, &Sobel{P: 0.5},
+			&Solarise{P: 0.5, Threshold: 0.5}, // elsewhere it is not continuous
+			&Cutout{P: 0.5, Side: 0.5, Fill: 0.25}, &Noise{P: 0.5, Sigma: [2]float64{0, 0.2}},
+			&Rotate{P: 0.5}, &Rotate{P: 0.5, Degrees: 180},
+		}).Draw(t, "step"))
+	}
+	return append(c, rapid.Permutation(changes).Draw(t, "order")...)
 }
 
 // side draws lengths with the awkward ones among them.
@@ -47,16 +58,22 @@ func TestViewAgreesWithItsTwin(t *testing.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
 		img, s := noise(seed, w, h), rng.New(rng.View, seed)
 
-		d := p.draw(w, h, s)
+		p.draw(w, h, s, &buf)
 		got := make([]float32, 3*size*size)
-		p.apply(got, img, &d, &buf)
-		want := p.twin(img, &d)
+		p.apply(got, img, buf.draws, &buf)
+		want := p.twin(img, buf.draws)
 		for i, v := range got {
 			x := want[i/3/size][i/3%size][i%3]
 			// Values of 0..1 through up to a hundred roundings, amplified by factors
-			// of at most 1.8 three times.
-			if !(v >= 0 && v <= 1 && math.Abs(float64(v)-x) <= 1e-5) {
-				t.Fatalf("%dx%d to %d, %+v: value %d is %g, want %g", w, h, size, d, i, v, x)
+			// of at most 1.8 three times and by 3 for every step that Sobel has.
+			tol := 1e-5
+			for _, step := range p.rest {
+				if _, ok := step.(*Sobel); ok {
+					tol *= 3
+				}
+			}
+			if !(v >= 0 && v <= 1 && math.Abs(float64(v)-x) <= tol) {
+				t.Fatalf("%dx%d to %d, %+v: value %d is %g, want %g", w, h, size, buf.draws, i, v, x)
 			}
 		}
 	})
@@ -83,8 +100,9 @@ func TestViewIsAFunctionOfTheStream(t *testing.T) {
 }
 
 func TestViewDoesNotAllocate(t *testing.T) {
-	for _, size := range []int{32, 96} {
-		p := mustNew(t, SimCLR(size), size)
+	for _, c := range []Config{SimCLR(32), SimCLR(224), ISIF(96), MetricLearning(96), everything(t)} {
+		const size = 40
+		p := mustNew(t, c, size)
 		img, s, buf, dst := noise(1, size, size), rng.New(), &Scratch{}, make([]float32, 3*size*size)
 		key := uint64(0)
 		view := func() {
@@ -96,59 +114,102 @@ func TestViewDoesNotAllocate(t *testing.T) {
 			view()
 		}
 		if n := testing.AllocsPerRun(50, view); n != 0 {
-			t.Errorf("size %d: %g allocations a view", size, n)
+			t.Errorf("%d steps: %g allocations a view", len(c), n)
 		}
 	}
 }
 
+// A flip is done by the crop or on the view, but never otherwise than exactly.
 func TestFlipMirrorsExactly(t *testing.T) {
-	c := Config{Crop: defaultCrop(), Jitter: defaultJitter(1), Blur: defaultBlur()}
-	c.Jitter.P, c.Blur.P = 0, 0
-	img := noise(3, 41, 37)
-	views := [2][]float32{}
-	for i := range views {
-		c.Flip.P = float64(i)
-		views[i] = make([]float32, 3*24*24)
-		mustNew(t, c, 24).View(views[i], img, rng.New(rng.View, 5), &Scratch{})
-	}
-	for y := range 24 {
-		for x := range 24 {
-			a, b := views[0][3*(24*y+x):][:3], views[1][3*(24*y+23-x):][:3]
+	half := &Cutout{P: 1, Side: 0.5}
+	for _, tc := range []struct {
+		name   string
+		before []Step
+		folded bool
+	}{
+		{"right after the crop", nil, true},
+		{"after steps that mirror", []Step{&Gray{P: 1}, &Solarise{P: 1, Threshold: 0.5}, &Sobel{P: 1}, &Blur{P: 1, Sigma: [2]float64{1, 1}}}, true},
+		{"after a cutout", []Step{half}, false},
+		{"after noise and a turn", []Step{&Noise{P: 1, Sigma: [2]float64{0.1, 0.1}}, &Rotate{P: 1, Degrees: 30}}, false},
+	} {
+		img, views := noise(3, 41, 37), [2][]float32{}
+		for i := range views {
+			p := mustNew(t, append(append(Config{defaultCrop()}, tc.before...), &Flip{P: float64(i)}), 24)
+			if p.folded[len(tc.before)] != tc.folded {
+				t.Errorf("%s: the crop mirrors is %t", tc.name, !tc.folded)
+			}
+			views[i] = make([]float32, 3*24*24)
+			p.View(views[i], img, rng.New(rng.View, 5), &Scratch{})
+		}
+		for i := range 24 * 24 {
+			y, x := i/24, i%24
+			a, b := views[0][3*i:][:3], views[1][3*(24*y+23-x):][:3]
 			if !slices.Equal(a, b) {
-				t.Fatalf("pixel (%d, %d): %v, mirrored %v", x, y, a, b)
+				t.Fatalf("%s: pixel (%d, %d): %v, mirrored %v", tc.name, x, y, a, b)
 			}
 		}
+	}
+}
+
+// happened counts, over n views of a configuration, which steps took place.
+func happened(t *testing.T, c Config, n int, also func(draws []draw)) []int {
+	p, s, buf := mustNew(t, c, 224), rng.New(rng.View, 1), &Scratch{}
+	count := make([]int, len(c))
+	for range n {
+		p.draw(300, 200, s, buf)
+		for i, d := range buf.draws {
+			if d.happens {
+				count[i]++
+			}
+		}
+		also(buf.draws)
+	}
+	return count
+}
+
+// asOften fails if k of n events of probability p are too many or too few.
+func asOften(t *testing.T, what string, k, n int, p float64) {
+	t.Helper()
+	mean := p * float64(n)
+	if d := math.Abs(float64(k) - mean); d > 4*math.Sqrt(mean*(1-p)) {
+		t.Errorf("%s: %d of %d, want %g", what, k, n, mean)
 	}
 }
 
 func TestEventsHappenAsOftenAsTheyShould(t *testing.T) {
 	const n = 20000
-	p := mustNew(t, SimCLR(224), 224)
-	s := rng.New(rng.View, 1)
-	count := map[string]int{}
-	orders := map[[4]property]int{}
-	for range n {
-		d := p.draw(300, 200, s)
-		for name, happened := range map[string]bool{"flip": d.flip, "jitter": d.jittered, "gray": d.gray, "blur": d.blurred,
-			"gray without jitter": d.gray && !d.jittered} {
-			if happened {
-				count[name]++
+	for _, c := range []Config{SimCLR(32), ISIF(32), MetricLearning(224), everything(t)} {
+		for i, k := range happened(t, c, n, func([]draw) {}) {
+			p := map[string]float64{"crop": 1, "flip": 0.5, "jitter": 0.8, "gray": 0.2, "blur": 0.5,
+				"cutout": 1, "noise": 0.5, "rotate": 0.5, "sobel": 0.5, "solarise": 0.2}[c[i].name()]
+			if b, ok := c[i].(*Blur); ok {
+				p = b.P // not on CIFAR-10
 			}
-		}
-		if d.jittered {
-			orders[d.jitter.order]++
-		}
-	}
-	for name, p := range map[string]float64{"flip": 0.5, "jitter": 0.8, "gray": 0.2, "blur": 0.5, "gray without jitter": 0.04} {
-		if z := (float64(count[name]) - p*n) / math.Sqrt(n*p*(1-p)); math.Abs(z) > 4 {
-			t.Errorf("%s: %d of %d, want %g: %.1f standard deviations off", name, count[name], n, p, z)
+			if j, ok := c[i].(*Jitter); ok && j.P == 1 {
+				p = 1 // ISIF
+			}
+			asOften(t, fmt.Sprintf("%s of %d steps", c[i].name(), len(c)), k, n, p)
 		}
 	}
+}
+
+func TestJitterAndGrayAreIndependent(t *testing.T) {
+	const n = 20000
+	grayOnly, orders, jittered := 0, map[[4]property]int{}, 0
+	happened(t, SimCLR(224), n, func(d []draw) {
+		if d[2].happens {
+			orders[d[2].jitter.order]++
+			jittered++
+		} else if d[3].happens {
+			grayOnly++
+		}
+	})
+	asOften(t, "gray without jitter", grayOnly, n, 0.04)
 	if len(orders) != 24 {
 		t.Errorf("%d orders of the jitter, want 24", len(orders))
 	}
 	var chi2 float64
-	want := float64(count["jitter"]) / 24
+	want := float64(jittered) / 24
 	for _, c := range orders {
 		chi2 += (float64(c) - want) * (float64(c) - want) / want
 	}
@@ -160,28 +221,28 @@ func TestEventsHappenAsOftenAsTheyShould(t *testing.T) {
 func TestAmountsFillTheirRanges(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
-		of        func(c *Config)
+		of        func(j *Jitter)
 		amount    property
 		low, high float64
 	}{
-		{"brightness multiplies by up to 1.8", func(*Config) {}, brightness, 0.2, 1.8},
-		{"brightness adds up to 0.8", func(c *Config) { c.Jitter.Additive = true }, brightness, -0.8, 0.8},
-		{"a factor is not negative", func(c *Config) { c.Jitter.Brightness = 1.5 }, brightness, 0, 2.5},
-		{"contrast", func(*Config) {}, contrast, 0.2, 1.8},
-		{"saturation", func(*Config) {}, saturation, 0.2, 1.8},
-		{"hue turns by up to 0.2", func(*Config) {}, hue, -0.2, 0.2},
-		{"CIFAR-10 has half the strength", func(c *Config) { *c = SimCLR(32) }, saturation, 0.6, 1.4},
-		{"CIFAR-10 has half the hue", func(c *Config) { *c = SimCLR(32) }, hue, -0.1, 0.1},
+		{"brightness multiplies by up to 1.8", func(*Jitter) {}, brightness, 0.2, 1.8},
+		{"brightness adds up to 0.8", func(j *Jitter) { j.Additive = true }, brightness, -0.8, 0.8},
+		{"a factor is not negative", func(j *Jitter) { j.Brightness = 1.5 }, brightness, 0, 2.5},
+		{"contrast", func(*Jitter) {}, contrast, 0.2, 1.8},
+		{"saturation", func(*Jitter) {}, saturation, 0.2, 1.8},
+		{"hue turns by up to 0.2", func(*Jitter) {}, hue, -0.2, 0.2},
+		{"CIFAR-10 has half the strength", func(j *Jitter) { *j = *defaultJitter(0.5) }, saturation, 0.6, 1.4},
+		{"CIFAR-10 has half the hue", func(j *Jitter) { *j = *defaultJitter(0.5) }, hue, -0.1, 0.1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := SimCLR(224)
-			tc.of(&c)
+			j := defaultJitter(1)
+			tc.of(j)
 			s := rng.New(rng.View, 2)
 			const n = 4000
 			var sum float64
 			least, most := math.Inf(1), math.Inf(-1)
 			for range n {
-				a := c.Jitter.draw(s).amount[tc.amount]
+				a := j.amounts(s).amount[tc.amount]
 				sum, least, most = sum+a, min(least, a), max(most, a)
 			}
 			width := tc.high - tc.low

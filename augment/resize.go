@@ -22,7 +22,11 @@ type Filter struct {
 	Antialias     bool   `yaml:"antialias"`
 }
 
-// Validate implements registry.Validator.
+func defaultFilter() Filter { return Filter{Interpolation: "bilinear", Antialias: true} }
+
+func (f Filter) filter() Filter { return f }
+
+// Validate implements Step for those that hold a Filter.
 func (f Filter) Validate() error {
 	if f.Interpolation != "bilinear" && f.Interpolation != "bicubic" {
 		return fmt.Errorf("interpolation %q: have bicubic, bilinear", f.Interpolation)

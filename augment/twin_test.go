@@ -2,8 +2,11 @@ package augment
 
 import (
 	"math"
+	"math/cmplx"
+	"slices"
 
 	"alike/dataset"
+	"alike/internal/rng"
 )
 
 // picture is an image in float64, [height][width][channel]: the twins below are
@@ -164,7 +167,7 @@ func fromHSV(h, s, v float64) [3]float64 {
 	return [][3]float64{{v, t, p}, {q, v, p}, {p, v, t}, {p, q, v}, {t, p, v}, {v, p, q}}[int(sector)%6]
 }
 
-func (j Jitter) twin(p picture, o property, amount float64) picture {
+func (j *Jitter) twin(p picture, o property, amount float64) picture {
 	switch o {
 	case brightness:
 		return p.each(func(v [3]float64) [3]float64 {
@@ -223,22 +226,126 @@ func (p picture) blurred(sigma float64) picture {
 	return out
 }
 
-// twin makes the view of img that the draws describe.
-func (p *Pipeline) twin(img dataset.Image, d *draws) picture {
-	view := cut(img, d.crop).resized(p.size, p.size, p.config.Crop.Filter)
-	if d.flip {
-		view = view.mirrored()
-	}
-	if d.jittered {
-		for _, o := range d.jitter.order {
-			view = p.config.Jitter.twin(view, o, d.jitter.amount[o]).clipped()
+// twin makes the view of img that the draws describe, step after step.
+func (p *Pipeline) twin(img dataset.Image, draws []draw) picture {
+	view := cut(img, draws[0].rect).resized(p.size, p.size, p.cut.filter())
+	for i, step := range p.rest {
+		if d := draws[1+i]; d.happens {
+			view = changeTwin(step, view, d)
 		}
 	}
-	if d.gray {
-		view = view.each(grayTwin)
-	}
-	if d.blurred {
-		view = view.blurred(d.sigma)
-	}
 	return view.clipped()
+}
+
+func changeTwin(step Step, view picture, d draw) picture {
+	switch step := step.(type) {
+	case *Flip:
+		return view.mirrored()
+	case *Jitter:
+		for _, o := range d.jitter.order {
+			view = step.twin(view, o, d.jitter.amount[o]).clipped()
+		}
+		return view
+	case *Gray:
+		return view.each(grayTwin)
+	case *Blur:
+		return view.blurred(d.amount)
+	case *Solarise:
+		return view.each(func(v [3]float64) [3]float64 {
+			for c, x := range v {
+				if x >= step.Threshold {
+					v[c] = 1 - x
+				}
+			}
+			return v
+		})
+	case *Sobel:
+		return view.steepness()
+	case *Cutout:
+		return view.painted(d.rect, step.Fill)
+	case *Rotate:
+		if step.Degrees == 0 {
+			for range int(d.amount) {
+				view = view.transposed()
+				slices.Reverse(view) // counter-clockwise
+			}
+			return view
+		}
+		return view.turned(d.amount)
+	case *Noise:
+		return view.noisy(d.amount, rng.New(rng.Noise, d.seed))
+	}
+	panic("a step without a twin: " + step.name())
+}
+
+// steepness correlates with Sobel's two matrices.
+func (p picture) steepness() picture {
+	across := [3][3]float64{{-1, 0, 1}, {-2, 0, 2}, {-1, 0, 1}}
+	n := len(p)
+	out := newPicture(n, n)
+	for y := range p {
+		for x := range p[y] {
+			for c := range 3 {
+				var gx, gy float64
+				for i := range 3 {
+					for j := range 3 {
+						v := p[max(0, min(n-1, y+i-1))][max(0, min(n-1, x+j-1))][c]
+						gx += across[i][j] * v
+						gy += across[j][i] * v
+					}
+				}
+				out[y][x][c] = min(1, math.Hypot(gx, gy)/4)
+			}
+		}
+	}
+	return out
+}
+
+func (p picture) painted(r Rect, fill float64) picture {
+	out := newPicture(len(p[0]), len(p))
+	for y := range p {
+		for x, v := range p[y] {
+			if x >= r.X && x < r.X+r.W && y >= r.Y && y < r.Y+r.H {
+				v = [3]float64{fill, fill, fill}
+			}
+			out[y][x] = v
+		}
+	}
+	return out
+}
+
+// turned has at each point the value of that point of p from which a turn by degrees
+// takes it there: the complex number (x + iy)·e^(iθ) with y down, weighed linearly.
+func (p picture) turned(degrees float64) picture {
+	n := len(p)
+	middle := complex(float64(n-1)/2, float64(n-1)/2)
+	back := cmplx.Exp(complex(0, degrees*math.Pi/180))
+	out := newPicture(n, n)
+	for y := range p {
+		for x := range p[y] {
+			from := middle + (complex(float64(x), float64(y))-middle)*back
+			for j := max(0, int(imag(from))-1); j <= min(n-1, int(imag(from))+2); j++ {
+				for i := max(0, int(real(from))-1); i <= min(n-1, int(real(from))+2); i++ {
+					w := triangle(real(from)-float64(i)) * triangle(imag(from)-float64(j))
+					for c := range 3 {
+						out[y][x][c] += w * p[j][i][c]
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// noisy adds values that are drawn for all of red, then green, then blue.
+func (p picture) noisy(sigma float64, s *rng.Stream) picture {
+	out := newPicture(len(p[0]), len(p))
+	for c := range 3 {
+		for y := range p {
+			for x := range p[y] {
+				out[y][x][c] = p[y][x][c] + sigma*s.NormFloat64()
+			}
+		}
+	}
+	return out.clipped()
 }

@@ -38,13 +38,13 @@ func (i *ISIF) Positive(g *graph.Graph, images int, _ *graph.Node) *graph.Node {
 func (*ISIF) Layer() string { return LayerZ }
 
 // Defaults implements Method: the authors' code for CIFAR-10 and STL-10.
-func (*ISIF) Defaults(int) Recipe {
+func (*ISIF) Defaults(side int) Recipe {
 	return Recipe{
 		Encoder:   choose("resnet18", map[string]string{"shortcut": "identity"}),
 		Head:      choose("embedding", &head.Embedding{Out: 128, Bias: true, Init: head.InitPyTorch, L2Normalize: true}),
 		Loss:      registry.Choice{Name: "isif_symmetric"},
 		Optimizer: choose("sgd", &optimize.SGD{Momentum: 0.9, WeightDecay: 5e-4, DecayAll: true}),
-		Views:     augment.ISIF(),
+		Views:     augment.ISIF(side),
 		Schedule: optimize.Schedule{
 			LR: 0.03, Scaling: optimize.ScalingNone, Epochs: 301, HeadLR: 1, Decay: optimize.DecaySteps,
 			Milestones: []optimize.Milestone{{Epoch: 120, Factor: 0.1}, {Epoch: 160, Factor: 0.05}, {Epoch: 200, Factor: 0.01}},

@@ -44,13 +44,13 @@ func (*Metric) Layer() string { return LayerZ }
 // images, the rate halved every 2,000), and the scale of 64 that is remembered
 // for ICE. Their trunk was pretrained, and the head's rate ten times as high
 // (head_lr); here nothing is pretrained.
-func (*Metric) Defaults(int) Recipe {
+func (*Metric) Defaults(side int) Recipe {
 	return Recipe{
 		Encoder:   registry.Choice{Name: "resnet18"},
 		Head:      registry.Choice{Name: "embedding"},
 		Loss:      registry.Choice{Name: "ice"},
 		Optimizer: choose("sgd", &optimize.SGD{Momentum: 0.9, WeightDecay: 2e-5}),
-		Views:     augment.MetricLearning(),
+		Views:     augment.MetricLearning(side),
 		Schedule: optimize.Schedule{
 			LR: 0.001, Scaling: optimize.ScalingNone, Epochs: 102, HeadLR: 1, Decay: optimize.DecaySteps,
 			Milestones: []optimize.Milestone{{Epoch: 20, Factor: 0.5}, {Epoch: 41, Factor: 0.25}, {Epoch: 61, Factor: 0.125}, {Epoch: 82, Factor: 0.0625}},

@@ -121,13 +121,14 @@ func Load(path string, side int) (Config, error) {
 
 // parse reads a document over the defaults of the method that it names.
 func parse(document []byte, side int) (Config, error) {
-	c, err := Default("simclr", side)
-	if err == nil {
-		err = c.Overlay(document) // for its method and size
+	head := struct { // what decides the defaults; Overlay checks the rest
+		Method registry.Choice `yaml:"method"`
+		Size   int             `yaml:"size"`
+	}{registry.Choice{Name: "simclr"}, side}
+	if err := yaml.Unmarshal(document, &head); err != nil {
+		return Config{}, err
 	}
-	if err == nil {
-		c, err = Default(c.Method.Name, c.Size)
-	}
+	c, err := Default(head.Method.Name, head.Size)
 	if err == nil {
 		err = c.Overlay(document)
 	}
@@ -173,7 +174,7 @@ func (c *Config) Validate() error {
 	_, err := c.build()
 	errs := []error{
 		err,
-		below("views", c.Views.Validate()),
+		c.Views.Validate(),
 		below("schedule", s.Validate()),
 		below("sittings", c.Sittings.Validate()),
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,31 +19,43 @@ import (
 func (a *app) benchAugment() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "augment",
-		Short:   "Time SimCLR views on one core",
-		Example: "  alike bench augment\n  alike bench augment --size-in 224 --size-out 224 --json",
+		Short:   "Time views on one core, SimCLR's unless --steps says otherwise",
+		Example: "  alike bench augment\n  alike bench augment --size-in 224 --size-out 224 --json\n  alike bench augment --steps \"crop(0.2) flip sobel\"",
 		Args:    exactly(),
 	}
 	in := c.Flags().Int("size-in", 32, "side of the images")
 	out := c.Flags().Int("size-out", 32, "side of the views; above 32 the recipe has blur")
 	n := c.Flags().Int("views", 0, "views to make (default: about a second's)")
+	steps := c.Flags().String("steps", "", "how the views are made, as --views of train")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *in < 1 || *out < 1 {
 			return misuse("sizes must be at least 1")
 		}
-		config := augment.SimCLR(*out)
+		config, err := parseViews(*steps, augment.SimCLR(*out))
+		if err != nil {
+			return misuse("--steps: %w", err)
+		}
 		p, err := augment.New(config, *out)
 		if err != nil {
 			return err
 		}
 		rate := benchViews(c.Context(), p, *in, *out, *n)
 		if *asJSON {
-			return a.printJSON(map[string]any{"views_per_s": rate, "size_in": *in, "size_out": *out, "blur": config.Blur.P > 0, "threads": 1})
+			return a.printJSON(map[string]any{"views_per_s": rate, "size_in": *in, "size_out": *out, "blur": blurs(config), "threads": 1})
 		}
-		fmt.Fprintf(a.stdout, "%d -> %d, blur %v: %.0f views/s on one core\n", *in, *out, config.Blur.P > 0, rate)
+		fmt.Fprintf(a.stdout, "%d -> %d, blur %v: %.0f views/s on one core\n", *in, *out, blurs(config), rate)
 		return nil
 	}
 	return c
+}
+
+// blurs reports whether views may be blurred, which costs most.
+func blurs(c augment.Config) bool {
+	return slices.ContainsFunc(c, func(s augment.Step) bool {
+		b, ok := s.(*augment.Blur)
+		return ok && b.P > 0
+	})
 }
 
 func benchViews(ctx context.Context, p *augment.Pipeline, in, out, n int) float64 {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -139,20 +141,26 @@ all of them with the reasons.`,
   alike data info cub-200.tar.gz --classes "<=100"
   alike data info "shards/{00..09}.tar"
   find photos -name '*.jpg' | alike data info -
-  alike data info "builtin:sprites?n=200" --views 8 --out views.png`,
+  alike data info "builtin:sprites?n=200" --views 8 --out views.png
+
+  alike data info "builtin:sprites?n=200" --views "crop(0.2, 1) flip solarise(p=0.5)"`,
 		Args: exactly("a SPEC"),
 	}
 	var data dataFlags
 	data.addClasses(c)
 	data.addTolerance(c)
 	asJSON := jsonFlag(c)
-	views := c.Flags().Int("views", 0, "draw this many SimCLR views of each of some images")
+	views := c.Flags().String("views", "", "draw views of some images: how many of SimCLR's, or the steps, as --views of train")
 	size := c.Flags().Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
 	seed := c.Flags().Uint64("seed", 1, "seed of the views")
 	out := c.Flags().String("out", "views.png", "picture of the views")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		data.spec = args[0]
 		began := time.Now()
+		count, steps, err := viewsWanted(*views)
+		if err != nil {
+			return err
+		}
 		s, err := a.open(c.Context(), data)
 		if err != nil {
 			return err
@@ -170,7 +178,7 @@ all of them with the reasons.`,
 				a.printStatistics(split, info[split])
 			}
 		}
-		if *views > 0 {
+		if count > 0 {
 			d, split, err := s.Training()
 			if err != nil {
 				return err
@@ -178,7 +186,11 @@ all of them with the reasons.`,
 			if *size == 0 {
 				*size = min(info[split].MinSide, largestSize)
 			}
-			png, err := viewSheet(d, augment.SimCLR(*size), *size, *views, *seed)
+			config, err := parseViews(steps, augment.SimCLR(*size))
+			if err != nil {
+				return misuse("--views: %w", err)
+			}
+			png, err := viewSheet(d, config, *size, count, *seed)
 			if err != nil {
 				return err
 			}
@@ -217,6 +229,33 @@ func (a *app) printSource(s *dataset.Source, seconds float64) {
 	for _, kind := range slices.Sorted(maps.Keys(s.FileTypes)) {
 		fmt.Fprintf(a.stdout, "  %s: %d images\n", kind, s.FileTypes[kind])
 	}
+}
+
+// viewsWanted is how many views of an image to draw, and by which steps if they are
+// not SimCLR's.
+func viewsWanted(flag string) (count int, steps string, err error) {
+	const drawn = 8 // of a list of steps
+	if flag == "" {
+		return 0, "", nil
+	}
+	if n, err := strconv.Atoi(flag); err == nil {
+		if n < 0 {
+			return 0, "", misuse("--views %d: must be at least 0", n)
+		}
+		return n, "", nil
+	}
+	if _, err := augment.Parse(flag); err != nil {
+		return 0, "", misuse("--views: %w", err)
+	}
+	return drawn, flag, nil
+}
+
+// parseViews are the steps that a flag lists, without it the recipe's.
+func parseViews(flag string, recipe augment.Config) (augment.Config, error) {
+	if strings.TrimSpace(flag) == "" {
+		return recipe, nil
+	}
+	return augment.Parse(flag)
 }
 
 func (a *app) printStatistics(split string, st dataset.Statistics) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alike"
+	"alike/augment"
 	"alike/backend"
 	"alike/dataset"
 	"alike/eval"
@@ -53,9 +54,9 @@ func quickstartConfig() (train.Config, error) {
 	cfg.Optimizer = registry.Choice{Name: "adamw"}
 	cfg.Schedule.LR, cfg.Schedule.Scaling = 0.003, "none"
 	cfg.Schedule.Epochs, cfg.Schedule.WarmupEpochs = quickstartEpochs, 0.2
-	cfg.Views.Crop.Area[0] = 0.3
-	cfg.Views.Jitter.Hue, cfg.Views.Jitter.Brightness, cfg.Views.Jitter.Contrast = 0.5, 0.6, 0.6
-	cfg.Views.Gray.P = 0.5
+	if cfg.Views, err = augment.Parse("crop(0.3, 1) flip jitter(0.6, 0.6, 0.4, 0.5) gray(0.5)"); err != nil {
+		return cfg, err
+	}
 	if cfg.Encoder, err = registry.Choose("resnet8", map[string]bool{"zero_init": false}); err != nil {
 		return cfg, err
 	}

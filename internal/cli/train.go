@@ -92,6 +92,8 @@ configuration is saved in the run directory, --verbose prints it.
   alike train simclr --data photos/ --set loss.temperature=0.2 --set views.blur.p=0
   alike train ice --data cub-200.tar.gz --classes "<=100" --batch 60 --per-class 3
   alike train metric --loss supcon --data photos/
+  alike train simclr --data photos/ --views "crop(0.08, 1) flip jitter(0.5) gray(0.2)"
+  alike train simclr --data cub-200.tar.gz --classes "<=100"
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
 	var (
@@ -108,6 +110,7 @@ configuration is saved in the run directory, --verbose prints it.
 	data.add(c)
 	sitting.add(c)
 	flags.Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
+	flags.String("views", "", "how views are made: steps in their order, e.g. \"crop(0.08, 1) flip blur(p=0.5)\" ('alike list augmentations')")
 	flags.String("encoder", "", "network ('alike list encoders'; default: the recipe's, see above)")
 	flags.String("init", "", "run whose encoder's weights this one begins with, instead of random ones")
 	flags.String("head", "", "projection head ('alike list heads')")
@@ -234,6 +237,11 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	if flags.Changed("size") {
 		cfg.Size = size
 	}
+	if value, _ := flags.GetString("views"); value != "" {
+		if cfg.Views, err = parseViews(value, cfg.Views); err != nil {
+			return cfg, misuse("--views: %w", err)
+		}
+	}
 	for flag, choice := range map[string]*registry.Choice{"encoder": &cfg.Encoder, "head": &cfg.Head, "loss": &cfg.Loss, "optimizer": &cfg.Optimizer} {
 		if value, _ := flags.GetString(flag); value != "" && value != choice.Name {
 			*choice = registry.Choice{Name: value}
@@ -333,7 +341,11 @@ func setKey(cfg *train.Config, setting string) error {
 		return err
 	}
 	if err := cfg.Overlay(document); err != nil {
-		return err
+		text := err.Error()
+		if line, rest, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(line, "line ") {
+			text = rest // the document is ours
+		}
+		return errors.New(text)
 	}
 	return cfg.Validate()
 }

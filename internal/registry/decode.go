@@ -42,7 +42,10 @@ func Decode(document []byte, v any) error {
 	return doc.Decode(v)
 }
 
-var choice = reflect.TypeFor[Choice]()
+var (
+	choice      = reflect.TypeFor[Choice]()
+	unmarshaler = reflect.TypeFor[yaml.Unmarshaler]()
+)
 
 // check compares a document with the type that it is to be decoded into.
 func check(n *yaml.Node, t reflect.Type, path string) (faults []error) {
@@ -60,6 +63,8 @@ func check(n *yaml.Node, t reflect.Type, path string) (faults []error) {
 		return []error{&Fault{Path: where, Text: "is a list, want a name, or keys with a name among them"}}
 	case t == choice:
 		return nil // its keys are those of the part that it names
+	case reflect.PointerTo(t).Implements(unmarshaler):
+		return nil // it says itself what it takes
 	case t.Kind() == reflect.Struct && n.Kind != yaml.MappingNode:
 		return []error{&Fault{Path: where, Text: fmt.Sprintf("is %s, want keys: %s", found(n), strings.Join(keysOf(t), ", "))}}
 	case t.Kind() != reflect.Struct:

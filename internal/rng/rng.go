@@ -15,6 +15,7 @@ const (
 	Bootstrap                   // which queries a resample holds
 	Cluster                     // where clusters begin
 	Classes                     // which classes a share of them holds
+	Noise                       // the values that a noisy view gets
 )
 
 // Stream is a random stream that can be re-keyed without allocation. It is
