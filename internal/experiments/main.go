@@ -47,6 +47,7 @@ type score struct {
 	Value   float64 `json:"value"`
 	Subject struct {
 		Name string `json:"name"`
+		Step int    `json:"step"`
 	} `json:"subject"`
 }
 
@@ -72,25 +73,51 @@ func (l *lab) run(name string, train, eval []string) (map[string]float64, error)
 		if _, err := l.call(append(append([]string{"train"}, train...), "--out", dir, "-q", "--monitor-every", "-1", "--data", l.data)...); err != nil {
 			return nil, err
 		}
-		if text, err = l.call(append(append([]string{"eval"}, eval...), dir, "--json", "-q", "--data", l.data)...); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(file, text, 0o644); err != nil {
+		if text, err = l.measure(dir, file, eval); err != nil {
 			return nil, err
 		}
 	}
+	return values(name, text)
+}
+
+// measure evaluates a run and keeps what is printed in a file.
+func (l *lab) measure(dir, file string, eval []string) ([]byte, error) {
+	text, err := l.call(append(append([]string{"eval"}, eval...), dir, "--json", "-q", "--data", l.data)...)
+	if err != nil {
+		return nil, err
+	}
+	return text, os.WriteFile(file, text, 0o644)
+}
+
+// again measures a run in another way, unless that has been done.
+func (l *lab) again(run, name string, eval []string) (map[string]float64, error) {
+	file := filepath.Join(l.dir, name+".json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		if text, err = l.measure(filepath.Join(l.dir, run), file, eval); err != nil {
+			return nil, err
+		}
+	}
+	return values(run, text)
+}
+
+// values are the scores that an evaluation printed of a run and its references.
+func values(name string, text []byte) (map[string]float64, error) {
 	var all struct {
 		Scores []score `json:"scores"`
 		score
 	}
 	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	values := map[string]float64{}
 	for _, s := range append(all.Scores, all.score) {
-		if subject := filepath.Base(s.Subject.Name); subject != name {
+		switch subject := filepath.Base(s.Subject.Name); {
+		case subject != name:
 			values[subject+"/"+s.Metric] = s.Value
-		} else {
+		case s.Subject.Step == 0:
+			values["untrained/"+s.Metric] = s.Value
+		default:
 			values[s.Metric] = s.Value
 		}
 	}
