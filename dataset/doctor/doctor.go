@@ -51,9 +51,9 @@ type Bad struct {
 // image is what the doctor knows of an image.
 type image struct {
 	Ref
-	label     int
-	sum       [sha256.Size]byte // of its size and pixels
-	thumbnail *thumbnail        // nil if it is blank
+	label int
+	sum   [sha256.Size]byte // of its size and pixels
+	print *print            // nil if it is blank
 	traits
 }
 
@@ -142,7 +142,7 @@ func newImage(d dataset.Dataset, split string, i int) (*image, error) {
 		img.Class = d.Classes()[img.label]
 	}
 	if !img.blank() {
-		img.thumbnail = newThumbnail(m)
+		img.print = newPrint(m)
 	}
 	return img, nil
 }
@@ -163,7 +163,7 @@ func sumOf(m dataset.Image) (sum [sha256.Size]byte) {
 func Method() []string {
 	return []string{
 		"Exact copies have the same size and the same pixels, whatever their files.",
-		fmt.Sprintf("Near copies are sought among all pairs of images, upright and mirrored: of each image a thumbnail of %d x %d gray pixels is made, and a perceptual hash of it, the signs of %d coefficients of its cosine transform. Pairs whose hashes differ in at most %d bits are looked at again: the thumbnails, moved against each other by up to %d pixels, must correlate by %g, and their details by %g.", side, side, hashBits, maxDistance, maxShift, minCorrelation, minDetail),
-		"So copies that were scaled, saved anew, moved by a little, mirrored, recoloured, or made brighter or darker are found; copies that were turned, cut out of a larger image or moved by more than a sixteenth are not. Different pictures of the same thing from the same place may be taken for copies.",
+		fmt.Sprintf("Near copies are sought among all pairs of images, upright and mirrored: of each image a thumbnail of %d x %d gray pixels is made, and a perceptual hash of it, the signs of %d coefficients of its cosine transform. Pairs whose hashes differ in at most %d bits are looked at again: the thumbnails, moved against each other by up to %d pixels, must correlate by %g and their details by %g, and the colours must fit: in an %d x %d grid they may differ by %d of 255 on average and by %d besides, unless one of the two is gray.", side, side, hashBits, maxDistance, maxShift, minCorrelation, minDetail, cells, cells, maxCast, maxChange),
+		"So copies that were scaled, saved anew, moved by a little, mirrored, made gray, or made brighter or darker are found; copies that were turned, cut out of a larger image or moved by more than a sixteenth are not. Different pictures of the same thing from the same place may be taken for copies.",
 	}
 }

@@ -23,6 +23,8 @@ type Duplicate struct {
 	Distance    int     `json:"distance,omitempty"`           // bits of 64 in which the perceptual hashes differ
 	Correlation float64 `json:"correlation,omitempty"`        // of the thumbnails
 	Detail      float64 `json:"detail_correlation,omitempty"` // of the thumbnails' details
+	Cast        float64 `json:"colour_cast,omitempty"`        // by which the colours differ on average, of 255
+	Change      float64 `json:"colour_change,omitempty"`      // by which they differ besides
 }
 
 func pair(a, b *image) Duplicate {
@@ -46,8 +48,8 @@ func duplicates(ctx context.Context, images []*image) (pairs []Duplicate, leaked
 			leaks[m] = leaks[m] || !Training(m.Split)
 		}
 	}
-	var thumbnails []*thumbnail
-	var groups [][]*image // of the thumbnails
+	var prints []*print
+	var groups [][]*image // of the prints
 	for _, group := range copies {
 		first := group[0]
 		for _, m := range group[1:] {
@@ -59,11 +61,11 @@ func duplicates(ctx context.Context, images []*image) (pairs []Duplicate, leaked
 		if Training(first.Split) {
 			leak(group)
 		}
-		if first.thumbnail != nil {
-			thumbnails, groups = append(thumbnails, first.thumbnail), append(groups, group)
+		if first.print != nil {
+			prints, groups = append(prints, first.print), append(groups, group)
 		}
 	}
-	found, err := findNear(ctx, thumbnails)
+	found, err := findNear(ctx, prints)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,6 +74,7 @@ func duplicates(ctx context.Context, images []*image) (pairs []Duplicate, leaked
 		a, b := groups[n.a], groups[n.b]
 		d := pair(a[0], b[0])
 		d.Mirrored, d.Distance, d.Correlation, d.Detail = n.mirrored, n.distance, n.correlation, n.detail
+		d.Cast, d.Change = n.cast, n.change
 		pairs = append(pairs, d)
 		if d.Leak {
 			leak(b)
