@@ -32,10 +32,10 @@ func coloursOf(m dataset.Image) *colours {
 	return c
 }
 
-// apart says how two images differ in colour, of 255: cast by the mean over the
-// cells, as in a photograph developed anew, and change by what is left of the cells
-// without it, root mean square.
-func (c *colours) apart(o *colours, mirrored bool) (cast, change float64) {
+// apart says how the colours, times gain, differ from others, of 255: cast by the
+// mean over the cells, as in a photograph developed anew, and change by what is left
+// of the cells without it, root mean square.
+func (c *colours) apart(o *colours, gain float64, mirrored bool) (cast, change float64) {
 	var sum, squares [2]float64
 	for cell := range c {
 		other := cell
@@ -43,9 +43,9 @@ func (c *colours) apart(o *colours, mirrored bool) (cast, change float64) {
 			other = cell/cells*cells + cells - 1 - cell%cells
 		}
 		for k := range sum {
-			d := float64(c[cell][k] - o[other][k])
+			d := gain*float64(c[cell][k]) - float64(o[other][k])
 			sum[k] += d
-			squares[k] += d * d
+			squares[k] += float64(d * d)
 		}
 	}
 	const n = cells * cells
@@ -56,6 +56,6 @@ func (c *colours) apart(o *colours, mirrored bool) (cast, change float64) {
 // gray says whether there are next to no colours.
 func (c *colours) gray() bool {
 	var none colours
-	cast, change := c.apart(&none, false)
+	cast, change := c.apart(&none, 1, false)
 	return cast < grayChroma && change < grayChroma
 }

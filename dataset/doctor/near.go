@@ -21,13 +21,36 @@ const (
 	maxChange      = 20
 )
 
-// print is what images are compared by.
-type print struct {
+// fingerprint is what images are compared by.
+type fingerprint struct {
 	*thumbnail
 	*colours
+	contrast float64 // standard deviation of the luma, of 255
 }
 
-func newPrint(m dataset.Image) *print { return &print{newThumbnail(m), coloursOf(m)} }
+func newFingerprint(m dataset.Image, contrast float64) *fingerprint {
+	return &fingerprint{newThumbnail(m), coloursOf(m), contrast}
+}
+
+// coloursFit says whether two images may be copies by their colours, as they are or
+// with those of the stronger contrast weakened to the other's, and how far these
+// are apart.
+func coloursFit(a, b *fingerprint, mirrored bool) (cast, change float64, ok bool) {
+	for _, even := range []bool{false, true} {
+		switch {
+		case !even:
+			cast, change = a.apart(b.colours, 1, mirrored)
+		case a.contrast > b.contrast:
+			cast, change = a.apart(b.colours, b.contrast/a.contrast, mirrored)
+		default:
+			cast, change = b.apart(a.colours, a.contrast/b.contrast, mirrored)
+		}
+		if cast <= maxCast && change <= maxChange {
+			return cast, change, true
+		}
+	}
+	return cast, change, a.gray() || b.gray()
+}
 
 // near is a pair of images, a < b, that show nearly the same.
 type near struct {
@@ -43,7 +66,7 @@ type near struct {
 // findNear compares every image with every other, as it is and mirrored, and
 // returns the pairs that are near duplicates, in the order of a and b. Time is
 // O(n²): about 1 ns a pair and core, and some µs for each that the hash proposes.
-func findNear(ctx context.Context, prints []*print) ([]near, error) {
+func findNear(ctx context.Context, prints []*fingerprint) ([]near, error) {
 	n := len(prints)
 	hashes := make([]hash, n)
 	p := pool.New(0)
@@ -63,7 +86,7 @@ func findNear(ctx context.Context, prints []*print) ([]near, error) {
 }
 
 // appendNear appends the near duplicates of image a behind it.
-func appendNear(pairs []near, prints []*print, hashes []hash, a int) []near {
+func appendNear(pairs []near, prints []*fingerprint, hashes []hash, a int) []near {
 	h := hashes[a]
 	for i, other := range hashes[a+1:] {
 		differ := uint64(h ^ other)
@@ -86,13 +109,12 @@ func appendNear(pairs []near, prints []*print, hashes []hash, a int) []near {
 
 // compare says whether two images, the second mirrored or not, are near duplicates,
 // whose hashes differ in distance bits.
-func compare(a, b *print, distance int, mirrored bool) (n near, ok bool) {
+func compare(a, b *fingerprint, distance int, mirrored bool) (n near, ok bool) {
 	if distance > maxDistance {
 		return n, false
 	}
 	n = near{mirrored: mirrored, distance: distance}
-	n.cast, n.change = a.apart(b.colours, mirrored)
-	if (n.cast > maxCast || n.change > maxChange) && !a.gray() && !b.gray() {
+	if n.cast, n.change, ok = coloursFit(a, b, mirrored); !ok {
 		return n, false
 	}
 	t := b.thumbnail
