@@ -48,12 +48,12 @@ type Bad struct {
 	Reason string `json:"reason"`
 }
 
-// image is what the doctor knows of an image.
-type image struct {
+// picture is what the doctor knows of an image.
+type picture struct {
 	Ref
-	label     int
-	sum       [sha256.Size]byte // of its size and pixels
-	thumbnail *thumbnail        // nil if it is blank
+	label       int
+	sum         [sha256.Size]byte // of its size and pixels
+	fingerprint *fingerprint      // nil if it is blank
 	traits
 }
 
@@ -84,19 +84,19 @@ func Check(ctx context.Context, s *dataset.Source, progress func(done int)) (*Fi
 }
 
 // look reads the images, those of training splits first.
-func (f *Findings) look(ctx context.Context, s *dataset.Source, progress func(done int)) ([]*image, error) {
+func (f *Findings) look(ctx context.Context, s *dataset.Source, progress func(done int)) ([]*picture, error) {
 	p := pool.New(0)
 	defer p.Close()
 	var done atomic.Int64
-	var all []*image
+	var all []*picture
 	total := 0
 	for _, split := range splits(s) {
 		d := s.Splits[split]
 		f.Images[split], f.Classes, total = d.Len(), max(f.Classes, len(d.Classes())), total+d.Len()
-		images, errs := make([]*image, d.Len()), make([]error, d.Len())
+		images, errs := make([]*picture, d.Len()), make([]error, d.Len())
 		p.Run(d.Len(), func(i int) {
 			if ctx.Err() == nil {
-				images[i], errs[i] = newImage(d, split, i)
+				images[i], errs[i] = newPicture(d, split, i)
 				progress(int(done.Add(1)))
 			}
 		})
@@ -132,17 +132,17 @@ func splits(s *dataset.Source) []string {
 	})
 }
 
-func newImage(d dataset.Dataset, split string, i int) (*image, error) {
+func newPicture(d dataset.Dataset, split string, i int) (*picture, error) {
 	m, err := d.Image(i)
 	if err != nil {
 		return nil, err
 	}
-	img := &image{Ref: Ref{Split: split, ID: d.ID(i), Index: i}, label: d.Label(i), sum: sumOf(m), traits: traitsOf(m)}
+	img := &picture{Ref: Ref{Split: split, ID: d.ID(i), Index: i}, label: d.Label(i), sum: sumOf(m), traits: traitsOf(m)}
 	if img.label >= 0 {
 		img.Class = d.Classes()[img.label]
 	}
 	if !img.blank() {
-		img.thumbnail = newThumbnail(m)
+		img.fingerprint = newFingerprint(m, img.deviation)
 	}
 	return img, nil
 }
@@ -163,7 +163,7 @@ func sumOf(m dataset.Image) (sum [sha256.Size]byte) {
 func Method() []string {
 	return []string{
 		"Exact copies have the same size and the same pixels, whatever their files.",
-		fmt.Sprintf("Near copies are sought among all pairs of images, upright and mirrored: of each image a thumbnail of %d x %d gray pixels is made, and a perceptual hash of it, the signs of %d coefficients of its cosine transform. Pairs whose hashes differ in at most %d bits are looked at again: the thumbnails, moved against each other by up to %d pixels, must correlate by %g, and their details by %g.", side, side, hashBits, maxDistance, maxShift, minCorrelation, minDetail),
-		"So copies that were scaled, saved anew, moved by a little, mirrored, recoloured, or made brighter or darker are found; copies that were turned, cut out of a larger image or moved by more than a sixteenth are not. Different pictures of the same thing from the same place may be taken for copies.",
+		fmt.Sprintf("Near copies are sought among all pairs of images, upright and mirrored: of each image a thumbnail of %d x %d gray pixels is made, and a perceptual hash of it, the signs of %d coefficients of its cosine transform. Pairs whose hashes differ in at most %d bits are looked at again: the thumbnails, moved against each other by up to %d pixels, must correlate by %g and their details by %g, and the colours must fit: in an %d x %d grid they may differ by %d of 255 on average and by %d besides, unless one of the two is gray.", side, side, hashBits, maxDistance, maxShift, minCorrelation, minDetail, cells, cells, maxCast, maxChange),
+		"So copies that were scaled, saved anew, moved by a little, mirrored, made gray, or made brighter or darker are found; copies that were turned, cut out of a larger image or moved by more than a sixteenth are not. Different pictures of the same thing from the same place may be taken for copies.",
 	}
 }

@@ -23,9 +23,11 @@ type Duplicate struct {
 	Distance    int     `json:"distance,omitempty"`           // bits of 64 in which the perceptual hashes differ
 	Correlation float64 `json:"correlation,omitempty"`        // of the thumbnails
 	Detail      float64 `json:"detail_correlation,omitempty"` // of the thumbnails' details
+	Cast        float64 `json:"colour_cast,omitempty"`        // by which the colours differ on average, of 255
+	Change      float64 `json:"colour_change,omitempty"`      // by which they differ besides
 }
 
-func pair(a, b *image) Duplicate {
+func pair(a, b *picture) Duplicate {
 	return Duplicate{
 		A: a.Ref, B: b.Ref,
 		Leak:     Training(a.Split) != Training(b.Split),
@@ -37,17 +39,17 @@ func pair(a, b *image) Duplicate {
 // splits. Images are those of training splits first. Of images with the same pixels
 // each is a pair with the first, and only the first is looked for near duplicates
 // of; what is said of it holds for the others too.
-func duplicates(ctx context.Context, images []*image) (pairs []Duplicate, leaked []Ref, err error) {
+func duplicates(ctx context.Context, images []*picture) (pairs []Duplicate, leaked []Ref, err error) {
 	pairs, leaked = []Duplicate{}, []Ref{}
 	copies := exactCopies(images)
-	leaks := map[*image]bool{}
-	leak := func(group []*image) {
+	leaks := map[*picture]bool{}
+	leak := func(group []*picture) {
 		for _, m := range group {
 			leaks[m] = leaks[m] || !Training(m.Split)
 		}
 	}
-	var thumbnails []*thumbnail
-	var groups [][]*image // of the thumbnails
+	var prints []*fingerprint
+	var groups [][]*picture // of the prints
 	for _, group := range copies {
 		first := group[0]
 		for _, m := range group[1:] {
@@ -59,11 +61,11 @@ func duplicates(ctx context.Context, images []*image) (pairs []Duplicate, leaked
 		if Training(first.Split) {
 			leak(group)
 		}
-		if first.thumbnail != nil {
-			thumbnails, groups = append(thumbnails, first.thumbnail), append(groups, group)
+		if first.fingerprint != nil {
+			prints, groups = append(prints, first.fingerprint), append(groups, group)
 		}
 	}
-	found, err := findNear(ctx, thumbnails)
+	found, err := findNear(ctx, prints)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,6 +74,7 @@ func duplicates(ctx context.Context, images []*image) (pairs []Duplicate, leaked
 		a, b := groups[n.a], groups[n.b]
 		d := pair(a[0], b[0])
 		d.Mirrored, d.Distance, d.Correlation, d.Detail = n.mirrored, n.distance, n.correlation, n.detail
+		d.Cast, d.Change = n.cast, n.change
 		pairs = append(pairs, d)
 		if d.Leak {
 			leak(b)
@@ -87,7 +90,7 @@ func duplicates(ctx context.Context, images []*image) (pairs []Duplicate, leaked
 
 // exactCopies are the images in groups of the same pixels, in the order of their
 // first ones.
-func exactCopies(images []*image) (groups [][]*image) {
+func exactCopies(images []*picture) (groups [][]*picture) {
 	place := map[[sha256.Size]byte]int{}
 	for _, m := range images {
 		at, found := place[m.sum]

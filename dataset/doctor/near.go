@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"alike/dataset"
 	"alike/internal/kernel/pool"
 )
 
@@ -16,31 +17,66 @@ const (
 	maxDistance    = 16  // bits in which the hashes may differ
 	minCorrelation = 0.9 // of the thumbnails
 	minDetail      = 0.5 // of their details
+	maxCast        = 40  // of 255, unless one of the two is gray
+	maxChange      = 20
 )
 
-// near is a pair of thumbnails, a < b, that show nearly the same.
+// fingerprint is what images are compared by.
+type fingerprint struct {
+	*thumbnail
+	*colours
+	contrast float64 // standard deviation of the luma, of 255
+}
+
+func newFingerprint(m dataset.Image, contrast float64) *fingerprint {
+	return &fingerprint{newThumbnail(m), coloursOf(m), contrast}
+}
+
+// coloursFit says whether two images may be copies by their colours, as they are or
+// with those of the stronger contrast weakened to the other's, and how far these
+// are apart.
+func coloursFit(a, b *fingerprint, mirrored bool) (cast, change float64, ok bool) {
+	for _, even := range []bool{false, true} {
+		switch {
+		case !even:
+			cast, change = a.apart(b.colours, 1, mirrored)
+		case a.contrast > b.contrast:
+			cast, change = a.apart(b.colours, b.contrast/a.contrast, mirrored)
+		default:
+			cast, change = b.apart(a.colours, a.contrast/b.contrast, mirrored)
+		}
+		if cast <= maxCast && change <= maxChange {
+			return cast, change, true
+		}
+	}
+	return cast, change, a.gray() || b.gray()
+}
+
+// near is a pair of images, a < b, that show nearly the same.
 type near struct {
 	a, b        int
 	mirrored    bool
 	distance    int     // bits in which the hashes differ
 	correlation float64 // of the thumbnails
 	detail      float64 // of their details
+	cast        float64 // of their colours
+	change      float64
 }
 
-// findNear compares every thumbnail with every other, as it is and mirrored, and
+// findNear compares every image with every other, as it is and mirrored, and
 // returns the pairs that are near duplicates, in the order of a and b. Time is
-// O(n²): 1.3 ns a pair and core, and 10 µs for each that the hash proposes.
-func findNear(ctx context.Context, thumbnails []*thumbnail) ([]near, error) {
-	n := len(thumbnails)
+// O(n²): about 1 ns a pair and core, and some µs for each that the hash proposes.
+func findNear(ctx context.Context, prints []*fingerprint) ([]near, error) {
+	n := len(prints)
 	hashes := make([]hash, n)
 	p := pool.New(0)
 	defer p.Close()
-	p.Run(n, func(i int) { hashes[i] = thumbnails[i].hash() })
+	p.Run(n, func(i int) { hashes[i] = prints[i].hash() })
 	const rows = 64 // a task
 	found := make([][]near, (n+rows-1)/rows)
 	p.Run(len(found), func(task int) {
 		for a := task * rows; a < min((task+1)*rows, n) && ctx.Err() == nil; a++ {
-			found[task] = appendNear(found[task], thumbnails, hashes, a)
+			found[task] = appendNear(found[task], prints, hashes, a)
 		}
 	})
 	if ctx.Err() != nil {
@@ -49,26 +85,21 @@ func findNear(ctx context.Context, thumbnails []*thumbnail) ([]near, error) {
 	return slices.Concat(found...), nil
 }
 
-// appendNear appends the near duplicates of thumbnail a behind it.
-func appendNear(pairs []near, thumbnails []*thumbnail, hashes []hash, a int) []near {
+// appendNear appends the near duplicates of image a behind it.
+func appendNear(pairs []near, prints []*fingerprint, hashes []hash, a int) []near {
 	h := hashes[a]
 	for i, other := range hashes[a+1:] {
 		differ := uint64(h ^ other)
-		direct, turned := bits.OnesCount64(differ), bits.OnesCount64(differ^uint64(mirror))
-		if direct > maxDistance && turned > maxDistance {
+		upright, mirrored := bits.OnesCount64(differ), bits.OnesCount64(differ^uint64(mirror))
+		if upright > maxDistance && mirrored > maxDistance {
 			continue
 		}
 		b := a + 1 + i
-		best := near{}
-		if direct <= maxDistance {
-			best = compare(thumbnails[a], thumbnails[b], direct, false)
+		best, found := compare(prints[a], prints[b], upright, false)
+		if m, ok := compare(prints[a], prints[b], mirrored, true); ok && (!found || m.correlation > best.correlation) {
+			best, found = m, true
 		}
-		if turned <= maxDistance {
-			if m := compare(thumbnails[a], thumbnails[b].mirrored(), turned, true); m.correlation > best.correlation {
-				best = m
-			}
-		}
-		if best.correlation >= minCorrelation && best.detail >= minDetail {
+		if found {
 			best.a, best.b = a, b
 			pairs = append(pairs, best)
 		}
@@ -76,10 +107,22 @@ func appendNear(pairs []near, thumbnails []*thumbnail, hashes []hash, a int) []n
 	return pairs
 }
 
-// compare is the second look at a pair that the hash proposes.
-func compare(a, b *thumbnail, distance int, mirrored bool) near {
-	whole, detail := correlation(a, b)
-	return near{mirrored: mirrored, distance: distance, correlation: whole, detail: detail}
+// compare says whether two images, the second mirrored or not, are near duplicates,
+// whose hashes differ in distance bits.
+func compare(a, b *fingerprint, distance int, mirrored bool) (n near, ok bool) {
+	if distance > maxDistance {
+		return n, false
+	}
+	n = near{mirrored: mirrored, distance: distance}
+	if n.cast, n.change, ok = coloursFit(a, b, mirrored); !ok {
+		return n, false
+	}
+	t := b.thumbnail
+	if mirrored {
+		t = t.mirrored()
+	}
+	n.correlation, n.detail = correlation(a.thumbnail, t)
+	return n, n.correlation >= minCorrelation && n.detail >= minDetail
 }
 
 // byLikeness orders pairs by falling correlation, then by their places.

@@ -66,9 +66,9 @@ func (t traits) stretch() float64 {
 }
 
 // outliers lists the images unlike the others, kind by kind.
-func outliers(images []*image) []Outlier {
+func outliers(images []*picture) []Outlier {
 	list := []Outlier{}
-	add := func(m *image, kind, format string, args ...any) {
+	add := func(m *picture, kind, format string, args ...any) {
 		list = append(list, Outlier{m.Ref, kind, fmt.Sprintf(format, args...)})
 	}
 	var pixels, stretches []float64

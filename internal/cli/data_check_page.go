@@ -7,6 +7,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -35,7 +36,7 @@ type pageWriter struct {
 // checkPage makes the page about a data set.
 func checkPage(s *dataset.Source, f *doctor.Findings, list string, pictures int) (*report.Check, error) {
 	w := &pageWriter{source: s, most: pictures}
-	page := &report.Check{Title: s.Spec, Data: howMuch(s, f), Advice: advice(f, list), Method: doctor.Method()}
+	page := &report.Check{Title: "Check of " + filepath.Base(s.Spec), Data: s.Spec + ": " + howMuch(s, f), Advice: advice(f, list), Method: doctor.Method()}
 	for _, t := range tallies(f) {
 		tile := report.Tile{Count: strconv.Itoa(t.count), Label: t.label}
 		if t.count > 0 {
