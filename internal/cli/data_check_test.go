@@ -22,6 +22,7 @@ import (
 func patches(seed uint64, side int) image.Image {
 	r := rand.New(rand.NewPCG(seed, 1))
 	m := image.NewRGBA(image.Rect(0, 0, side, side))
+	draw.Draw(m, m.Rect, image.White, image.Point{}, draw.Src)
 	for range 20 {
 		x, y, n := r.IntN(side), r.IntN(side), side/8+r.IntN(side/3)
 		c := color.RGBA{uint8(r.IntN(256)), uint8(r.IntN(256)), uint8(r.IntN(256)), 255}
