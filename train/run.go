@@ -92,7 +92,8 @@ func Open(dir string) (*Run, error) {
 		return nil, fmt.Errorf("%s is not a run: it has no config.yaml; 'alike train' makes runs", dir)
 	}
 	if err == nil {
-		err = registry.Locate(document, r.Config.Overlay(document))
+		r.Config, err = parse(document, 0)
+		err = registry.Locate(document, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.configPath(), err)

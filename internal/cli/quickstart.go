@@ -23,7 +23,7 @@ const (
 	quickstartImages  = 10000
 	quickstartData    = "builtin:sprites?n=10000&seed=1"
 	quickstartBatch   = 128
-	quickstartEpochs  = 4
+	quickstartEpochs  = 5
 	quickstartMinutes = 2
 )
 
