@@ -94,9 +94,9 @@ func outliers(images []*picture) []Outlier {
 		switch {
 		case m.blank() || m.gray() == mostlyGray:
 		case m.gray():
-			add(m, Gray, "it has no colours; %d of %d images have none", grays, len(images))
+			add(m, Gray, "its channels differ by %.1f of 255", m.chroma)
 		default:
-			add(m, Colour, "it has colours; %d of %d images have some", len(images)-grays, len(images))
+			add(m, Colour, "its channels differ by %.1f of 255", m.chroma)
 		}
 	}
 	order := []string{Blank, Size, Shape, Gray, Colour}

@@ -61,7 +61,7 @@ func checkPage(s *dataset.Source, f *doctor.Findings, list string, pictures int)
 		smallClassTable(f.SmallClasses),
 		w.outliers(doctor.Blank, "Nearly of one colour", "There is hardly anything to see in them: often placeholders of lost images.", f.Outliers, doctor.Blank),
 		w.outliers(doctor.Size, "Odd sizes and shapes", "Icons among photographs, panoramas, strips that were cut badly.", f.Outliers, doctor.Size, doctor.Shape),
-		w.outliers(doctor.Gray, "Gray among coloured", "A network that learns colours cannot use them here; often scans or drawings.", f.Outliers, doctor.Gray),
+		w.outliers(doctor.Gray, "Gray among coloured", "Often scans or drawings. Views that change colours do nothing to them, and having none may give a class away.", f.Outliers, doctor.Gray),
 		w.outliers(doctor.Colour, "Coloured among gray", "The colours may give away what the shapes should.", f.Outliers, doctor.Colour))
 	return page, w.err
 }
