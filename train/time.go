@@ -46,7 +46,7 @@ func TimeForward(ctx context.Context, b compute.Backend, c *Config, steps int) (
 		return 0, compileError("embedding", err)
 	}
 	defer exec.Finalize()
-	pixels := make([]float32, viewsShape(c.Batch, c.Size).Size())
+	pixels := make([]float32, viewsShape(PixelsFloat32, c.Batch, c.Size).Size())
 	for i := range pixels {
 		pixels[i] = float32(i%251) / 250
 	}
