@@ -32,7 +32,7 @@ var devices = []device{
 	{"cuda", `pip install "jax[cuda13]"`},
 	{"rocm", `pip install jax-rocm7-pjrt`},
 	{"tpu", `pip install libtpu`},
-	{"cpu", `pip install xla-cpu-pjrt`},
+	{"cpu", `pip install --no-deps lammps-jax-pjrt-cpu`},
 }
 
 // wheels are the places below a folder of Python packages where wheels put plugins.
@@ -40,6 +40,7 @@ var wheels = []struct{ device, pattern string }{
 	{"cuda", "jax_plugins/xla_cuda*/xla_cuda_plugin.so"},
 	{"rocm", "jax_plugins/xla_rocm*/xla_rocm_plugin.so"},
 	{"tpu", "libtpu/libtpu.so"},
+	{"cpu", "*/pjrt_c_api_cpu_plugin.so"},
 	{"cpu", "xla_plugins/xla_cpu_pjrt/xla_cpu_pjrt.so"},
 }
 

@@ -41,6 +41,7 @@ func TestPluginsAreFoundWhereOthersPutThem(t *testing.T) {
 	alone(t, root)
 	packages := "venv/lib/python3.12/site-packages/"
 	cpu := touch(t, root, packages+"xla_plugins/xla_cpu_pjrt/xla_cpu_pjrt.so")
+	newer := touch(t, root, packages+"lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so")
 	cuda12 := touch(t, root, packages+"jax_plugins/xla_cuda12/xla_cuda_plugin.so")
 	cuda13 := touch(t, root, packages+"jax_plugins/xla_cuda13/xla_cuda_plugin.so")
 	touch(t, root, packages+"jax_plugins/xla_cuda13/__init__.py")
@@ -50,7 +51,7 @@ func TestPluginsAreFoundWhereOthersPutThem(t *testing.T) {
 	local := touch(t, root, "home/.local/lib/go-xla/pjrt_c_api_tpu_plugin.so")
 	t.Setenv(PathVariable, filepath.Join(root, "own")+string(filepath.ListSeparator)+"relative")
 
-	want := []Plugin{{"cuda", cuda13}, {"cuda", cuda12}, {"tpu", local}, {"cpu", named}, {"cpu", cpu}, {"metal", other}}
+	want := []Plugin{{"cuda", cuda13}, {"cuda", cuda12}, {"tpu", local}, {"cpu", named}, {"cpu", newer}, {"cpu", cpu}, {"metal", other}}
 	if got := below(root, Plugins()); !slices.Equal(got, want) {
 		t.Errorf("found\n%v, want\n%v", got, want)
 	}
@@ -73,7 +74,7 @@ func TestChoose(t *testing.T) {
 		{"a file that is not there", "/not/there.so", nil, Plugin{}, "", "no such file"},
 		{"a device without plugin", "cuda", []Plugin{cpu}, Plugin{}, "", `pip install "jax[cuda13]"`},
 		{"an unknown device", "abacus", []Plugin{cpu}, Plugin{}, "", "name a device (cuda, rocm, tpu, cpu)"},
-		{"no plugin at all", "", nil, Plugin{}, "", "pip install xla-cpu-pjrt"},
+		{"no plugin at all", "", nil, Plugin{}, "", "pip install --no-deps lammps-jax-pjrt-cpu"},
 	} {
 		got, rest, err := choose(tc.options, tc.plugins)
 		if tc.err != "" {
