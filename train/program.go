@@ -46,7 +46,7 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 	step := func(scope *model.Scope, x, label, lr *Node) []*Node {
 		g := x.Graph()
 		scope.Store().SetTraining(g, true)
-		z := p.head.Graph(scope.In(headScope), p.encoder.Graph(scope, values(x)))
+		z := p.head.Graph(scope.In(headScope), p.encoder.Graph(scope, inDType(values(x), c.DType)))
 		batch := loss.Batch{Z: z, Label: label}
 		if views := p.method.Views(); views > 1 {
 			batch.View = loss.BlockViews(g, c.Batch, views)

@@ -40,7 +40,7 @@ func TimeForward(ctx context.Context, b compute.Backend, c *Config, steps int) (
 	defer store.Finalize()
 	exec, err := model.NewExec(b, store, func(scope *model.Scope, x *Node) *Node {
 		scope.Store().SetTraining(x.Graph(), false)
-		return parts.encoder.Graph(scope, x)
+		return parts.encoder.Graph(scope, inDType(x, c.DType))
 	})
 	if err != nil {
 		return 0, compileError("embedding", err)
