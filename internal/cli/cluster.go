@@ -10,7 +10,8 @@ import (
 )
 
 func (a *app) evalCluster() *cobra.Command {
-	c := &cobra.Command{
+	m := eval.DefaultNMI()
+	c := a.evalSplit(&cobra.Command{
 		Use:   "cluster RUN",
 		Short: "Cluster the images by k-means: NMI, AMI, ARI and purity",
 		Long: `Cluster the images by k-means into as many clusters as there are classes, and
@@ -21,23 +22,31 @@ Raw pixels and the untrained network are measured beside the run.
 The scores are printed and appended to the run's scores.jsonl with their protocols.`,
 		Example: "  alike eval cluster runs/simclr-resnet8 --data cub-200.tar.gz --classes \">100\"\n" +
 			"  alike eval cluster runs/simclr-resnet8 --data builtin:sprites --json",
-		Args: exactly("a RUN"),
-	}
-	m := eval.DefaultNMI()
+	}, func() error {
+		m.Bootstrap.Seed = m.Seed
+		return m.Validate()
+	}, func(ctx context.Context, _, images *eval.Features) ([]eval.Score, error) {
+		return m.ClusterScores(ctx, images)
+	})
+	c.Flags().IntVar(&m.Restarts, "restarts", m.Restarts, "restarts of k-means")
+	c.Flags().IntVar(&m.Bootstrap.Resamples, "resamples", m.Bootstrap.Resamples, "resamples of the images that the intervals come from")
+	c.Flags().Uint64Var(&m.Seed, "seed", m.Seed, "seed of k-means and of the resamples")
+	return c
+}
+
+// evalSplit makes c a command that measures one split of a run's data, beside raw
+// pixels and the untrained network.
+func (a *app) evalSplit(c *cobra.Command, validate func() error, measure scorers) *cobra.Command {
+	c.Args = exactly("a RUN")
 	var data dataFlags
 	var which modelFlags
 	data.addOptional(c)
 	which.add(c)
 	asJSON := jsonFlag(c)
-	flags := c.Flags()
-	split := flags.String("split", "", "split that is clustered (default: test, or the only one)")
-	flags.IntVar(&m.Restarts, "restarts", m.Restarts, "restarts of k-means")
-	flags.IntVar(&m.Bootstrap.Resamples, "resamples", m.Bootstrap.Resamples, "resamples of the images that the intervals come from")
-	flags.Uint64Var(&m.Seed, "seed", m.Seed, "seed of k-means and of the resamples")
-	references := flags.Bool("references", true, "measure raw pixels and the untrained network beside the run")
+	split := c.Flags().String("split", "", "split that is measured (default: test, or the only one)")
+	references := c.Flags().Bool("references", true, "measure raw pixels and the untrained network beside the run")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		m.Bootstrap.Seed = m.Seed
-		if err := m.Validate(); err != nil {
+		if err := validate(); err != nil {
 			return usageError{err}
 		}
 		run, err := train.Open(args[0])
@@ -51,9 +60,6 @@ The scores are printed and appended to the run's scores.jsonl with their protoco
 		images, err := chosenSplit(source, *split)
 		if err != nil {
 			return err
-		}
-		measure := func(ctx context.Context, _, images *eval.Features) ([]eval.Score, error) {
-			return m.ClusterScores(ctx, images)
 		}
 		var table [][]eval.Score
 		for _, subject := range a.subjects(run, which, *references) {

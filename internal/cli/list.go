@@ -49,6 +49,9 @@ var metrics = map[string]string{
 	"nmi_geometric":   "the same by the geometric mean (eval cluster, eval retrieval --nmi-norm geometric)",
 	"ami":             "mutual information of clusters and classes, adjusted for chance (eval cluster)",
 	"ari":             "Rand index of clusters and classes, adjusted for chance (eval cluster)",
+	"auc":             "area under the ROC curve of pairs of one class and of two (eval verification)",
+	"eer":             "equal error rate of those pairs (eval verification)",
+	"tar@far=F":       "share of pairs of one class accepted where a share F of the others is (eval verification)",
 	"purity":          "share of images that are of the most frequent class of their cluster (eval cluster)",
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -303,7 +304,9 @@ func (a *app) printTable(table [][]eval.Score) error {
 	p := own[0].Protocol
 	against := "each against all others"
 	switch {
-	case p.Clusters > 0 && p.K == 0:
+	case strings.HasPrefix(p.Variant, "all pairs"):
+		against = "all pairs"
+	case p.Clusters > 0:
 		against = fmt.Sprintf("in %d clusters", p.Clusters)
 	case !p.LeaveOneOut:
 		against = fmt.Sprintf("against %d of %s", p.Bank.Images, p.Bank.Split)

@@ -95,3 +95,13 @@ func TestClusterMeasuresWhatRetrievalDoes(t *testing.T) {
 		t.Errorf("NMI of cluster is %+v, of retrieval %+v", first, last)
 	}
 }
+
+func TestVerification(t *testing.T) {
+	dir := trainedRun(t)
+	text := must(t, "eval", "verification", dir, "--data", sprites, "--far", "0.1,0.01")
+	for _, want := range []string{"raw pixels", "untrained", "auc", "eer", "tar@far=0.1", "tar@far=0.01", "all pairs"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
