@@ -207,8 +207,8 @@ func (t *trainer) step(ctx context.Context) error {
 	t.waiting = time.Since(began)
 	c := &t.run.Config
 	lr := c.Schedule.At(t.state.Step)
-	stats, err := t.program.run(b.inputs[0], b.inputs[1], lr)
-	if err = errors.Join(err, b.inputs[0].FinalizeAll(), b.inputs[1].FinalizeAll()); err != nil {
+	stats, err := t.program.run(b.inputs, lr, float64(t.state.Step)/float64(t.state.Total))
+	if err = errors.Join(err, b.inputs.finalize()); err != nil {
 		return err
 	}
 	t.loader.recycle(b)

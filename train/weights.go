@@ -103,7 +103,7 @@ func restore(store *model.Store, prefix string, blobs map[string]blob) error {
 
 // isStatistic tells batch norm's running statistics from what is learned.
 func isStatistic(name string) bool {
-	return strings.HasSuffix(name, ".running_mean") || strings.HasSuffix(name, ".running_var")
+	return strings.HasSuffix(name, "running_mean") || strings.HasSuffix(name, "running_var")
 }
 
 // writeTensors writes a safetensors file.

@@ -117,6 +117,8 @@ configuration is saved in the run directory, --verbose prints it.
 	flags.String("loss", "", "loss ('alike list losses')")
 	flags.String("optimizer", "", "update rule ('alike list optimizers')")
 	flags.Int("batch", 0, "images per step (default: the recipe's, see above)")
+	flags.Int("chunk", 0, "images that are embedded at a time: the loss is the whole batch's, the memory a chunk's, batch norm sees chunks (default: the whole batch)")
+	flags.Bool("checkpoint-blocks", false, "compute the inside of the encoder's blocks again in the backward pass: less memory, the same weights")
 	flags.Int("per-class", 0, "images of each class in a batch, for methods that learn from labels; 0 draws without regard to classes")
 	flags.Float64("epochs", 0, "passes over the images (default: the recipe's, see above); 0 writes an untrained run")
 	flags.Float64("warmup-epochs", 0, "passes in which the learning rate rises")
@@ -256,6 +258,12 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	}
 	if flags.Changed("batch") {
 		cfg.Batch, _ = flags.GetInt("batch")
+	}
+	if flags.Changed("chunk") {
+		cfg.Chunk, _ = flags.GetInt("chunk")
+	}
+	if flags.Changed("checkpoint-blocks") {
+		cfg.CheckpointBlocks, _ = flags.GetBool("checkpoint-blocks")
 	}
 	if flags.Changed("init") {
 		cfg.Init, _ = flags.GetString("init")

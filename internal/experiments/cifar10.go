@@ -6,7 +6,7 @@ import "fmt"
 // trained on, and on five others.
 func cifar10(l *lab) error {
 	base := []string{"--encoder", "resnet8", "--set", "encoder.zero_init=false", "--epochs", "1", "--warmup-epochs", "0.1",
-		"--batch", "128", "--optimizer", "sgd", "--scaling", "none", "--lr", "0.03", "--set", "optimizer.weight_decay=0.0005", "--set", "schedule.decay=cosine"}
+		"--batch", "128", "--optimizer", "sgd", "--scaling", "none", "--lr", "0.03", "--set", "optimizer.weight_decay=0.0005", "--set", "schedule={decay: cosine, milestones: []}"}
 	seen, unseen := "1-5", "6-10"
 	fmt.Println("| method | embedding | kNN, all ten classes | trained on five, kNN on them | on the other five |\n|---|---|---|---|---|")
 	for _, m := range []struct{ name, layer string }{{"simclr", "h"}, {"isif", "z"}} {

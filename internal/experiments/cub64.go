@@ -10,7 +10,7 @@ import (
 // trained on: a small network from scratch, the same steps for all.
 func cub64(l *lab) error {
 	const epochs = "12"
-	base := []string{"--size", "32", "--encoder", "resnet8", "--set", "encoder.zero_init=false", "--epochs", epochs, "--optimizer", "adamw", "--scaling", "none", "--set", "schedule.decay=cosine"}
+	base := []string{"--size", "32", "--encoder", "resnet8", "--set", "encoder.zero_init=false", "--epochs", epochs, "--optimizer", "adamw", "--scaling", "none", "--set", "schedule={decay: cosine, milestones: []}"}
 	method := func(loss string) []string {
 		if loss == "ice" {
 			return append([]string{"ice"}, base...)
