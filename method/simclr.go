@@ -1,8 +1,6 @@
 package method
 
 import (
-	"github.com/gomlx/gomlx/core/graph"
-
 	"alike/augment"
 	"alike/internal/registry"
 	"alike/loss"
@@ -18,24 +16,9 @@ func init() {
 // of N images pass the encoder f and the head g in one batch of 2N rows; each
 // row's one positive is the other view of its image, its negatives are the
 // 2(N-1) views of other images. The representation h is the embedding.
-type SimCLR struct{}
-
-// Validate implements Method.
-func (*SimCLR) Validate() error { return nil }
-
-// Views implements Method.
-func (*SimCLR) Views() int { return 2 }
-
-// Supervised implements Method.
-func (*SimCLR) Supervised() bool { return false }
-
-// Positive implements Method.
-func (s *SimCLR) Positive(g *graph.Graph, images int, _ *graph.Node) *graph.Node {
-	return loss.ViewPositives(g, images, s.Views())
+type SimCLR struct {
+	twoViews `yaml:"-"`
 }
-
-// Layer implements Method.
-func (*SimCLR) Layer() string { return LayerH }
 
 // Defaults implements Method. Up to augment.SmallSide pixels it is the command
 // of the authors' readme for CIFAR-10, whose rate of 1.0 is per 256 images;

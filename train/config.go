@@ -87,8 +87,14 @@ func Default(name string, side int) (Config, error) {
 		return Config{}, err
 	}
 	r := m.Defaults(side)
+	choice := registry.Choice{Name: name}
+	if r.Method != nil {
+		if choice, err = registry.Choose(name, r.Method); err != nil {
+			return Config{}, err
+		}
+	}
 	return Config{
-		Method:    registry.Choice{Name: name},
+		Method:    choice,
 		Size:      side,
 		Encoder:   r.Encoder,
 		Head:      r.Head,

@@ -21,7 +21,6 @@ func cub64(l *lab) error {
 		}
 		return args
 	}
-	seeds := []string{"1", "2", "3"}
 	rates := []string{"0.001", "0.004"}
 	fmt.Println("| loss | learning rate | R@1 | R@2 | R@4 | R@8 | MAP@R | NMI |\n|---|---|---|---|---|---|---|---|")
 	row := func(name, rate string, results []map[string]float64, prefix string) {
@@ -68,11 +67,11 @@ func cub64(l *lab) error {
 		}
 		row(loss, rate, results, "")
 	}
-	return pretrained(l, base, test, seeds, row)
+	return pretrained(l, base, test, row)
 }
 
 // pretrained are SimCLR on the same images without their labels, and ICE from there.
-func pretrained(l *lab, base, test, seeds []string, row func(name, rate string, results []map[string]float64, prefix string)) error {
+func pretrained(l *lab, base, test []string, row func(name, rate string, results []map[string]float64, prefix string)) error {
 	const rate = "0.004"
 	test = append(slices.Clone(test), "--references=false")
 	var simclr, ice []map[string]float64

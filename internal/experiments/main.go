@@ -35,6 +35,9 @@ func main() {
 	}
 }
 
+// seeds are those of every row that has an interval.
+var seeds = []string{"1", "2", "3"}
+
 // lab runs and remembers.
 type lab struct {
 	ctx       context.Context
