@@ -16,9 +16,6 @@ func cub64(l *lab) error {
 			return append([]string{"ice"}, base...)
 		}
 		args := append([]string{"metric", "--loss", loss}, base...)
-		if loss == "margin_triplet" { // semi-hard negatives of the least similar positive: none at first
-			args = append(args, "--set", "loss.negatives=all")
-		}
 		return args
 	}
 	rates := []string{"0.001", "0.004"}
