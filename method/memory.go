@@ -1,8 +1,6 @@
 package method
 
 import (
-	"fmt"
-	"math"
 	"strings"
 
 	"github.com/gomlx/compute/shapes"
@@ -75,27 +73,4 @@ func cosine(x, y *Node) *Node { return ReduceSum(Mul(nn.Unit(x), nn.Unit(y)), -1
 // similarities are u_i . v_j / temperature: [N, K] for unit vectors u [N, D] and v [K, D].
 func similarities(u, v *Node, temperature float64) *Node {
 	return DivScalar(MatMul(u, Transpose(v, 0, 1)), temperature)
-}
-
-// between checks a share of a whole, 1 excluded.
-func between(name string, x float64) error {
-	if !(x >= 0 && x < 1) {
-		return fmt.Errorf("%s %g: must be at least 0 and below 1", name, x)
-	}
-	return nil
-}
-
-// above0 is written so that NaN fails too.
-func above0(name string, x float64) error {
-	if !(x > 0) || math.IsInf(x, 0) {
-		return fmt.Errorf("%s %g: must be > 0", name, x)
-	}
-	return nil
-}
-
-func atLeast1(name string, n int) error {
-	if n < 1 {
-		return fmt.Errorf("%s %d: must be at least 1", name, n)
-	}
-	return nil
 }

@@ -126,6 +126,8 @@ func TestObjectivesAgreeWithTheirTwins(t *testing.T) {
 		"byol":     {&BYOL{Momentum: 0.6, Predictor: small}, func(l *learner) twin { return &byolTwin{l: l, m: 0.6} }},
 		"simsiam":  {&SimSiam{Predictor: small}, func(l *learner) twin { return simSiamTwin{l} }},
 		"nnclr":    {&NNCLR{Temperature: tau, Support: 7, Predictor: small}, func(l *learner) twin { return &nnclrTwin{l: l, tau: tau} }},
+		"barlow":   {&BarlowTwins{Redundancy: 0.2}, func(*learner) twin { return barlowTwin{0.2} }},
+		"vicreg":   {&VICReg{Invariance: 3, Variance: 2, Covariance: 0.5}, func(*learner) twin { return vicregTwin{3, 2, 0.5} }},
 		"xbm":      {&XBM{Memory: 6}, func(*learner) twin { return &xbmTwin{scale: 3, size: 6} }},
 	}
 	for _, name := range Methods.Names() {
@@ -147,7 +149,7 @@ func TestObjectivesAgreeWithTheirTwins(t *testing.T) {
 			}
 			w := tc.twin(l)
 			for step := range 4 {
-				in := stepInput{w: random(rng, testF, testD), x: random(rng, rows, testF), done: float64(step) / 4}
+				in := stepInput{w: random(rng, testF, testD), x: mix(0.3, random(rng, rows, testF), 0, random(rng, rows, testF)), done: float64(step) / 4}
 				for i := range rows {
 					in.label = append(in.label, int32(rng.IntN(2)))
 					in.index = append(in.index, int32((step*testN+i%testN)%testTotal))
@@ -407,6 +409,72 @@ func (w *nnclrTwin) update(in stepInput) {
 	w.support = append(in.x[:testN].times(in.w).units(), w.support...)[:size]
 }
 
+// covariance is Σ_n (x_ni - mean) (y_nj - mean) / count, by i and j.
+func covariance(x, y matrix, count float64) matrix {
+	c := make(matrix, len(x[0]))
+	for i := range c {
+		c[i] = make([]float64, len(y[0]))
+		for j := range c[i] {
+			var meanX, meanY float64
+			for n := range x {
+				meanX += x[n][i] / float64(len(x))
+				meanY += y[n][j] / float64(len(y))
+			}
+			for n := range x {
+				c[i][j] += (x[n][i] - meanX) * (y[n][j] - meanY) / count
+			}
+		}
+	}
+	return c
+}
+
+type barlowTwin struct{ redundancy float64 }
+
+func (w barlowTwin) loss(weight matrix, in stepInput) (sum float64) {
+	z := in.x.times(weight)
+	a, b := z[:testN], z[testN:]
+	c, varA, varB := covariance(a, b, testN), covariance(a, a, testN), covariance(b, b, testN)
+	for i := range c {
+		for j := range c[i] {
+			r := c[i][j] / math.Sqrt((varA[i][i]+1e-5)*(varB[j][j]+1e-5))
+			if i == j {
+				sum += (1 - r) * (1 - r)
+			} else {
+				sum += w.redundancy * r * r
+			}
+		}
+	}
+	return sum
+}
+
+func (barlowTwin) update(stepInput) {}
+
+type vicregTwin struct{ invariance, variance, covariance float64 }
+
+func (w vicregTwin) loss(weight matrix, in stepInput) (sum float64) {
+	z := in.x.times(weight)
+	a, b := z[:testN], z[testN:]
+	for n := range a {
+		for i := range a[n] {
+			sum += w.invariance * (a[n][i] - b[n][i]) * (a[n][i] - b[n][i]) / (testN * testD)
+		}
+	}
+	for _, x := range []matrix{a, b} {
+		c := covariance(x, x, testN-1)
+		for i := range c {
+			sum += w.variance / 2 * max(0, 1-math.Sqrt(c[i][i]+1e-4)) / testD
+			for j := range c {
+				if i != j {
+					sum += w.covariance * c[i][j] * c[i][j] / testD
+				}
+			}
+		}
+	}
+	return sum
+}
+
+func (vicregTwin) update(stepInput) {}
+
 type xbmTwin struct {
 	scale  float64
 	size   int
@@ -459,6 +527,8 @@ func TestBadMethodsAreRefused(t *testing.T) {
 		"queue 0: must be at least 1":        &MoCo{Temperature: 1},
 		"predictor: hidden 0: must be":       &BYOL{},
 		"support -1: must be at least 1":     &NNCLR{Temperature: 1, Support: -1, Predictor: predictor{1}},
+		"redundancy NaN: must be at least 0": &BarlowTwins{Redundancy: math.NaN()},
+		"variance -1: must be at least 0":    &VICReg{Variance: -1},
 		"memory 0: must be at least 1":       &XBM{},
 		"predictor: hidden -2: must be at l": &SimSiam{Predictor: predictor{-2}},
 	} {
