@@ -94,6 +94,7 @@ configuration is saved in the run directory, --verbose prints it.
   alike train metric --loss supcon --data photos/
   alike train simclr --data photos/ --views "crop(0.08, 1) flip jitter(0.5) gray(0.2)"
   alike train simclr --data cub-200.tar.gz --classes "<=100"
+  alike train ice --data photos/ --epochs 20 --seeds 5
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
 	var (
@@ -127,6 +128,7 @@ configuration is saved in the run directory, --verbose prints it.
 	flags.String("dtype", train.DTypeFloat32, "type in which the encoder is trained: fp32, or bf16 with weights, statistics and loss in fp32")
 	flags.String("pixels", train.PixelsFloat32, "type in which views travel to the engine: float32, or uint8, rounded to 256 levels, a quarter of the bytes")
 	flags.Uint64("seed", 1, "seed of everything random")
+	repeats := flags.Int("seeds", 1, "runs with as many seeds, from --seed on, in RUN/seed-N each; says the mean and its interval")
 	c.ValidArgs = method.Methods.Names()
 	complete(c, "encoder", encoder.Encoders.Names())
 	complete(c, "head", head.Heads.Names())
@@ -136,6 +138,9 @@ configuration is saved in the run directory, --verbose prints it.
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := sitting.validate(); err != nil {
 			return err
+		}
+		if *repeats < 1 {
+			return misuse("--seeds %d: must be at least 1", *repeats)
 		}
 		name, err := methodName(args, *config)
 		if err != nil {
@@ -190,13 +195,25 @@ configuration is saved in the run directory, --verbose prints it.
 			return usageError{err}
 		}
 		defer engine.Finalize()
-		run := &train.Run{Dir: *out, Config: cfg}
-		if !*dryRun {
-			if run, err = train.Create(*out, cfg); err != nil {
+		var dirs []string
+		for range *repeats {
+			run := &train.Run{Dir: seedDir(*out, cfg.Seed, *repeats > 1), Config: cfg}
+			if *dryRun {
+				return a.runTraining(c.Context(), run, engine, source, images, sitting, true)
+			}
+			if run, err = train.Create(run.Dir, cfg); err != nil {
 				return err
 			}
+			if err := a.runTraining(c.Context(), run, engine, source, images, sitting, false); err != nil {
+				return err
+			}
+			dirs = append(dirs, run.Dir)
+			cfg.Seed++
 		}
-		return a.runTraining(c.Context(), run, engine, source, images, sitting, *dryRun)
+		if *repeats > 1 {
+			return a.sayMonitored(dirs)
+		}
+		return nil
 	}
 	return c
 }
@@ -338,7 +355,8 @@ func setKey(cfg *train.Config, setting string) error {
 		return errors.New("want KEY=VALUE, e.g. loss.temperature=0.1")
 	}
 	path := strings.Split(key, ".")
-	if by, ok := owned[path[0]]; ok {
+	part := len(path) > 1 && path[1] != "name" // a parameter of what is owned
+	if by, ok := owned[path[0]]; ok && !part {
 		return fmt.Errorf("%s is decided by %s", path[0], by)
 	}
 	var parsed yaml.Node

@@ -12,12 +12,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 
+	"alike/eval"
 	"alike/internal/cli"
 )
 
@@ -130,19 +130,11 @@ func values(name string, text []byte) (map[string]float64, error) {
 }
 
 // interval is the mean of some values in percent, and half the width of its
-// 95 % interval by Student's t, for 2 to 5 values.
+// 95 % interval by Student's t.
 func interval(values []float64) string {
-	mean, square := 0.0, 0.0
-	n := float64(len(values))
-	for _, v := range values {
-		mean += v / n
-	}
-	for _, v := range values {
-		square += (v - mean) * (v - mean)
-	}
-	if len(values) < 2 || len(values) > 5 {
+	mean, ci := eval.MeanOfSeeds(values)
+	if len(values) < 2 {
 		return fmt.Sprintf("%.1f", 100*mean)
 	}
-	t := []float64{12.71, 4.30, 3.18, 2.78}[len(values)-2]
-	return fmt.Sprintf("%.1f ± %.1f", 100*mean, 100*t*math.Sqrt(square/(n-1)/n))
+	return fmt.Sprintf("%.1f ± %.1f", 100*mean, 50*(ci[1]-ci[0]))
 }
