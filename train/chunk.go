@@ -38,6 +38,9 @@ func (p *parts) cachedStep(c *Config, scope *model.Scope, s *method.Step) (o obj
 		running.collect()
 		part := optimize.Gradients(scope, ReduceAllSum(Mul(again, StopGradient(slopes[k]))))
 		o.params = optimize.Sum(o.params, part)
+		for i := range o.params { // summed now, rather than kept to be summed at the end
+			o.params[i].Gradient = OptimizationBarrier(o.params[i].Gradient)
+		}
 	}
 	running.finish()
 	return o
