@@ -86,7 +86,9 @@ func newLearner(t *testing.T, m Objective, pairs loss.Loss) *learner {
 // step returns the loss, and its gradient for the online weights.
 func (l *learner) step(t *testing.T, in stepInput) (value float64, gradient []float64) {
 	t.Helper()
-	l.store.GetVariable("/weight").MustSetValue(tensors.FromValue([][]float64(in.w)))
+	if err := l.store.GetVariable("/weight").SetValue(tensors.FromValue([][]float64(in.w))); err != nil {
+		t.Fatal(err)
+	}
 	out, err := l.exec.Call([][]float64(in.x), in.label, in.index, in.done)
 	if err != nil {
 		t.Fatal(err)

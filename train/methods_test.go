@@ -1,8 +1,11 @@
 package train
 
 import (
+	"errors"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +102,43 @@ func TestEveryMethodWithEveryLoss(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestWhatAMethodRemembersIsChecked damages and removes the file that holds it.
+func TestWhatAMethodRemembersIsChecked(t *testing.T) {
+	images, err := builtin.Sprites(t.Context(), dataset.Train, 64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Create(filepath.Join(t.TempDir(), "run"), methodConfig(t, "moco", "", images))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := trained(t, r, images, engine(t, ""), Options{Steps: 1})
+	path := filepath.Join(r.checkpointDir(s.Step), methodFile)
+	memory, err := readTensors(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := memory["queue"]; !slices.Equal(q.dims, []int{128, 30}) || memory["key.conv1.weight"].data == nil {
+		t.Errorf("%s holds a queue of %v, and %d tensors", methodFile, q.dims, len(memory))
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole[len(whole)/2] ^= 1
+	damaged := func(want string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.State(s.Step); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	damaged(methodFile+" is not the file", os.WriteFile(path, whole, 0o644))
+	damaged(methodFile+" is missing", os.Remove(path))
 }
 
 func TestLabelsThatAreMissing(t *testing.T) {
