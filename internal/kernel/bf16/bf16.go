@@ -1,0 +1,96 @@
+// Package bf16 is the innermost loops on bfloat16: products with sums in
+// float32, and the moves that bring operands into the order that products want,
+// in which the two elements of a pair of the sum are neighbours.
+//
+// Unlike those on float32, products depend on the unit (cpu.BF16) in their last
+// bits: each joins the terms of a sum in its own order. Vector units take
+// subnormal numbers for 0.
+package bf16
+
+import (
+	"unsafe"
+
+	"github.com/gomlx/compute/dtypes/bfloat16"
+
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/pool"
+)
+
+//go:generate go run -C gen . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg bf16
+
+// T is an element.
+type T = bfloat16.BFloat16
+
+// Borrow lends n elements of a pool's memory, for Return.
+func Borrow(p *pool.Pool, n int) []T { return Of(p.Borrow((n + 1) / 2))[:n] }
+
+// Return gives borrowed memory back.
+func Return(p *pool.Pool, b []T) {
+	b = b[:cap(b)]
+	p.Return(unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/2))
+}
+
+// Of is the memory of floats as twice as many elements.
+func Of(floats []float32) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(floats))), 2*cap(floats))[:2*len(floats)]
+}
+
+// Widen converts src to float32, exactly.
+func Widen(u cpu.BF16, dst []float32, src []T) {
+	for i := widenVector(u, dst, src); i < len(src); i++ {
+		dst[i] = src[i].Float32()
+	}
+}
+
+// Narrow rounds src to the nearest element, to the even one of two.
+func Narrow(u cpu.BF16, dst []T, src []float32) {
+	for i := narrowVector(u, dst, src); i < len(src); i++ {
+		dst[i] = bfloat16.FromFloat32(src[i])
+	}
+}
+
+// Interleave writes a[0], b[0], a[1], b[1] and so on; without b, zeros for it.
+func Interleave(u cpu.BF16, dst, a, b []T) {
+	i := 0
+	if b != nil {
+		i = interleaveVector(u, dst, a, b)
+	}
+	for ; i < len(a); i++ {
+		dst[2*i], dst[2*i+1] = a[i], 0
+		if b != nil {
+			dst[2*i+1] = b[i]
+		}
+	}
+}
+
+// block is the side of the blocks that transpositions go by.
+const block = 16
+
+// TransposePairs writes the pair of elements at word j of row i of src to word i
+// of row j of dst, for rows rows of words words; rows are srcRow and dstRow
+// elements apart.
+func TransposePairs(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows, words int) {
+	whole, part := transposeWordsVector(u, dst, dstRow, src, srcRow, rows, words)
+	for i := range rows {
+		from := 0
+		if i < whole {
+			from = part
+		}
+		for j := from; j < words; j++ {
+			copy(dst[j*dstRow+2*i:][:2], src[i*srcRow+2*j:])
+		}
+	}
+}
+
+// Transpose writes element j of row i of src to element i of row j of dst, for
+// rows rows, a multiple of 32, of columns columns, a multiple of 16.
+func Transpose(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows, columns int) {
+	if transposeVector(u, dst, dstRow, src, srcRow, rows, columns) {
+		return
+	}
+	for i := range rows {
+		for j := range columns {
+			dst[j*dstRow+i] = src[i*srcRow+j]
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// pair loads 16 elements each from two places as words: low's in the low half.
+func pair(low, high Mem) reg.VecVirtual {
+	a, b := ZMM(), ZMM()
+	VPMOVZXWD(low, a)
+	VPMOVZXWD(high, b)
+	VPSLLD(U8(16), b, b)
+	VPORD(a, b, a)
+	return a
+}
+
+// interleave writes a[0], b[0], a[1], b[1], ... for n elements of each, a
+// positive multiple of 16.
+func interleave() {
+	TEXT("interleaveAVX512", NOSPLIT, "func(dst, a, b *uint16, n int)")
+	Pragma("noescape")
+	dst, a, b, n := Load(Param("dst"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("n"), GP64())
+
+	Label("loop")
+	VMOVDQU32(pair(Mem{Base: a}, Mem{Base: b}), Mem{Base: dst})
+	ADDQ(U8(32), a)
+	ADDQ(U8(32), b)
+	ADDQ(U8(64), dst)
+	SUBQ(U8(16), n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// transpose writes word j of row i to place i of row j, for blocks of 16 rows of
+// 16 words. With pairs, the words of a row are made of two rows of 16 elements.
+// Rows are srcRow and dstRow bytes apart; the next block is one of the next words,
+// and goes to the next 16 rows.
+func transpose(name string, pairs bool) {
+	TEXT(name, NOSPLIT, "func(dst *uint16, dstRow int, src *uint16, srcRow, blocks int)")
+	Pragma("noescape")
+	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
+	dstRow, srcRow, blocks := Load(Param("dstRow"), GP64()), Load(Param("srcRow"), GP64()), Load(Param("blocks"), GP64())
+
+	Label("block")
+	from := GP64()
+	MOVQ(src, from)
+	var r [16]reg.VecVirtual
+	for i := range r {
+		if pairs {
+			r[i] = pair(Mem{Base: from}, Mem{Base: from, Index: srcRow, Scale: 1})
+			LEAQ(Mem{Base: from, Index: srcRow, Scale: 2}, from)
+		} else {
+			r[i] = ZMM()
+			VMOVDQU32(Mem{Base: from}, r[i])
+			ADDQ(srcRow, from)
+		}
+	}
+	for i := 0; i < 16; i += 2 { // rows i and i+1, word by word
+		r[i], r[i+1] = two(VPUNPCKLDQ, r[i], r[i+1]), two(VPUNPCKHDQ, r[i], r[i+1])
+	}
+	for i := 0; i < 16; i += 4 { // quarter q of the register of word j: word 4q+j of rows i to i+3
+		a, b, c, d := r[i], r[i+1], r[i+2], r[i+3]
+		r[i], r[i+1], r[i+2], r[i+3] = two(VPUNPCKLQDQ, a, c), two(VPUNPCKHQDQ, a, c), two(VPUNPCKLQDQ, b, d), two(VPUNPCKHQDQ, b, d)
+	}
+	var out [16]reg.VecVirtual
+	for j := range 4 {
+		even, odd := quarters(0x88, r[j], r[4+j]), quarters(0xdd, r[j], r[4+j])
+		even2, odd2 := quarters(0x88, r[8+j], r[12+j]), quarters(0xdd, r[8+j], r[12+j])
+		out[j], out[8+j] = quarters(0x88, even, even2), quarters(0xdd, even, even2)
+		out[4+j], out[12+j] = quarters(0x88, odd, odd2), quarters(0xdd, odd, odd2)
+	}
+	for _, v := range out {
+		VMOVDQU32(v, Mem{Base: dst})
+		ADDQ(dstRow, dst)
+	}
+	if pairs {
+		ADDQ(U8(32), src)
+	} else {
+		ADDQ(U8(64), src)
+	}
+	DECQ(blocks)
+	JNZ(LabelRef("block"))
+	VZEROUPPER()
+	RET()
+}
+
+func two(op func(...Op), a, b reg.VecVirtual) reg.VecVirtual {
+	v := ZMM()
+	op(b, a, v)
+	return v
+}
+
+func quarters(choice uint8, a, b reg.VecVirtual) reg.VecVirtual {
+	v := ZMM()
+	VSHUFI32X4(U8(choice), b, a, v)
+	return v
+}
+
+// widen writes n elements as float32, n a positive multiple of 16.
+func widen() {
+	TEXT("widenAVX512", NOSPLIT, "func(dst *float32, src *uint16, n int)")
+	Pragma("noescape")
+	dst, src, n := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("n"), GP64())
+
+	Label("loop")
+	v := ZMM()
+	VPMOVZXWD(Mem{Base: src}, v)
+	VPSLLD(U8(16), v, v)
+	VMOVDQU32(v, Mem{Base: dst})
+	ADDQ(U8(32), src)
+	ADDQ(U8(64), dst)
+	SUBQ(U8(16), n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// narrowFloats rounds n floats to the nearest, n a positive multiple of 32.
+func narrowFloats() {
+	TEXT("narrowAVX512", NOSPLIT, "func(dst *uint16, src *float32, n int)")
+	Pragma("noescape")
+	param("dst", rdi)
+	param("src", rsi)
+	param("n", rcx)
+
+	Label("loop")
+	VMOVUPS(Mem{Base: reg.RSI}, reg.Z0)
+	VMOVUPS(Mem{Base: reg.RSI, Disp: 64}, reg.Z1)
+	narrow(0, 1, 0)
+	VMOVDQU16(reg.Z0, Mem{Base: reg.RDI})
+	ADDQ(U8(64), reg.RDI)
+	ADDQ(U32(128), reg.RSI)
+	SUBQ(U8(32), reg.RCX)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
