@@ -69,7 +69,7 @@ func TestProductsAgainstTheDefinition(t *testing.T) {
 			p.CRow = Width + draw("gap", 0, 3)
 			groups := make([]Group, n)
 			for i := range groups {
-				groups[i] = Group{draw("a", 0, 50), i * k.Rows * p.CRow}
+				groups[i] = Group{A: draw("a", 0, 50), C: i * k.Rows * p.CRow}
 			}
 			p.A = random(r, 50+(k.Rows-1)*p.ARow+(p.Outer-1)*p.AOuter+p.Inner*p.Block)
 			p.B = random(r, p.Outer*p.Inner*p.Block*Width)
@@ -188,7 +188,7 @@ func BenchmarkProduct(b *testing.B) {
 			p.A, p.B = make([]T, 1<<14), make([]T, p.Outer*p.Inner*p.Block*Width)
 			groups := make([]Group, 6*k.Groups)
 			for i := range groups {
-				groups[i] = Group{i % 6 * k.Rows * 64, i * k.Rows * Width}
+				groups[i] = Group{A: i % 6 * k.Rows * 64, C: i * k.Rows * Width}
 			}
 			p.CRow = Width
 			c, scratch := make([]T, len(groups)*k.Rows*Width), make([]float32, ScratchFloats)
@@ -208,7 +208,7 @@ func TestProductsInterrupted(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))
 		p := &Product{Outer: 3, Inner: 2, Block: 24, ARow: 48, AOuter: 100, CRow: Width}
 		p.A, p.B = random(r, 2000), random(r, p.Outer*p.Inner*p.Block*Width)
-		groups := []Group{{0, 0}, {48, k.Rows * Width}, {96, 2 * k.Rows * Width}}
+		groups := []Group{{A: 0, C: 0}, {A: 48, C: k.Rows * Width}, {A: 96, C: 2 * k.Rows * Width}}
 		product := func() []T {
 			c := make([]T, 3*k.Rows*Width)
 			k.Half(p, c, groups, k.Rows, Width, make([]float32, ScratchFloats))

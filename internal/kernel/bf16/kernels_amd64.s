@@ -154,7 +154,7 @@ inner:
 	JNZ  outer
 	MOVQ scratch+120(FP), R15
 
-	// TILESTORED tmm0, [R15+R11*1+0x0]
+	// TILESTORED [R15+R11*1+0x0], tmm0
 	BYTE $0xc4
 	BYTE $0x82
 	BYTE $0x7a
@@ -166,7 +166,7 @@ inner:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILESTORED tmm1, [R15+R11*1+0x40]
+	// TILESTORED [R15+R11*1+0x40], tmm1
 	BYTE $0xc4
 	BYTE $0x82
 	BYTE $0x7a
@@ -178,7 +178,7 @@ inner:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILESTORED tmm2, [R15+R11*1+0x800]
+	// TILESTORED [R15+R11*1+0x800], tmm2
 	BYTE $0xc4
 	BYTE $0x82
 	BYTE $0x7a
@@ -190,7 +190,7 @@ inner:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILESTORED tmm3, [R15+R11*1+0x840]
+	// TILESTORED [R15+R11*1+0x840], tmm3
 	BYTE  $0xc4
 	BYTE  $0x82
 	BYTE  $0x7a
@@ -476,7 +476,7 @@ inner:
 	MOVQ 8(SI), BX
 	LEAQ (DX)(BX*4), DX
 
-	// TILESTORED tmm0, [DX+CX*1+0x0]
+	// TILESTORED [DX+CX*1+0x0], tmm0
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7a
@@ -488,7 +488,7 @@ inner:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILESTORED tmm1, [DX+CX*1+0x40]
+	// TILESTORED [DX+CX*1+0x40], tmm1
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7a
@@ -503,7 +503,7 @@ inner:
 	MOVQ 24(SI), BX
 	LEAQ (DX)(BX*4), DX
 
-	// TILESTORED tmm2, [DX+CX*1+0x0]
+	// TILESTORED [DX+CX*1+0x0], tmm2
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7a
@@ -515,7 +515,7 @@ inner:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILESTORED tmm3, [DX+CX*1+0x40]
+	// TILESTORED [DX+CX*1+0x40], tmm3
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7a

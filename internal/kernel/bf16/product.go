@@ -2,6 +2,7 @@ package bf16
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/tile"
 )
 
 // Kernel computes tiles of Groups·Rows rows by Width columns. The rows of a
@@ -29,7 +30,7 @@ func For(u cpu.BF16) Kernel {
 }
 
 // Group is where the first of a group's rows begins in A and in C.
-type Group struct{ A, C int }
+type Group = tile.Group
 
 // Product is C = A·B with a sum of Outer·Inner blocks of Block terms each. Row r
 // of a group g and column j of it is

@@ -54,21 +54,22 @@ func vex(prefix byte, r, x, b bool, v byte) []byte {
 	return []byte{0xC4, flag(!r, 7) | flag(!x, 6) | flag(!b, 5) | 2, (^v&15)<<3 | prefix}
 }
 
-// tileMemory is an instruction of a tile and memory: rows at base + disp, index apart.
-func tileMemory(name string, prefix byte, tile byte, base, index gp, disp int32) {
+// tileMemory is an instruction of a tile and memory: rows at base + disp, index
+// apart. format is what it means, of the tile and the memory.
+func tileMemory(format string, prefix byte, tile byte, base, index gp, disp int32) {
 	code := append(vex(prefix, false, index.n > 7, base.n > 7, 0), 0x4B, 0x80|tile<<3|4, (index.n&7)<<3|base.n&7)
 	for i := range 4 {
 		code = append(code, byte(disp>>(8*i)))
 	}
-	emit(fmt.Sprintf("%s tmm%d, [%s+%s*1+%#x]", name, tile, base.Asm(), index.Asm(), disp), code...)
+	emit(fmt.Sprintf(format, tile, fmt.Sprintf("[%s+%s*1+%#x]", base.Asm(), index.Asm(), disp)), code...)
 }
 
 func tileLoad(tile byte, base, index gp, disp int32) {
-	tileMemory("TILELOADD", pF2, tile, base, index, disp)
+	tileMemory("TILELOADD tmm%d, %s", pF2, tile, base, index, disp)
 }
 
 func tileStore(tile byte, base, index gp, disp int32) {
-	tileMemory("TILESTORED", pF3, tile, base, index, disp)
+	tileMemory("TILESTORED %[2]s, tmm%[1]d", pF3, tile, base, index, disp)
 }
 
 func tileZero(tile byte) {
