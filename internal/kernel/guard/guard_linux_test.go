@@ -129,8 +129,8 @@ func (f *fence) normalisation(p *pool.Pool, lv cpu.Level, channels int) {
 	mean, variance, scale, offset := f.floats(channels), f.floats(channels), f.floats(channels), f.floats(channels)
 	var s norm.Scratch
 	norm.Stats(p, lv, &s, x, mean, variance)
-	norm.Normalize(p, lv, &s, &norm.Forward{X: x, Y: y, Mean: mean, Variance: variance, Scale: scale, Offset: offset, Epsilon: 1e-5, Residual: residual, ReLU: true})
-	b := &norm.Backward{X: x, DY: dy, Y: y, Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: f.floats(channels), DOffset: f.floats(channels), DX: dx, DResidual: residual}
+	norm.Normalize(p, lv, &s, &norm.Forward[float32]{X: x, Y: y, Mean: mean, Variance: variance, Scale: scale, Offset: offset, Epsilon: 1e-5, Residual: residual, ReLU: true})
+	b := &norm.Backward[float32]{X: x, DY: dy, Y: y, Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: f.floats(channels), DOffset: f.floats(channels), DX: dx, DResidual: residual}
 	norm.GradSums(p, lv, &s, b)
 	norm.GradInput(p, lv, &s, b)
 }
