@@ -11,12 +11,14 @@ import (
 	"github.com/gomlx/compute/gobackend"
 
 	"alike/backend/simd"
+	"alike/backend/xla"
 )
 
 // engines are the constructors by name.
 var engines = map[string]compute.Constructor{
 	simd.Name: simd.New,
 	"go":      openGo,
+	xla.Name:  xla.Open,
 }
 
 func openGo(options string) (compute.Backend, error) {
@@ -26,13 +28,20 @@ func openGo(options string) (compute.Backend, error) {
 	return gobackend.New(simd.Sequential)
 }
 
-// Names lists the engines: "simd", the default, and "go", GoMLX's portable one,
-// slow and useful to compare with.
+// Names lists the engines: "simd", the default; "go", GoMLX's portable one, slow and
+// useful to compare with; "xla", for graphics cards, in programs built for it.
 func Names() []string { return slices.Sorted(maps.Keys(engines)) }
 
+// Usable lists those of Names that this program can open on this machine.
+func Usable() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool {
+		return name == xla.Name && !(xla.Built && len(xla.Plugins()) > 0)
+	})
+}
+
 // Open opens an engine by its name, optionally with a colon and its options:
-// "simd:workers=2,level=avx2". The empty name is the default engine. The
-// caller finalizes it.
+// "simd:workers=2,level=avx2", "xla:cuda". The empty name is the default engine.
+// The caller finalizes it.
 func Open(name string) (compute.Backend, error) {
 	engine, options, _ := strings.Cut(name, ":")
 	if engine == "" {
@@ -45,11 +54,14 @@ func Open(name string) (compute.Backend, error) {
 	return open(options)
 }
 
-// Variant names what decides the bits of a result: the engine, and for simd
-// its instruction set.
+// Variant names what decides the bits of a result: the engine, for simd with its
+// instruction set, for xla with the kind of device.
 func Variant(b compute.Backend) string {
 	if s, ok := b.(*simd.Backend); ok {
 		return s.Variant()
+	}
+	if variant, ok := xla.Describe(b); ok {
+		return variant
 	}
 	return "go"
 }

@@ -10,7 +10,7 @@ func TestOpen(t *testing.T) {
 		{"", "simd/", ""},
 		{"simd:workers=1,level=generic", "simd/generic", ""},
 		{"go", "go", ""},
-		{"gpu", "", `unknown backend "gpu"; have go, simd`},
+		{"gpu", "", `unknown backend "gpu"; have go, simd, xla`},
 		{"simd:threads=2", "", "unknown option; have workers, level and winograd"},
 		{"simd:workers=0", "", "must be at least 1"},
 		{"simd:level=sse", "", "sse"},

@@ -33,6 +33,8 @@ type Config struct {
 	Head      registry.Choice   `yaml:"head"`
 	Loss      registry.Choice   `yaml:"loss"`
 	Views     augment.Config    `yaml:"views"`
+	DType     string            `yaml:"dtype"`               // type in which the encoder computes, DTypeFloat32 or DTypeBFloat16
+	Pixels    string            `yaml:"pixels"`              // type in which views travel to the engine, PixelsFloat32 or PixelsUint8
 	Batch     int               `yaml:"batch"`               // N, images per step
 	PerClass  int               `yaml:"per_class,omitempty"` // K, images of each class in a batch; 0 draws without regard to classes
 	Optimizer registry.Choice   `yaml:"optimizer"`
@@ -88,6 +90,8 @@ func Default(name string, side int) (Config, error) {
 		Head:      r.Head,
 		Loss:      r.Loss,
 		Views:     r.Views,
+		DType:     DTypeFloat32,
+		Pixels:    PixelsFloat32,
 		Batch:     r.Batch,
 		PerClass:  r.PerClass,
 		Optimizer: r.Optimizer,
@@ -175,6 +179,8 @@ func (c *Config) Validate() error {
 	errs := []error{
 		err,
 		c.Views.Validate(),
+		checkDType(c.DType),
+		checkPixels(c.Pixels),
 		below("schedule", s.Validate()),
 		below("sittings", c.Sittings.Validate()),
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"alike/augment"
 	"alike/dataset"
 	"alike/internal/rng"
@@ -19,8 +21,9 @@ const ahead = 2
 
 // batch is the views of one step in block order: view v of draw i is row v N + i.
 type batch struct {
-	views  []float32 // [V N, size, size, 3], values in [0, 1]
-	labels []int32   // [V N], -1 for none
+	views  pixels  // [V N, size, size, 3]
+	labels []int32 // [V N], -1 for none
+	inputs []*tensors.Tensor
 	err    error
 }
 
@@ -34,6 +37,8 @@ type loader struct {
 	images   int // N
 	row      int // values of a view
 	seed     uint64
+	pixels   string                                 // type of the views, PixelsFloat32 or PixelsUint8
+	place    func(batch) ([]*tensors.Tensor, error) // makes a batch the inputs of a step
 
 	ready chan batch
 	free  chan batch
@@ -44,7 +49,7 @@ func (l *loader) start(ctx context.Context, from, to int) {
 	l.ready = make(chan batch, ahead)
 	l.free = make(chan batch, ahead+2) // and one being filled, one in use
 	for range cap(l.free) {
-		l.free <- batch{views: make([]float32, l.views*l.images*l.row), labels: make([]int32, l.views*l.images)}
+		l.free <- batch{views: newPixels(l.pixels, l.views*l.images*l.row), labels: make([]int32, l.views*l.images)}
 	}
 	go func() {
 		defer close(l.ready)
@@ -54,7 +59,9 @@ func (l *loader) start(ctx context.Context, from, to int) {
 			select {
 			case b := <-l.free:
 				draws = l.draws.Batch(step, draws)
-				b.err = l.fill(b, draws, workers)
+				if b.err = l.fill(b, draws, workers); b.err == nil {
+					b.inputs, b.err = l.place(b)
+				}
 				l.ready <- b
 			case <-ctx.Done():
 				return
@@ -76,6 +83,7 @@ type worker struct {
 	stream  *rng.Stream
 	scratch augment.Scratch
 	buffer  dataset.Buffer
+	view    []float32 // before it becomes bytes
 }
 
 func newWorkers() []*worker {
@@ -131,7 +139,7 @@ func (l *loader) fillImage(b batch, i int, d sampler.Draw, w *worker) error {
 	for v := range l.views {
 		view(v)
 		row := (v*l.images + i) * l.row
-		l.pipeline.View(b.views[row:row+l.row], img, w.stream, &w.scratch)
+		w.view = b.views.write(row, l.row, w.view, func(dst []float32) { l.pipeline.View(dst, img, w.stream, &w.scratch) })
 		b.labels[v*l.images+i] = int32(l.data.Label(d.Index))
 	}
 	return nil

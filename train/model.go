@@ -114,7 +114,7 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 		return m.parts.head.Graph(scope.In(headScope), h)
 	})
 	if err == nil {
-		_, err = e.Compile(viewsShape(embedBatch, m.config.Size))
+		_, err = e.Compile(viewsShape(PixelsFloat32, embedBatch, m.config.Size))
 	}
 	if err != nil {
 		return nil, compileError("embedding", err)

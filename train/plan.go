@@ -83,11 +83,17 @@ func (p *program) time(ctx context.Context, c *Config, n int) ([]time.Duration, 
 		return nil, err
 	}
 	rows := parts.method.Views() * c.Batch
-	views := make([]float32, rows*c.Size*c.Size*3)
-	for i := range views {
-		views[i] = float32(i%251) / 250
+	row := c.Size * c.Size * 3
+	views := newPixels(c.Pixels, rows*row)
+	var buffer []float32
+	for r := range rows {
+		buffer = views.write(r*row, row, buffer, func(view []float32) {
+			for i := range view {
+				view[i] = float32((r*row+i)%251) / 250
+			}
+		})
 	}
-	x := tensors.FromFlatDataAndDimensions(views, rows, c.Size, c.Size, 3)
+	x := views.tensor(rows, c.Size, c.Size, 3)
 	labels := make([]int32, rows)
 	for i := range labels {
 		labels[i] = int32(i % max(1, c.classes))

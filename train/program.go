@@ -46,7 +46,7 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 	step := func(scope *model.Scope, x, label, lr *Node) []*Node {
 		g := x.Graph()
 		scope.Store().SetTraining(g, true)
-		z := p.head.Graph(scope.In(headScope), p.encoder.Graph(scope, x))
+		z := p.head.Graph(scope.In(headScope), p.encoder.Graph(scope, inDType(values(x), c.DType)))
 		batch := loss.Batch{Z: z, Label: label}
 		if views := p.method.Views(); views > 1 {
 			batch.View = loss.BlockViews(g, c.Batch, views)
@@ -66,13 +66,8 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		return nil, compileError("training step", err)
 	}
 	rows := p.method.Views() * c.Batch
-	_, err = exec.Compile(viewsShape(rows, c.Size), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Float32))
+	_, err = exec.Compile(viewsShape(c.Pixels, rows, c.Size), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Float32))
 	return &program{exec}, compileError("training step", err)
-}
-
-// viewsShape is that of rows images of size pixels.
-func viewsShape(rows, size int) shapes.Shape {
-	return shapes.Make(dtypes.Float32, rows, size, size, 3)
 }
 
 // gradientNorm is the Euclidean norm of all gradients together.

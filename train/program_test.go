@@ -53,7 +53,7 @@ func firstStep(t *testing.T, c Config, headLR float64) map[string][]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := tensors.FromShape(viewsShape(2*c.Batch, c.Size))
+	x := tensors.FromShape(viewsShape(c.Pixels, 2*c.Batch, c.Size))
 	stream := rng.New(rng.View, 1)
 	tensors.MustMutableFlatData(x, func(flat []float32) {
 		for i := range flat {

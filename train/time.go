@@ -40,13 +40,13 @@ func TimeForward(ctx context.Context, b compute.Backend, c *Config, steps int) (
 	defer store.Finalize()
 	exec, err := model.NewExec(b, store, func(scope *model.Scope, x *Node) *Node {
 		scope.Store().SetTraining(x.Graph(), false)
-		return parts.encoder.Graph(scope, x)
+		return parts.encoder.Graph(scope, inDType(x, c.DType))
 	})
 	if err != nil {
 		return 0, compileError("embedding", err)
 	}
 	defer exec.Finalize()
-	pixels := make([]float32, viewsShape(c.Batch, c.Size).Size())
+	pixels := make([]float32, viewsShape(PixelsFloat32, c.Batch, c.Size).Size())
 	for i := range pixels {
 		pixels[i] = float32(i%251) / 250
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -451,5 +452,33 @@ func TestLayoutsInvertEachOther(t *testing.T) {
 	x[(1*3+2)*4+3] = 1
 	if toTorch(x, []int{1, 2, 3, 4})[(3*3+2)*2+1] != 1 {
 		t.Error("OIHW is not where it should be")
+	}
+}
+
+// TestTrainingInBFloat16 takes the first steps in both types: nearly the same loss, and what is
+// saved is float32 and resumes exactly.
+func TestTrainingInBFloat16(t *testing.T) {
+	run := func(dtype string, sittings ...int) (s State, loss float64) {
+		r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+		r.Config.DType = dtype
+		for _, steps := range sittings {
+			s = trained(t, r, images, engine(t, ""), Options{Steps: steps})
+		}
+		metrics, err := r.Metrics()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, metrics[len(metrics)-1].Loss
+	}
+	once, loss := run(DTypeBFloat16, 2)
+	if again, _ := run(DTypeBFloat16, 1, 2); again.WeightsSHA256 != once.WeightsSHA256 {
+		t.Error("weights differ between one sitting and two")
+	}
+	exact, want := run(DTypeFloat32, 2)
+	if exact.WeightsSHA256 == once.WeightsSHA256 {
+		t.Error("weights are those of training in float32")
+	}
+	if math.Abs(loss-want) > 0.03*want {
+		t.Errorf("loss %g after two steps, in float32 %g", loss, want)
 	}
 }

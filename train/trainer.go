@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"alike/augment"
@@ -103,6 +102,8 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 		images:   r.Config.Batch,
 		row:      r.Config.Size * r.Config.Size * 3,
 		seed:     r.Config.Seed,
+		pixels:   r.Config.Pixels,
+		place:    placer(b, &r.Config),
 	}}
 	if err := t.restore(); err != nil {
 		return nil, err
@@ -206,10 +207,8 @@ func (t *trainer) step(ctx context.Context) error {
 	t.waiting = time.Since(began)
 	c := &t.run.Config
 	lr := c.Schedule.At(t.state.Step)
-	views := tensors.FromFlatDataAndDimensions(b.views, t.loader.views*c.Batch, c.Size, c.Size, 3)
-	labels := tensors.FromFlatDataAndDimensions(b.labels, len(b.labels))
-	stats, err := t.program.run(views, labels, lr)
-	if err = errors.Join(err, views.FinalizeAll(), labels.FinalizeAll()); err != nil {
+	stats, err := t.program.run(b.inputs[0], b.inputs[1], lr)
+	if err = errors.Join(err, b.inputs[0].FinalizeAll(), b.inputs[1].FinalizeAll()); err != nil {
 		return err
 	}
 	t.loader.recycle(b)

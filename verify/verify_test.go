@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"alike/backend"
+	"alike/backend/xla"
 	"alike/internal/kernel/cpu"
 )
 
@@ -31,18 +32,32 @@ func backends(t *testing.T) (all []compute.Backend) {
 		names = append(names, "simd:level="+level.String())
 	}
 	for _, name := range names {
-		b, err := backend.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(b.Finalize)
-		all = append(all, b)
+		all = append(all, open(t, name))
 	}
 	return all
 }
 
+// withXLA adds the engine that compiles each check for a second, where it can be used.
+func withXLA(t *testing.T, all []compute.Backend) []compute.Backend {
+	t.Helper()
+	if slices.Contains(backend.Usable(), xla.Name) {
+		all = append(all, open(t, xla.Name))
+	}
+	return all
+}
+
+func open(t *testing.T, name string) compute.Backend {
+	t.Helper()
+	b, err := backend.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Finalize)
+	return b
+}
+
 func TestBuiltinReferenceValuesAgree(t *testing.T) {
-	r, err := Builtin(t.Context(), backends(t))
+	r, err := Builtin(t.Context(), withXLA(t, backends(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

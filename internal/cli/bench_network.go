@@ -9,8 +9,10 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/spf13/cobra"
 
+	"alike/augment"
 	"alike/backend"
 	"alike/backend/simd"
+	"alike/encoder"
 	"alike/internal/registry"
 	"alike/train"
 )
@@ -18,6 +20,7 @@ import (
 // networkFlags say which network is timed, and how.
 type networkFlags struct {
 	encoder     string
+	dtype       string
 	size, steps int
 	profile     bool
 	asJSON      *bool
@@ -25,6 +28,7 @@ type networkFlags struct {
 
 func (f *networkFlags) add(c *cobra.Command, encoder string, size int) {
 	c.Flags().StringVar(&f.encoder, "encoder", encoder, "network")
+	c.Flags().StringVar(&f.dtype, "dtype", train.DTypeFloat32, "type in which it computes: fp32 or bf16")
 	c.Flags().IntVar(&f.size, "size", size, "side of the images")
 	c.Flags().IntVar(&f.steps, "steps", 5, "timed runs; the median counts")
 	c.Flags().BoolVar(&f.profile, "profile", false, "print where the time goes, operation by operation")
@@ -40,7 +44,7 @@ func (f *networkFlags) config(images int, encoder registry.Choice) (*train.Confi
 	if err != nil {
 		return nil, err
 	}
-	cfg.Data, cfg.Encoder, cfg.Batch = "random pixels", encoder, images
+	cfg.Data, cfg.Encoder, cfg.Batch, cfg.DType = "random pixels", encoder, images, f.dtype
 	cfg.Head, cfg.Optimizer = registry.Choice{Name: "bench"}, registry.Choice{Name: "sgd"}
 	if err := cfg.Resolve(images, 0); err != nil {
 		return nil, usageError{err}
@@ -72,12 +76,12 @@ func (a *app) benchNetwork(ctx context.Context, f *networkFlags, c *train.Config
 	rate := float64(images) / median.Seconds()
 	if *f.asJSON {
 		return a.printJSON(map[string]any{
-			"images_per_s": rate, "seconds": median.Seconds(), "encoder": f.encoder, "images": images, "size": f.size,
-			"dtype": "float32", "backend": backend.Variant(engine), "threads": runtime.GOMAXPROCS(0), "peak_memory_bytes": train.PeakMemory(),
+			"images_per_s": rate, what + "_seconds": median.Seconds(), "encoder": f.encoder, "batch_images": images, "size": f.size,
+			"dtype": f.dtype, "backend": backend.Variant(engine), "threads": runtime.GOMAXPROCS(0), "peak_memory_bytes": train.PeakMemory(),
 		})
 	}
-	fmt.Fprintf(a.stdout, "%s, %d images of %d, %s: median %s %s, %.1f images/s, %d MiB of memory at most\n",
-		f.encoder, images, f.size, engine.Description(), what, median.Round(time.Millisecond), rate, train.PeakMemory()>>20)
+	fmt.Fprintf(a.stdout, "%s in %s, %d images of %d, %s: median %s %s, %.1f images/s, %d MiB of memory at most\n",
+		f.encoder, f.dtype, images, f.size, engine.Description(), what, median.Round(time.Millisecond), rate, train.PeakMemory()>>20)
 	if f.profile {
 		a.printProfile(profiled, f.steps+1)
 	}
@@ -89,14 +93,18 @@ func (a *app) benchStep() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "step",
 		Short:   "Time a SimCLR training step",
-		Long:    "Time a SimCLR training step of the network that peers are timed with: identity shortcuts, CIFAR stem, head Linear-BN-ReLU-Linear, SGD with momentum.",
+		Long:    "Time a SimCLR training step of the network that peers are timed with: identity shortcuts, CIFAR stem up to 32 pixels, head Linear-BN-ReLU-Linear, SGD with momentum.",
 		Example: "  alike bench step\n  alike bench step --encoder resnet18 --pairs 64 --profile",
 		Args:    exactly(),
 	}
 	f.add(c, "resnet8", 32)
 	pairs := c.Flags().Int("pairs", 256, "images per step, two views each")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		identity, err := registry.Choose(f.encoder, map[string]string{"shortcut": "identity", "stem": "cifar"})
+		stem := encoder.StemImageNet
+		if f.size <= augment.SmallSide {
+			stem = encoder.StemCIFAR
+		}
+		identity, err := registry.Choose(f.encoder, map[string]string{"shortcut": encoder.ShortcutIdentity, "stem": stem})
 		if err != nil {
 			return err
 		}
@@ -124,7 +132,7 @@ func (a *app) benchForward() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.benchNetwork(c.Context(), &f, cfg, "forward pass", *batch, train.TimeForward)
+		return a.benchNetwork(c.Context(), &f, cfg, "forward", *batch, train.TimeForward)
 	}
 	return c
 }

@@ -11,15 +11,24 @@ import (
 
 func (a *app) info() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "info RUN",
-		Short:   "Say what a run is and how far it has come",
-		Example: "  alike info runs/simclr-resnet8\n  alike info runs/simclr-resnet8 --json",
-		Args:    exactly("a RUN"),
+		Use:     "info RUN | --backends",
+		Short:   "Say what a run is and how far it has come, or what engines there are",
+		Example: "  alike info runs/simclr-resnet8\n  alike info runs/simclr-resnet8 --json\n  alike info --backends",
 	}
 	var step int
 	stepFlag(c, &step, "checkpoint, by its step (default: the last)")
 	asJSON := jsonFlag(c)
+	backends := c.Flags().Bool("backends", false, "list the engines, what each misses here and how to get it")
+	c.Args = func(c *cobra.Command, args []string) error {
+		if *backends {
+			return exactly()(c, args)
+		}
+		return exactly("a RUN")(c, args)
+	}
 	c.RunE = func(_ *cobra.Command, args []string) error {
+		if *backends {
+			return a.listEngines(*asJSON)
+		}
 		run, err := train.Open(args[0])
 		if err != nil {
 			return err

@@ -122,6 +122,8 @@ configuration is saved in the run directory, --verbose prints it.
 	flags.Float64("warmup-epochs", 0, "passes in which the learning rate rises")
 	flags.Float64("lr", 0, "learning rate before scaling with the batch")
 	flags.String("scaling", "", "scaling of the learning rate with the batch: linear, sqrt or none")
+	flags.String("dtype", train.DTypeFloat32, "type in which the encoder is trained: fp32, or bf16 with weights, statistics and loss in fp32")
+	flags.String("pixels", train.PixelsFloat32, "type in which views travel to the engine: float32, or uint8, rounded to 256 levels, a quarter of the bytes")
 	flags.Uint64("seed", 1, "seed of everything random")
 	c.ValidArgs = method.Methods.Names()
 	complete(c, "encoder", encoder.Encoders.Names())
@@ -260,6 +262,12 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	}
 	if flags.Changed("per-class") {
 		cfg.PerClass, _ = flags.GetInt("per-class")
+	}
+	if flags.Changed("dtype") {
+		cfg.DType, _ = flags.GetString("dtype")
+	}
+	if flags.Changed("pixels") {
+		cfg.Pixels, _ = flags.GetString("pixels")
 	}
 	if flags.Changed("seed") {
 		cfg.Seed, _ = flags.GetUint64("seed")

@@ -118,7 +118,7 @@ func (a *app) printLosses(reports []losstest.Report) {
 
 // engines are those that --backend names, or all.
 func (a *app) engines() ([]compute.Backend, error) {
-	names := backend.Names()
+	names := backend.Usable()
 	if a.backend != "" {
 		names = []string{a.backend}
 	}

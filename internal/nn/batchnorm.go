@@ -35,6 +35,8 @@ type BatchNormOptions struct {
 // Parameters: "weight" γ and "bias" β [C], trainable; "running_mean" and
 // "running_var" [C], not trainable.
 func BatchNorm(scope *model.Scope, x *Node, o BatchNormOptions) *Node {
+	dtype := x.DType()
+	x = wide(x)
 	g, channels := x.Graph(), shapes.Make(x.DType(), x.Shape().Dim(-1))
 	start := 1.0
 	if o.ZeroScale {
@@ -48,12 +50,12 @@ func BatchNorm(scope *model.Scope, x *Node, o BatchNormOptions) *Node {
 	runningMean := statistic(scope, "running_mean", channels, 0)
 	runningVar := statistic(scope, "running_var", channels, 1)
 	if !scope.IsTraining(g) {
-		return inferBatchNorm(x, scale, shift, runningMean.NodeValue(g), runningVar.NodeValue(g))
+		return ConvertDType(inferBatchNorm(x, scale, shift, runningMean.NodeValue(g), runningVar.NodeValue(g)), dtype)
 	}
 	y, mean, variance := trainBatchNorm(x, scale, shift)
 	follow(runningMean, mean)
 	follow(runningVar, variance)
-	return y
+	return ConvertDType(y, dtype)
 }
 
 // trainBatchNorm returns y like x, and μ and v [C]: by the backend's own

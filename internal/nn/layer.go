@@ -13,24 +13,24 @@ import (
 // for odd kernels. Parameter: "weight" [kernel, kernel, C, out].
 func Conv(scope *model.Scope, x *Node, out, kernel, stride int) *Node {
 	in := x.Shape().Dim(-1)
-	weight := Param(scope, "weight", shapes.Make(x.DType(), kernel, kernel, in, out), FanIn(kernel*kernel*in))
+	weight := Param(scope, "weight", shapes.Make(wideType(x.DType()), kernel, kernel, in, out), FanIn(kernel*kernel*in))
 	pad := [2]int{(kernel - 1) / 2, (kernel - 1) / 2}
-	return Convolve(x, weight.NodeValue(x)).Strides(stride).PaddingPerDim([][2]int{pad, pad}).Done()
+	return Convolve(x, use(weight, x)).Strides(stride).PaddingPerDim([][2]int{pad, pad}).Done()
 }
 
 // Bias adds b_c to each channel c, the last axis of x [..., C]. Parameter:
 // "bias" [C] drawn with init.
 func Bias(scope *model.Scope, x *Node, init Init) *Node {
-	b := Param(scope, "bias", shapes.Make(x.DType(), x.Shape().Dim(-1)), init)
-	return Add(x, perChannel(b.NodeValue(x), x))
+	b := Param(scope, "bias", shapes.Make(wideType(x.DType()), x.Shape().Dim(-1)), init)
+	return Add(x, perChannel(use(b, x), x))
 }
 
 // Linear returns x W (+ b) for x [N, C]. Parameters: "weight" [C, out] drawn
 // with init and, where bias is set, "bias" [out] starting at 0.
 func Linear(scope *model.Scope, x *Node, out int, bias bool, init Init) *Node {
 	in := x.Shape().Dim(-1)
-	weight := Param(scope, "weight", shapes.Make(x.DType(), in, out), init)
-	y := Dot(x, weight.NodeValue(x)).Product()
+	weight := Param(scope, "weight", shapes.Make(wideType(x.DType()), in, out), init)
+	y := Dot(x, use(weight, x)).Product()
 	if bias {
 		y = Bias(scope, y, Constant(0))
 	}

@@ -50,9 +50,11 @@ func AvgPool2D(x *Node, window int) *Node {
 	border := PadAxis{Start: window / 2, End: window / 2}
 	// Padded beforehand: GoMLX's gradient of a padded sum needs a negative Pad,
 	// which its Go backend does not have.
-	padded := Pad(x, ScalarZero(x.Graph(), x.DType()), PadAxis{}, border, border, PadAxis{})
-	return DivScalar(SumPool(padded).Window(window).Strides(1).Done(), float64(window*window))
+	w := wide(x)
+	padded := Pad(w, ScalarZero(w.Graph(), w.DType()), PadAxis{}, border, border, PadAxis{})
+	mean := DivScalar(SumPool(padded).Window(window).Strides(1).Done(), float64(window*window))
+	return ConvertDType(mean, x.DType())
 }
 
-// GlobalAvgPool averages x [N, H, W, C] over its pixels: [N, C].
-func GlobalAvgPool(x *Node) *Node { return ReduceMean(x, 1, 2) }
+// GlobalAvgPool averages x [N, H, W, C] over its pixels: [N, C], in float32 where x is bfloat16.
+func GlobalAvgPool(x *Node) *Node { return ReduceMean(wide(x), 1, 2) }

@@ -1,0 +1,69 @@
+//go:build xla
+
+package xla
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gomlx/compute"
+	goxla "github.com/gomlx/go-xla/compute/xla"
+)
+
+// Built says whether this program was built with XLA.
+const Built = true
+
+// Open opens XLA on a plugin: that of a device, "cuda"; a file, "/path/to/plugin.so"; or, if empty, the
+// first of Plugins whose device is there. GoMLX's options may follow, "cuda,memory_fraction=0.5".
+// Products of float32 are computed in float32, not in the shorter type that graphics cards
+// have for them, unless the option tf32 is given. The caller finalizes it.
+func Open(options string) (compute.Backend, error) {
+	p, rest, err := choose(options, Plugins())
+	if err != nil {
+		return nil, err
+	}
+	if p.Device == "cuda" {
+		if err := findCUDA(p.Path); err != nil {
+			return nil, err
+		}
+		if !strings.Contains(rest, "tf32") {
+			rest = strings.TrimSuffix("notf32,"+rest, ",")
+		}
+	}
+	b, err := goxla.New(strings.TrimSuffix(p.Path+","+rest, ","))
+	if err != nil {
+		return nil, fmt.Errorf("backend xla: %s: %w", p.Path, err)
+	}
+	return b, nil
+}
+
+// Describe returns the name in records of an engine that Open opened, "xla/cuda".
+func Describe(b compute.Backend) (variant string, ok bool) {
+	x, ok := b.(*goxla.Backend)
+	if !ok {
+		return "", false
+	}
+	return Name + "/" + deviceOf(x.PluginName()), true
+}
+
+// findCUDA tells XLA where the compiler of a plugin from JAX's wheels is: beside it, among
+// NVIDIA's wheels. What the user has set stays.
+func findCUDA(plugin string) error {
+	const flag = "--xla_gpu_cuda_data_dir"
+	flags := os.Getenv("XLA_FLAGS")
+	if strings.Contains(flags, flag) {
+		return nil
+	}
+	packages := filepath.Dir(filepath.Dir(filepath.Dir(plugin)))
+	for _, dir := range []string{"nvidia/cu13", "nvidia/cuda_nvcc"} {
+		if dir = filepath.Join(packages, dir); !exists(dir) {
+			continue
+		}
+		// GoMLX looks elsewhere, and warns.
+		return errors.Join(os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" "+flag+"="+dir)), os.Setenv("GOPJRT_CUDA_CHECKS", "no"))
+	}
+	return nil
+}

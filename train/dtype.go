@@ -1,0 +1,32 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Types in which an encoder is trained. Whichever it is, weights, the optimiser's state, the head and
+// the loss are float32, and so is the network once it is trained: embeddings are
+// computed in float32.
+const (
+	DTypeFloat32 = "fp32"
+	// DTypeBFloat16 keeps activations in bfloat16 and multiplies in it, with sums in float32.
+	DTypeBFloat16 = "bf16"
+)
+
+func checkDType(name string) error {
+	if name != DTypeFloat32 && name != DTypeBFloat16 {
+		return fmt.Errorf("dtype %q: must be %s or %s", name, DTypeFloat32, DTypeBFloat16)
+	}
+	return nil
+}
+
+// inDType is what an encoder is given to compute in the named type: x, rounded.
+func inDType(x *Node, name string) *Node {
+	if name == DTypeBFloat16 {
+		return ConvertDType(x, dtypes.BFloat16)
+	}
+	return x
+}
