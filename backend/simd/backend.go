@@ -94,7 +94,7 @@ func New(config string) (compute.Backend, error) {
 	return b, nil
 }
 
-// Variant names what decides the bits of a result.
+// Variant names what decides the bits of a result in float32.
 func (b *Backend) Variant() string {
 	if b.direct {
 		return fmt.Sprintf("%s/%s/winograd=off", Name, b.level)
@@ -102,8 +102,8 @@ func (b *Backend) Variant() string {
 	return fmt.Sprintf("%s/%s", Name, b.level)
 }
 
-// BF16 is what multiplies bfloat16.
-func (b *Backend) BF16() cpu.BF16 { return b.unit }
+// HalfVariant names what decides the bits of a result in bfloat16.
+func (b *Backend) HalfVariant() string { return fmt.Sprintf("%s/bf16=%s", b.Variant(), b.unit) }
 
 // Level is the instruction set that kernels use.
 func (b *Backend) Level() cpu.Level { return b.level }
