@@ -29,6 +29,10 @@ func InputGradHalf(p *pool.Pool, u cpu.BF16, s Shape, dy, w, dx []bf16.T) {
 	newHalf(g, u).run(p, dy, w, dx)
 }
 
+// tileElements are what 16 images of 8x8x256 take, so that they fill the rows of a
+// tile; CPUs with AMX have the level 2 cache for it.
+const tileElements = 448 << 10
+
 // half is a sweep of bfloat16. The channels of its plan are those of x and zeros
 // behind them, where blocks of a sum would not fit those of x alone.
 type half struct {
@@ -46,7 +50,11 @@ func newHalf(g *sweep, u cpu.BF16) *half {
 	if g.n*g.outH*g.outW*g.o == 0 {
 		return t
 	}
-	t.plan = newPlan(g, tile.Kernel{Groups: t.kernel.Groups, Rows: t.kernel.Rows, Width: t.kernel.Width})
+	budget := 2 * imageFloats
+	if u == cpu.BF16Tile {
+		budget = tileElements
+	}
+	t.plan = newPlan(g, tile.Kernel{Groups: t.kernel.Groups, Rows: t.kernel.Rows, Width: t.kernel.Width}, budget)
 	if t.direct && t.channels != g.c { // x has no zeros behind its channels
 		t.direct, t.imageStep, t.rowStep = false, t.height*t.width*t.c, t.width*t.c
 		t.lists = t.list(t.images, 0)

@@ -17,8 +17,8 @@ const (
 	halfPlaces   = 288 // of dy that are worked on at a time, about: they stay in the level 1 cache
 	halfChannels = 128 // of x, and of dy, of a part
 	halfTasks    = 16
-	stepPlaces   = 32 // of a block of the sum
-	stepChannels = 16 // of a block of a transposition
+	stepPlaces   = 32 // of a block of a transposition
+	stepChannels = 16 // of one
 )
 
 // WeightGradHalf is WeightGrad of x and dy in bfloat16. The result is as exact
@@ -54,7 +54,9 @@ type halfGrad struct {
 	phasesV        int
 	phasesH        int
 	width          int // of x with its border, and so of dy: even
-	places, xPlace int // of an image of dy, and of x: whole blocks
+	inner, block   int // blocks of the sum for an image
+	places, xPlace int // of an image of dy, and of x with what blocks read beyond
+	row            int // of the transposed x: the places of all images, in whole blocks
 }
 
 func newHalfGrad(s Shape, u cpu.BF16, lv cpu.Level) *halfGrad {
@@ -71,9 +73,10 @@ func newHalfGrad(s Shape, u cpu.BF16, lv cpu.Level) *halfGrad {
 	} else {
 		g.images = min(s.N, max(1, halfPlaces/all))
 	}
-	g.places = stepPlaces * ceil(g.rows*g.width, stepPlaces)
-	last := g.places + (s.KH-1)/s.StrideH*g.width + (s.KW-1)/s.StrideW // with what blocks read beyond
-	g.xPlace = stepPlaces * ceil(last, stepPlaces)
+	g.inner, g.block = bf16.Blocks(g.rows * g.width)
+	g.places = g.inner * g.block
+	g.xPlace = g.places + 2*ceil((s.KH-1)/s.StrideH*g.width+(s.KW-1)/s.StrideW, 2)
+	g.row = stepPlaces * ceil(g.images*g.xPlace, stepPlaces)
 	g.slices = max(1, min(halfTasks/(g.partsC*g.partsO), ceil(s.N, g.images)))
 	return g
 }
@@ -97,12 +100,11 @@ func (g *halfGrad) task(slice, part int) *halfGradTask {
 // run computes the task's sum.
 func (t *halfGradTask) run(p *pool.Pool, x, dy []bf16.T, sum []float32) {
 	var (
-		row    = t.images * t.xPlace // of the transposed x
 		phases = t.phasesV * t.phasesH
-		copied = bf16.Borrow(p, row*t.halfGrad.c)
-		xs     = bf16.Borrow(p, phases*row*t.halfGrad.c)
+		copied = bf16.Borrow(p, t.row*t.halfGrad.c)
+		xs     = bf16.Borrow(p, phases*t.row*t.halfGrad.c)
 		dys    = bf16.Borrow(p, t.images*t.places*t.halfGrad.o)
-		groups = t.groups(row)
+		groups = t.groups()
 	)
 	defer bf16.Return(p, copied)
 	defer bf16.Return(p, xs)
@@ -117,8 +119,8 @@ func (t *halfGradTask) run(p *pool.Pool, x, dy []bf16.T, sum []float32) {
 			t.transpose(xs, copied, x, n, images, first, rows)
 			t.pairs(dys, dy, n, images, first, rows)
 			q := bf16.Product{
-				Outer: images, Inner: t.places / stepPlaces, Block: stepPlaces,
-				A: xs, ARow: row, AOuter: t.xPlace, CRow: t.halfGrad.o,
+				Outer: images, Inner: t.inner, Block: t.block,
+				A: xs, ARow: t.row, AOuter: t.xPlace, CRow: t.halfGrad.o,
 			}
 			for o := 0; o < t.halfGrad.o; o += bf16.Width {
 				q.B = dys[o*t.images*t.places:]
@@ -131,8 +133,8 @@ func (t *halfGradTask) run(p *pool.Pool, x, dy []bf16.T, sum []float32) {
 
 // groups lists the groups of channels of x at each position of the kernel: all
 // positions of some channels come one after the other.
-func (t *halfGradTask) groups(row int) (groups []bf16.Group) {
-	channels := t.halfGrad.c
+func (t *halfGradTask) groups() (groups []bf16.Group) {
+	channels, row := t.halfGrad.c, t.row
 	for c := 0; c < channels; c += 2 * stepChannels {
 		for i := range t.KH {
 			for j := range t.KW {
@@ -150,7 +152,7 @@ func (t *halfGradTask) groups(row int) (groups []bf16.Group) {
 // transpose brings what some rows of dy of some images need of x into the form
 // [phases][c][images][places].
 func (t *halfGradTask) transpose(xs, copied, x []bf16.T, n, images, first, rows int) {
-	channels, row, image := t.halfGrad.c, t.images*t.xPlace, t.H*t.W*t.C
+	channels, image := t.halfGrad.c, t.H*t.W*t.C
 	for v := range t.phasesV {
 		for h := range t.phasesH {
 			b := border{
@@ -161,8 +163,8 @@ func (t *halfGradTask) transpose(xs, copied, x []bf16.T, n, images, first, rows 
 			for i := range images {
 				copyBorder(&b, copied[i*t.xPlace*channels:], x[(n+i)*image:])
 			}
-			to := xs[(v*t.phasesH+h)*channels*row:]
-			bf16.Transpose(t.u, to, row, copied, channels, images*t.xPlace, channels)
+			to := xs[(v*t.phasesH+h)*channels*t.row:]
+			bf16.Transpose(t.u, to, t.row, copied, channels, t.row, channels)
 		}
 	}
 }

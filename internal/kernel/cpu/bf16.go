@@ -7,7 +7,8 @@ import "fmt"
 type BF16 int
 
 // BF16Float widens to float32 and computes there. BF16Vector is VDPBF16PS of
-// AVX-512, sums of pairs. BF16Tile is AMX, products of 16x32 by 32x16.
+// AVX-512, sums of pairs. BF16Tile is AMX, products of 16x32 by 32x16, which a
+// process may use once DetectBF16 has said so.
 const (
 	BF16Float BF16 = iota
 	BF16Vector
