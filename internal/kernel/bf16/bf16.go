@@ -49,16 +49,22 @@ func Narrow(u cpu.BF16, dst []T, src []float32) {
 	}
 }
 
-// Interleave writes a[0], b[0], a[1], b[1] and so on; without b, zeros for it.
-func Interleave(u cpu.BF16, dst, a, b []T) {
-	i := 0
-	if b != nil {
-		i = interleaveVector(u, dst, a, b)
-	}
-	for ; i < len(a); i++ {
-		dst[2*i], dst[2*i+1] = a[i], 0
-		if b != nil {
-			dst[2*i+1] = b[i]
+// Interleave makes pairs of rows of src, which are srcRow elements apart: it writes
+// a[0], b[0], a[1], b[1] and so on for the first columns elements of rows a and b =
+// a+1; pairs are dstRow elements apart. Without a last b, zeros stand for it.
+func Interleave(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows, columns int) {
+	done := interleaveVector(u, dst, dstRow, src, srcRow, rows/2, columns)
+	for i := 0; i < rows; i += 2 {
+		from, to := 0, dst[i/2*dstRow:][:2*columns]
+		if i+1 < rows {
+			from = done
+		}
+		a := src[i*srcRow:][:columns]
+		for j := from; j < columns; j++ {
+			to[2*j], to[2*j+1] = a[j], 0
+			if i+1 < rows {
+				to[2*j+1] = src[(i+1)*srcRow+j]
+			}
 		}
 	}
 }

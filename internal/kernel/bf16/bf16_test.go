@@ -148,16 +148,21 @@ func TestMoves(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
 			draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(rt, name) }
-			n := draw("n", 1, 90)
-			a, b, both := random(r, n), random(r, n), guarded(2*n)
-			Interleave(u, both, a, b)
-			for i := range n {
-				if both[2*i] != a[i] || both[2*i+1] != b[i] {
-					rt.Fatalf("interleaved %d of %d is wrong", i, n)
+			rows, words, gap := draw("rows", 1, 50), draw("words", 1, 50), draw("gap", 0, 5)
+			src, dst := random(r, rows*(words+gap)), guarded((rows+1)/2*(2*words+gap))
+			Interleave(u, dst, 2*words+gap, src, words+gap, rows, words)
+			for i := range (rows + 1) / 2 * 2 {
+				for j := range words {
+					var want T
+					if i < rows {
+						want = src[i*(words+gap)+j]
+					}
+					if dst[i/2*(2*words+gap)+2*j+i%2] != want {
+						rt.Fatalf("%d rows of %d interleaved: row %d, element %d is wrong", rows, words, i, j)
+					}
 				}
 			}
-			rows, words, gap := draw("rows", 1, 50), draw("words", 1, 50), draw("gap", 0, 5)
-			src, dst := random(r, rows*(2*words+gap)), guarded(words*(2*rows+gap))
+			src, dst = random(r, rows*(2*words+gap)), guarded(words*(2*rows+gap))
 			TransposePairs(u, dst, 2*rows+gap, src, 2*words+gap, rows, words)
 			for i := range rows {
 				for j := range 2 * words {
@@ -166,7 +171,8 @@ func TestMoves(t *testing.T) {
 					}
 				}
 			}
-			rows, columns := 32*draw("blocks", 1, 3), 16*draw("columns", 1, 4)
+			rows = 32 * draw("blocks", 1, 3)
+			columns := 16 * draw("columns", 1, 4)
 			src, dst = random(r, rows*(columns+gap)), guarded(columns*(rows+gap))
 			Transpose(u, dst, rows+gap, src, columns+gap, rows, columns)
 			for i := range rows {

@@ -27,13 +27,14 @@ func narrowVector(u cpu.BF16, dst []T, src []float32) int {
 	return n
 }
 
-func interleaveVector(u cpu.BF16, dst, a, b []T) int {
-	n := len(a) / 16 * 16
-	if u == cpu.BF16Float || n == 0 {
+// interleaveVector returns how many columns it has done.
+func interleaveVector(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, pairs, columns int) int {
+	n := columns / 16 * 16
+	if u == cpu.BF16Float || n*pairs == 0 {
 		return 0
 	}
-	_, _ = dst[2*n-1], b[n-1]
-	interleaveAVX512(raw(dst), raw(a), raw(b), n)
+	_, _ = dst[(pairs-1)*dstRow+2*n-1], src[(2*pairs-1)*srcRow+n-1]
+	interleaveAVX512(raw(dst), 2*dstRow, raw(src), raw(src[srcRow:]), 4*srcRow, n, pairs)
 	return n
 }
 

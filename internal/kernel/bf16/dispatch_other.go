@@ -8,7 +8,7 @@ func widenVector(cpu.BF16, []float32, []T) int { return 0 }
 
 func narrowVector(cpu.BF16, []T, []float32) int { return 0 }
 
-func interleaveVector(cpu.BF16, []T, []T, []T) int { return 0 }
+func interleaveVector(cpu.BF16, []T, int, []T, int, int, int) int { return 0 }
 
 func transposeWordsVector(cpu.BF16, []T, int, []T, int, int, int) (int, int) { return 0, 0 }
 

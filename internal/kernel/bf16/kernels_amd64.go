@@ -17,7 +17,7 @@ func vectorHalf(at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int,
 func vectorFloat(at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *float32, add bool)
 
 //go:noescape
-func interleaveAVX512(dst *uint16, a *uint16, b *uint16, n int)
+func interleaveAVX512(dst *uint16, dstStep int, a *uint16, b *uint16, step int, n int, pairs int)
 
 //go:noescape
 func transposeWords(dst *uint16, dstRow int, src *uint16, srcRow int, blocks int)

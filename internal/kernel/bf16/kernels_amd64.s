@@ -1355,25 +1355,35 @@ inner:
 	VZEROUPPER
 	RET
 
-// func interleaveAVX512(dst *uint16, a *uint16, b *uint16, n int)
+// func interleaveAVX512(dst *uint16, dstStep int, a *uint16, b *uint16, step int, n int, pairs int)
 // Requires: AVX, AVX512F
-TEXT ·interleaveAVX512(SB), NOSPLIT, $0-32
+TEXT ·interleaveAVX512(SB), NOSPLIT, $0-56
 	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ n+24(FP), BX
+	MOVQ a+16(FP), CX
+	MOVQ b+24(FP), DX
+	MOVQ dstStep+8(FP), BX
+	MOVQ step+32(FP), SI
+	MOVQ n+40(FP), DI
+	MOVQ pairs+48(FP), R8
+	SHLQ $0x01, DI
+
+pair:
+	XORQ R9, R9
 
 loop:
-	VPMOVZXWD (CX), Z0
-	VPMOVZXWD (DX), Z1
+	VPMOVZXWD (CX)(R9*1), Z0
+	VPMOVZXWD (DX)(R9*1), Z1
 	VPSLLD    $0x10, Z1, Z1
 	VPORD     Z0, Z1, Z0
-	VMOVDQU32 Z0, (AX)
-	ADDQ      $0x20, CX
-	ADDQ      $0x20, DX
-	ADDQ      $0x40, AX
-	SUBQ      $0x10, BX
-	JNZ       loop
+	VMOVDQU32 Z0, (AX)(R9*2)
+	ADDQ      $0x20, R9
+	CMPQ      R9, DI
+	JLT       loop
+	ADDQ      SI, CX
+	ADDQ      SI, DX
+	ADDQ      BX, AX
+	DECQ      R8
+	JNZ       pair
 	VZEROUPPER
 	RET
 

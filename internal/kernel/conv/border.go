@@ -38,8 +38,26 @@ func copyPixels[E float32 | bf16.T](b *border, dst, x []E) {
 		copy(dst, x)
 		return
 	}
-	for i, j := 0, 0; i < len(dst); i, j = i+b.channels+b.pad, j+b.stepW*b.c {
+	pixel, step := b.channels+b.pad, b.stepW*b.c
+	if pixel <= fewChannels {
+		for len(dst) >= pixel {
+			for k, e := range x[:b.channels] {
+				dst[k] = e
+			}
+			for k := b.channels; k < pixel; k++ {
+				dst[k] = 0
+			}
+			if dst = dst[pixel:]; len(dst) > 0 {
+				x = x[step:]
+			}
+		}
+		return
+	}
+	for i, j := 0, 0; i < len(dst); i, j = i+pixel, j+step {
 		copy(dst[i:][:b.channels], x[j:])
 		clear(dst[i+b.channels:][:b.pad])
 	}
 }
+
+// fewChannels are copied one by one.
+const fewChannels = 16

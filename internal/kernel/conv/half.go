@@ -135,13 +135,7 @@ func (t *half) packTap(dst, w []bf16.T, columns int) {
 		}
 		return
 	}
-	for c := 0; c < t.channels; c += 2 {
-		var next []bf16.T
-		if c+1 < t.channels {
-			next = w[(c+1)*t.row:][:columns]
-		}
-		bf16.Interleave(t.u, dst[c*bf16.Width:], w[c*t.row:][:columns], next)
-	}
+	bf16.Interleave(t.u, dst, pair, w, t.row, t.channels, columns)
 }
 
 // halfTask is one piece of a plan.

@@ -181,15 +181,7 @@ func (t *halfGradTask) pairs(dys, dy []bf16.T, n, images, first, rows int) {
 			}
 			for r := range rows {
 				at := (((n+i)*t.OutH+first+r)*t.OutW)*t.O + t.o0 + o
-				to := panel[r*t.width*bf16.Width:]
-				for q := 0; q < t.OutW; q += 2 {
-					var next []bf16.T
-					if q+1 < t.OutW {
-						next = dy[at+t.O:][:columns]
-					}
-					bf16.Interleave(t.u, to[q*bf16.Width:], dy[at:][:columns], next)
-					at += 2 * t.O
-				}
+				bf16.Interleave(t.u, panel[r*t.width*bf16.Width:], 2*bf16.Width, dy[at:], t.O, t.OutW, columns)
 			}
 		}
 	}

@@ -134,7 +134,7 @@ func TestHalfKernelsStayInside(t *testing.T) {
 				for _, n := range []int{1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 130} {
 					bf16.Widen(u, f.floats(n), f.halves(n))
 					bf16.Narrow(u, f.halves(n), f.floats(n))
-					bf16.Interleave(u, f.halves(2*n), f.halves(n), f.halves(n))
+					bf16.Interleave(u, f.halves(2*n), 2*n, f.halves(2*n), n, 2, n)
 					bf16.TransposePairs(u, f.halves(2*n*n), 2*n, f.halves(2*n*n), 2*n, n, n)
 					f.normalisationHalf(p, n)
 				}

@@ -17,19 +17,30 @@ func pair(low, high Mem) reg.VecVirtual {
 }
 
 // interleave writes a[0], b[0], a[1], b[1], ... for n elements of each, a
-// positive multiple of 16.
+// positive multiple of 16, of pairs of rows a and b that follow each other step
+// bytes apart; results are dstStep bytes apart.
 func interleave() {
-	TEXT("interleaveAVX512", NOSPLIT, "func(dst, a, b *uint16, n int)")
+	TEXT("interleaveAVX512", NOSPLIT, "func(dst *uint16, dstStep int, a, b *uint16, step, n, pairs int)")
 	Pragma("noescape")
-	dst, a, b, n := Load(Param("dst"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("n"), GP64())
+	dst, a, b := Load(Param("dst"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64())
+	dstStep, step, n, pairs := Load(Param("dstStep"), GP64()), Load(Param("step"), GP64()), Load(Param("n"), GP64()), Load(Param("pairs"), GP64())
+	at := GP64()
+	SHLQ(U8(1), n) // now in bytes
+
+	Label("pair")
+	XORQ(at, at)
 
 	Label("loop")
-	VMOVDQU32(pair(Mem{Base: a}, Mem{Base: b}), Mem{Base: dst})
-	ADDQ(U8(32), a)
-	ADDQ(U8(32), b)
-	ADDQ(U8(64), dst)
-	SUBQ(U8(16), n)
-	JNZ(LabelRef("loop"))
+	words := pair(Mem{Base: a, Index: at, Scale: 1}, Mem{Base: b, Index: at, Scale: 1})
+	VMOVDQU32(words, Mem{Base: dst, Index: at, Scale: 2})
+	ADDQ(U8(32), at)
+	CMPQ(at, n)
+	JLT(LabelRef("loop"))
+	ADDQ(step, a)
+	ADDQ(step, b)
+	ADDQ(dstStep, dst)
+	DECQ(pairs)
+	JNZ(LabelRef("pair"))
 	VZEROUPPER()
 	RET()
 }
