@@ -8,7 +8,8 @@ import "alike/internal/kernel/bf16"
 type border struct {
 	h, w, c        int
 	from, channels int
-	pad            int // channels of zeros after those
+	pad            int  // channels of zeros after those
+	padded         bool // which are there already
 	top, left      int
 	stepH, stepW   int
 	height, width  int
@@ -39,13 +40,13 @@ func copyPixels[E float32 | bf16.T](b *border, dst, x []E) {
 		return
 	}
 	pixel, step := b.channels+b.pad, b.stepW*b.c
-	if pixel <= fewChannels {
+	if b.channels <= fewChannels {
 		for len(dst) >= pixel {
 			for k, e := range x[:b.channels] {
 				dst[k] = e
 			}
-			for k := b.channels; k < pixel; k++ {
-				dst[k] = 0
+			if !b.padded {
+				clear(dst[b.channels:pixel])
 			}
 			if dst = dst[pixel:]; len(dst) > 0 {
 				x = x[step:]
@@ -60,4 +61,4 @@ func copyPixels[E float32 | bf16.T](b *border, dst, x []E) {
 }
 
 // fewChannels are copied one by one.
-const fewChannels = 16
+const fewChannels = 4

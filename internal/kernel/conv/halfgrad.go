@@ -19,6 +19,7 @@ const (
 	halfTasks    = 16
 	stepPlaces   = 32 // of a block of a transposition
 	stepChannels = 16 // of one
+	fewTaps      = 64 // times channels
 )
 
 // WeightGradHalf is WeightGrad of x and dy in bfloat16. The result is as exact
@@ -49,6 +50,7 @@ type halfGrad struct {
 	partsC, partsO int
 	slices         int
 	size           int // of the sum of a part, [KH, KW, c, o]
+	unfolded       int // rows of x where its taps are rows, in whole blocks, or 0
 
 	images, rows   int // of dy that are worked on at a time
 	phasesV        int
@@ -66,6 +68,10 @@ func newHalfGrad(s Shape, u cpu.BF16, lv cpu.Level) *halfGrad {
 	g.o = bf16.Width * ceil(s.O, g.partsO*bf16.Width)
 	g.partsC, g.partsO = ceil(s.C, g.c), ceil(s.O, g.o)
 	g.size = s.KH * s.KW * g.c * g.o
+	if taps := s.KH * s.KW * s.C; s.C < stepChannels && taps <= fewTaps {
+		g.unfolded = stepChannels * ceil(taps, stepChannels)
+		g.size = g.unfolded * g.o
+	}
 	g.phasesV, g.phasesH = min(s.StrideH, s.KH), min(s.StrideW, s.KW)
 	g.width = 2 * ceil(s.OutW+(s.KW-1)/s.StrideW, 2)
 	if all := s.OutH * g.width; all > halfPlaces {
@@ -105,22 +111,31 @@ func (t *halfGradTask) run(p *pool.Pool, x, dy []bf16.T, sum []float32) {
 		xs     = bf16.Borrow(p, phases*t.row*t.halfGrad.c)
 		dys    = bf16.Borrow(p, t.images*t.places*t.halfGrad.o)
 		groups = t.groups()
+		rows   = xs // of the product
 	)
 	defer bf16.Return(p, copied)
 	defer bf16.Return(p, xs)
 	defer bf16.Return(p, dys)
-	clear(copied) // zeros beyond what is copied
+	clear(copied) // zeros beyond the places, and beyond the channels, that are copied
 	clear(dys)
+	if t.unfolded > 0 {
+		rows = bf16.Borrow(p, t.unfolded*t.row)
+		defer bf16.Return(p, rows)
+		clear(rows)
+	}
 	add := false
 	for n := t.from; n < t.to; n += t.images {
 		images := min(t.images, t.to-n)
-		for first := 0; first < t.OutH; first += t.halfGrad.rows {
-			rows := min(t.halfGrad.rows, t.OutH-first)
-			t.transpose(xs, copied, x, n, images, first, rows)
-			t.pairs(dys, dy, n, images, first, rows)
+		for first := 0; first < t.OutH; first += t.rows {
+			height := min(t.rows, t.OutH-first)
+			t.transpose(xs, copied, x, n, images, first, height)
+			if t.unfolded > 0 {
+				t.unfold(rows, xs)
+			}
+			t.pairs(dys, dy, n, images, first, height)
 			q := bf16.Product{
 				Outer: images, Inner: t.inner, Block: t.block,
-				A: xs, ARow: t.row, AOuter: t.xPlace, CRow: t.halfGrad.o,
+				A: rows, ARow: t.row, AOuter: t.xPlace, CRow: t.halfGrad.o,
 			}
 			for o := 0; o < t.halfGrad.o; o += bf16.Width {
 				q.B = dys[o*t.images*t.places:]
@@ -134,19 +149,43 @@ func (t *halfGradTask) run(p *pool.Pool, x, dy []bf16.T, sum []float32) {
 // groups lists the groups of channels of x at each position of the kernel: all
 // positions of some channels come one after the other.
 func (t *halfGradTask) groups() (groups []bf16.Group) {
-	channels, row := t.halfGrad.c, t.row
+	for k := 0; k < t.unfolded; k += t.kernel.Rows {
+		groups = append(groups, bf16.Group{A: k * t.row, C: k * t.halfGrad.o})
+	}
+	if t.unfolded > 0 {
+		return groups
+	}
+	channels := t.halfGrad.c
 	for c := 0; c < channels; c += 2 * stepChannels {
 		for i := range t.KH {
 			for j := range t.KW {
-				phase := i%t.StrideH*t.phasesH + j%t.StrideW
-				at := phase*channels*row + i/t.StrideH*t.width + j/t.StrideW
 				for k := c; k < min(c+2*stepChannels, channels); k += t.kernel.Rows {
-					groups = append(groups, bf16.Group{A: at + k*row, C: ((i*t.KW+j)*channels + k) * t.halfGrad.o})
+					groups = append(groups, bf16.Group{A: t.at(i, j, k), C: ((i*t.KW+j)*channels + k) * t.halfGrad.o})
 				}
 			}
 		}
 	}
 	return groups
+}
+
+// at is where the transposed x has the channel that position (i, j) of the kernel
+// meets first.
+func (t *halfGradTask) at(i, j, channel int) int {
+	phase := i%t.StrideH*t.phasesH + j%t.StrideW
+	return (phase*t.halfGrad.c+channel)*t.row + i/t.StrideH*t.width + j/t.StrideW
+}
+
+// unfold makes rows of the channels at each position of the kernel.
+func (t *halfGradTask) unfold(rows, xs []bf16.T) {
+	end := (t.images-1)*t.xPlace + t.places
+	for i := range t.KH {
+		for j := range t.KW {
+			for c := range t.C {
+				copy(rows[:end], xs[t.at(i, j, c):])
+				rows = rows[t.row:]
+			}
+		}
+	}
 }
 
 // transpose brings what some rows of dy of some images need of x into the form
@@ -156,7 +195,7 @@ func (t *halfGradTask) transpose(xs, copied, x []bf16.T, n, images, first, rows 
 	for v := range t.phasesV {
 		for h := range t.phasesH {
 			b := border{
-				h: t.H, w: t.W, c: t.C, from: t.c0, channels: t.c, pad: channels - t.c,
+				h: t.H, w: t.W, c: t.C, from: t.c0, channels: t.c, pad: channels - t.c, padded: true,
 				top: first*t.StrideH + v - t.PadTop, left: h - t.PadLeft, stepH: t.StrideH, stepW: t.StrideW,
 				height: rows + (t.KH-1)/t.StrideH, width: t.width,
 			}
@@ -176,7 +215,7 @@ func (t *halfGradTask) pairs(dys, dy []bf16.T, n, images, first, rows int) {
 		columns := min(bf16.Width, t.o-o)
 		for i := range images {
 			panel := dys[(o*t.images+i*bf16.Width)*t.places:][:bf16.Width*t.places]
-			if rows < t.halfGrad.rows {
+			if rows < t.rows {
 				clear(panel)
 			}
 			for r := range rows {
@@ -193,6 +232,9 @@ func (g *halfGrad) join(tap int, sums, dw []float32) {
 	for c := range g.C {
 		for o := 0; o < g.O; o += g.o {
 			at := (c/g.c*g.partsO+o/g.o)*g.size + (tap*g.c+c%g.c)*g.o
+			if g.unfolded > 0 {
+				at = o/g.o*g.size + (tap*g.C+c)*g.o
+			}
 			to := dw[(tap*g.C+c)*g.O+o:][:min(g.o, g.O-o)]
 			copy(to, sums[at:])
 			for k := 1; k < g.slices; k++ {
