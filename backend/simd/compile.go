@@ -49,6 +49,7 @@ type compiler struct {
 	forward  map[int]*forwardChain
 	backward map[int]*backwardChain
 	halves   map[*node]*node   // by node that computes between conversions from and to bfloat16: the latter one
+	sums     map[*node]*node   // by sum: the convolution that makes it
 	instead  map[*value]*value // what inlined nodes read for a value that is never stored
 
 	slots  []slot
@@ -61,7 +62,7 @@ type compiler struct {
 func compile(b *Backend, name string, f *function) (*executable, error) {
 	c := &compiler{
 		backend: b, f: f, where: map[*value]int{}, isOutput: map[*node]bool{},
-		forward: map[int]*forwardChain{}, backward: map[int]*backwardChain{}, halves: map[*node]*node{}, instead: map[*value]*value{},
+		forward: map[int]*forwardChain{}, backward: map[int]*backwardChain{}, halves: map[*node]*node{}, sums: map[*node]*node{}, instead: map[*value]*value{},
 	}
 	c.findLive()
 	c.findHalves()
@@ -128,6 +129,10 @@ func (c *compiler) lower(n *node) error {
 	}
 	if ch := c.backward[n.id]; ch != nil {
 		c.lowerBackward(ch)
+		return nil
+	}
+	if c.sums[n] != nil {
+		c.lowerSum(n)
 		return nil
 	}
 	if c.absorbed[n.id] {

@@ -74,25 +74,43 @@ func (c *compiler) findHalves() {
 			c.halves[n] = user
 		}
 	}
-	if len(c.halves) == 0 {
-		return
+	if len(c.halves) > 0 {
+		c.findLive() // without the conversions before them
 	}
-	c.findLive() // without the conversions before them
 	for _, after := range c.halves {
 		c.absorbed[after.id] = true
+	}
+	c.findSums()
+}
+
+// findSums finds gradients with respect to an image that are only added to another
+// one: the sum is made where the second of them is known, by the convolution.
+func (c *compiler) findSums() {
+	for _, add := range c.f.nodes {
+		if !c.live[add.id] || add.op != compute.OpTypeAdd || !allHalf(add) || !add.inputs[0].shape().Equal(add.inputs[1].shape()) {
+			continue
+		}
+		for i, in := range add.inputs {
+			k := matchHalf(in.node)
+			if k != nil && k.op == inputGrad && c.onlyUser(in) == add && in != add.inputs[1-i] && !c.absorbed[in.node.id] {
+				c.sums[add] = in.node
+				c.absorbed[add.id], c.absorbed[in.node.id] = true, true
+				break
+			}
+		}
 	}
 }
 
 // matchHalf recognises a product of bfloat16: a convolution, or one of matrices as
 // a convolution of images of one pixel.
 func matchHalf(n *node) *convolution {
-	if !allHalf(n) {
+	attr, ok := n.attrs.(dotAttr)
+	if !allHalf(n) || !ok {
+		if n.op == compute.OpTypeConvGeneral && allHalf(n) {
+			return matchConv(n)
+		}
 		return nil
 	}
-	if n.op == compute.OpTypeConvGeneral {
-		return matchConv(n)
-	}
-	attr := n.attrs.(dotAttr)
 	a, b := n.inputs[0], n.inputs[1]
 	if len(attr.lhsBatch) > 0 || a.shape().Rank() != 2 || b.shape().Rank() != 2 || len(attr.lhsContract) != 1 {
 		return nil
@@ -138,7 +156,7 @@ func (c *compiler) lowerHalfProduct(n *node) bool {
 	case inputGrad:
 		y := c.result(n.outs[0])
 		c.emit("conv input gradient", reads, []int{y}, func(m *memory) {
-			conv.InputGradHalf(b.pool, b.unit, s, m.halves(a), m.halves(w), m.halves(y))
+			conv.InputGradHalf(b.pool, b.unit, s, m.halves(a), m.halves(w), nil, m.halves(y))
 		})
 	case weightGrad:
 		if conversion := c.halves[n]; conversion != nil {
@@ -158,6 +176,20 @@ func (c *compiler) lowerHalfProduct(n *node) bool {
 	}
 	c.describeConv(s)
 	return true
+}
+
+// lowerSum adds a gradient with respect to an image together with its sum.
+func (c *compiler) lowerSum(add *node) {
+	n := c.sums[add]
+	k, other := matchHalf(n), add.inputs[0]
+	if other.node == n {
+		other = add.inputs[1]
+	}
+	b, a, w, plus, y := c.backend, c.where[k.a], c.where[k.b], c.where[other], c.result(add.outs[0])
+	c.emit("conv input gradient + sum", []int{a, w, plus}, []int{y}, func(m *memory) {
+		conv.InputGradHalf(b.pool, b.unit, k.shape, m.halves(a), m.halves(w), m.halves(plus), m.halves(y))
+	})
+	c.describeConv(k.shape)
 }
 
 // lowerHalfMaxPool widens image by image: maxima are exact, and sums of gradients

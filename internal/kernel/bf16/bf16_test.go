@@ -79,7 +79,11 @@ func TestProductsAgainstTheDefinition(t *testing.T) {
 			}
 			before := slices.Clone(float)
 			add := rapid.Bool().Draw(rt, "add")
-			k.Half(p, half, groups, rows, columns, make([]float32, ScratchFloats))
+			var plus []T
+			if rapid.Bool().Draw(rt, "plus") {
+				plus = random(r, len(half))
+			}
+			k.Half(p, half, plus, groups, rows, columns, make([]float32, ScratchFloats))
 			k.Float(p, float, add, groups)
 			terms := float64(p.Outer*p.Inner*p.Block + 2)
 			for _, g := range groups {
@@ -87,12 +91,16 @@ func TestProductsAgainstTheDefinition(t *testing.T) {
 					for j := range Width {
 						want, magnitude := naive(p, g.A+i*p.ARow, j)
 						at := g.C + i*p.CRow + j
+						rounded, total := want, magnitude
+						if plus != nil {
+							rounded, total = want+plus[at].Float64(), magnitude+math.Abs(plus[at].Float64())
+						}
 						if i >= rows || j >= columns {
 							if half[at] != 0x7fc0 {
 								rt.Fatalf("row %d, column %d was written", i, j)
 							}
-						} else if got := half[at].Float64(); !(math.Abs(got-want) <= terms*0x1p-24*magnitude+0x1p-8*math.Abs(want)+0x1p-126) {
-							rt.Fatalf("row %d, column %d is %g, want %g", i, j, got, want)
+						} else if got := half[at].Float64(); !(math.Abs(got-rounded) <= terms*0x1p-24*total+0x1p-8*math.Abs(rounded)+0x1p-126) {
+							rt.Fatalf("row %d, column %d is %g, want %g", i, j, got, rounded)
 						}
 						if add {
 							want, magnitude = want+float64(before[at]), magnitude+float64(before[at])
@@ -199,7 +207,7 @@ func BenchmarkProduct(b *testing.B) {
 			p.CRow = Width
 			c, scratch := make([]T, len(groups)*k.Rows*Width), make([]float32, ScratchFloats)
 			for b.Loop() {
-				k.Half(p, c, groups, k.Rows, Width, scratch)
+				k.Half(p, c, nil, groups, k.Rows, Width, scratch)
 			}
 			b.ReportMetric(float64(b.N)*2*float64(len(groups)*k.Rows*Width*p.Outer*p.Inner*p.Block)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
@@ -217,7 +225,7 @@ func TestProductsInterrupted(t *testing.T) {
 		groups := []Group{{A: 0, C: 0}, {A: 48, C: k.Rows * Width}, {A: 96, C: 2 * k.Rows * Width}}
 		product := func() []T {
 			c := make([]T, 3*k.Rows*Width)
-			k.Half(p, c, groups, k.Rows, Width, make([]float32, ScratchFloats))
+			k.Half(p, c, nil, groups, k.Rows, Width, make([]float32, ScratchFloats))
 			return c
 		}
 		want := product()

@@ -86,17 +86,21 @@ func shapeOf(length int) shape {
 	return s
 }
 
-func (k Kernel) halfVector(p *Product, c []T, groups []Group, rows, columns int, scratch []float32) bool {
+func (k Kernel) halfVector(p *Product, c, plus []T, groups []Group, rows, columns int, scratch []float32) bool {
 	at, tiles, mask := &groups[0].A, len(groups)/k.Groups, uint32(1<<columns-1)
+	var sum *uint16
+	if plus != nil {
+		sum = raw(plus)
+	}
 	switch k.unit {
 	case cpu.BF16Tile:
 		s := shapeOf(p.Block)
 		_ = scratch[ScratchFloats-1]
 		tileHalf(&s.palette, at, tiles, raw(p.A), 2*p.ARow, 2*p.Block, 2*(p.AOuter-p.Inner*p.Block), raw(p.B), p.Block*2*Width,
-			p.Outer, p.Inner, 2*p.CRow, raw(c), rows, mask, &scratch[0])
+			p.Outer, p.Inner, 2*p.CRow, raw(c), sum, rows, mask, &scratch[0])
 	case cpu.BF16Vector:
 		vectorHalf(at, tiles, raw(p.A), 2*p.ARow, 4, 2*(p.AOuter-p.Inner*p.Block), raw(p.B), 4*Width,
-			p.Outer, p.Inner*p.Block/2, 2*p.CRow, raw(c), rows, mask, nil)
+			p.Outer, p.Inner*p.Block/2, 2*p.CRow, raw(c), sum, rows, mask, nil)
 	default:
 		return false
 	}

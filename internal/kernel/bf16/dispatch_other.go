@@ -14,6 +14,6 @@ func transposeWordsVector(cpu.BF16, []T, int, []T, int, int, int) (int, int) { r
 
 func transposeVector(cpu.BF16, []T, int, []T, int, int, int) bool { return false }
 
-func (k Kernel) halfVector(*Product, []T, []Group, int, int, []float32) bool { return false }
+func (k Kernel) halfVector(*Product, []T, []T, []Group, int, int, []float32) bool { return false }
 
 func (k Kernel) floatVector(*Product, []float32, bool, []Group) bool { return false }

@@ -5,13 +5,13 @@
 package bf16
 
 //go:noescape
-func tileHalf(shape *uint8, at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *uint16, rows int, mask uint32, scratch *float32)
+func tileHalf(shape *uint8, at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *uint16, plus *uint16, rows int, mask uint32, scratch *float32)
 
 //go:noescape
 func tileFloat(shape *uint8, at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *float32, add bool)
 
 //go:noescape
-func vectorHalf(at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *uint16, rows int, mask uint32, scratch *float32)
+func vectorHalf(at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *uint16, plus *uint16, rows int, mask uint32, scratch *float32)
 
 //go:noescape
 func vectorFloat(at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *float32, add bool)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tileHalf(shape *uint8, at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *uint16, rows int, mask uint32, scratch *float32)
+// func tileHalf(shape *uint8, at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *uint16, plus *uint16, rows int, mask uint32, scratch *float32)
 // Requires: AVX, AVX512BW, AVX512F
-TEXT ·tileHalf(SB), NOSPLIT, $0-128
+TEXT ·tileHalf(SB), NOSPLIT, $0-136
 	MOVQ shape+0(FP), AX
 
 	// LDTILECFG [AX]
@@ -152,7 +152,7 @@ inner:
 	ADDQ R14, R8
 	DECQ AX
 	JNZ  outer
-	MOVQ scratch+120(FP), R15
+	MOVQ scratch+128(FP), R15
 
 	// TILESTORED [R15+R11*1+0x0], tmm0
 	BYTE $0xc4
@@ -201,19 +201,36 @@ inner:
 	BYTE  $0x08
 	BYTE  $0x00
 	BYTE  $0x00
-	MOVL  mask+112(FP), CX
+	MOVL  mask+120(FP), CX
 	KMOVD CX, K1
 	MOVQ  cRow+88(FP), CX
+	MOVQ  plus+104(FP), DI
 	MOVQ  c+96(FP), DX
-	MOVQ  8(SI), BX
-	LEAQ  (DX)(BX*2), DX
-	MOVQ  rows+104(FP), AX
-	LEAQ  (R15), BX
+	TESTQ DI, DI
+	JZ    without0
+	SUBQ  DX, DI
+
+without0:
+	MOVQ 8(SI), BX
+	LEAQ (DX)(BX*2), DX
+	MOVQ rows+112(FP), AX
+	LEAQ (R15), BX
 
 round0:
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	VMOVUPS       (BX), Z0
+	VMOVUPS       64(BX), Z1
+	TESTQ         DI, DI
+	JZ            round0Sum
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z0, Z0
+	VADDPS        Z29, Z1, Z1
 
+round0Sum:
 	// VCVTNE2PS2BF16 zmm0, zmm1, zmm0
 	BYTE      $0x62
 	BYTE      $0xf2
@@ -226,16 +243,33 @@ round0:
 	ADDQ      CX, DX
 	DECQ      AX
 	JNZ       round0
+	MOVQ      plus+104(FP), DI
 	MOVQ      c+96(FP), DX
-	MOVQ      24(SI), BX
-	LEAQ      (DX)(BX*2), DX
-	MOVQ      rows+104(FP), AX
-	LEAQ      2048(R15), BX
+	TESTQ     DI, DI
+	JZ        without1
+	SUBQ      DX, DI
+
+without1:
+	MOVQ 24(SI), BX
+	LEAQ (DX)(BX*2), DX
+	MOVQ rows+112(FP), AX
+	LEAQ 2048(R15), BX
 
 round1:
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
+	VMOVUPS       (BX), Z0
+	VMOVUPS       64(BX), Z1
+	TESTQ         DI, DI
+	JZ            round1Sum
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z0, Z0
+	VADDPS        Z29, Z1, Z1
 
+round1Sum:
 	// VCVTNE2PS2BF16 zmm0, zmm1, zmm0
 	BYTE      $0x62
 	BYTE      $0xf2
@@ -541,9 +575,9 @@ inner:
 	VZEROUPPER
 	RET
 
-// func vectorHalf(at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *uint16, rows int, mask uint32, scratch *float32)
+// func vectorHalf(at *int, tiles int, a *uint16, aRow int, aBlock int, aAfter int, b *uint16, bBlock int, outer int, inner int, cRow int, c *uint16, plus *uint16, rows int, mask uint32, scratch *float32)
 // Requires: AVX, AVX512BW, AVX512F
-TEXT ·vectorHalf(SB), NOSPLIT, $0-120
+TEXT ·vectorHalf(SB), NOSPLIT, $0-128
 	MOVQ at+0(FP), SI
 	MOVQ aRow+24(FP), R10
 	LEAQ (R10)(R10*2), R11
@@ -809,50 +843,100 @@ inner:
 	ADDQ  R14, R9
 	DECQ  AX
 	JNZ   outer
-	MOVL  mask+104(FP), CX
+	MOVL  mask+112(FP), CX
 	KMOVD CX, K1
 	MOVQ  cRow+80(FP), CX
+	MOVQ  plus+96(FP), DI
 	MOVQ  c+88(FP), DX
-	MOVQ  8(SI), BX
-	LEAQ  (DX)(BX*2), DX
-	MOVQ  rows+96(FP), AX
+	TESTQ DI, DI
+	JZ    without0
+	SUBQ  DX, DI
 
+without0:
+	MOVQ          8(SI), BX
+	LEAQ          (DX)(BX*2), DX
+	MOVQ          rows+104(FP), AX
+	TESTQ         DI, DI
+	JZ            sum0
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z0, Z0
+	VADDPS        Z29, Z1, Z1
+
+sum0:
 	// VCVTNE2PS2BF16 zmm0, zmm1, zmm0
-	BYTE      $0x62
-	BYTE      $0xf2
-	BYTE      $0x77
-	BYTE      $0x48
-	BYTE      $0x72
-	BYTE      $0xc0
-	VMOVDQU16 Z0, K1, (DX)
-	ADDQ      CX, DX
-	DECQ      AX
-	JZ        rounded0
+	BYTE          $0x62
+	BYTE          $0xf2
+	BYTE          $0x77
+	BYTE          $0x48
+	BYTE          $0x72
+	BYTE          $0xc0
+	VMOVDQU16     Z0, K1, (DX)
+	ADDQ          CX, DX
+	DECQ          AX
+	JZ            rounded0
+	TESTQ         DI, DI
+	JZ            sum2
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z2, Z2
+	VADDPS        Z29, Z3, Z3
 
+sum2:
 	// VCVTNE2PS2BF16 zmm2, zmm3, zmm2
-	BYTE      $0x62
-	BYTE      $0xf2
-	BYTE      $0x67
-	BYTE      $0x48
-	BYTE      $0x72
-	BYTE      $0xd2
-	VMOVDQU16 Z2, K1, (DX)
-	ADDQ      CX, DX
-	DECQ      AX
-	JZ        rounded0
+	BYTE          $0x62
+	BYTE          $0xf2
+	BYTE          $0x67
+	BYTE          $0x48
+	BYTE          $0x72
+	BYTE          $0xd2
+	VMOVDQU16     Z2, K1, (DX)
+	ADDQ          CX, DX
+	DECQ          AX
+	JZ            rounded0
+	TESTQ         DI, DI
+	JZ            sum4
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z4, Z4
+	VADDPS        Z29, Z5, Z5
 
+sum4:
 	// VCVTNE2PS2BF16 zmm4, zmm5, zmm4
-	BYTE      $0x62
-	BYTE      $0xf2
-	BYTE      $0x57
-	BYTE      $0x48
-	BYTE      $0x72
-	BYTE      $0xe4
-	VMOVDQU16 Z4, K1, (DX)
-	ADDQ      CX, DX
-	DECQ      AX
-	JZ        rounded0
+	BYTE          $0x62
+	BYTE          $0xf2
+	BYTE          $0x57
+	BYTE          $0x48
+	BYTE          $0x72
+	BYTE          $0xe4
+	VMOVDQU16     Z4, K1, (DX)
+	ADDQ          CX, DX
+	DECQ          AX
+	JZ            rounded0
+	TESTQ         DI, DI
+	JZ            sum6
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z6, Z6
+	VADDPS        Z29, Z7, Z7
 
+sum6:
 	// VCVTNE2PS2BF16 zmm6, zmm7, zmm6
 	BYTE      $0x62
 	BYTE      $0xf2
@@ -866,47 +950,97 @@ inner:
 	JZ        rounded0
 
 rounded0:
-	MOVQ c+88(FP), DX
-	MOVQ 24(SI), BX
-	LEAQ (DX)(BX*2), DX
-	MOVQ rows+96(FP), AX
+	MOVQ  plus+96(FP), DI
+	MOVQ  c+88(FP), DX
+	TESTQ DI, DI
+	JZ    without1
+	SUBQ  DX, DI
 
+without1:
+	MOVQ          24(SI), BX
+	LEAQ          (DX)(BX*2), DX
+	MOVQ          rows+104(FP), AX
+	TESTQ         DI, DI
+	JZ            sum8
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z8, Z8
+	VADDPS        Z29, Z9, Z9
+
+sum8:
 	// VCVTNE2PS2BF16 zmm8, zmm9, zmm8
-	BYTE      $0x62
-	BYTE      $0x52
-	BYTE      $0x37
-	BYTE      $0x48
-	BYTE      $0x72
-	BYTE      $0xc0
-	VMOVDQU16 Z8, K1, (DX)
-	ADDQ      CX, DX
-	DECQ      AX
-	JZ        rounded1
+	BYTE          $0x62
+	BYTE          $0x52
+	BYTE          $0x37
+	BYTE          $0x48
+	BYTE          $0x72
+	BYTE          $0xc0
+	VMOVDQU16     Z8, K1, (DX)
+	ADDQ          CX, DX
+	DECQ          AX
+	JZ            rounded1
+	TESTQ         DI, DI
+	JZ            sum10
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z10, Z10
+	VADDPS        Z29, Z11, Z11
 
+sum10:
 	// VCVTNE2PS2BF16 zmm10, zmm11, zmm10
-	BYTE      $0x62
-	BYTE      $0x52
-	BYTE      $0x27
-	BYTE      $0x48
-	BYTE      $0x72
-	BYTE      $0xd2
-	VMOVDQU16 Z10, K1, (DX)
-	ADDQ      CX, DX
-	DECQ      AX
-	JZ        rounded1
+	BYTE          $0x62
+	BYTE          $0x52
+	BYTE          $0x27
+	BYTE          $0x48
+	BYTE          $0x72
+	BYTE          $0xd2
+	VMOVDQU16     Z10, K1, (DX)
+	ADDQ          CX, DX
+	DECQ          AX
+	JZ            rounded1
+	TESTQ         DI, DI
+	JZ            sum12
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z12, Z12
+	VADDPS        Z29, Z13, Z13
 
+sum12:
 	// VCVTNE2PS2BF16 zmm12, zmm13, zmm12
-	BYTE      $0x62
-	BYTE      $0x52
-	BYTE      $0x17
-	BYTE      $0x48
-	BYTE      $0x72
-	BYTE      $0xe4
-	VMOVDQU16 Z12, K1, (DX)
-	ADDQ      CX, DX
-	DECQ      AX
-	JZ        rounded1
+	BYTE          $0x62
+	BYTE          $0x52
+	BYTE          $0x17
+	BYTE          $0x48
+	BYTE          $0x72
+	BYTE          $0xe4
+	VMOVDQU16     Z12, K1, (DX)
+	ADDQ          CX, DX
+	DECQ          AX
+	JZ            rounded1
+	TESTQ         DI, DI
+	JZ            sum14
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z14, Z14
+	VADDPS        Z29, Z15, Z15
 
+sum14:
 	// VCVTNE2PS2BF16 zmm14, zmm15, zmm14
 	BYTE      $0x62
 	BYTE      $0x52
@@ -920,47 +1054,97 @@ rounded0:
 	JZ        rounded1
 
 rounded1:
-	MOVQ c+88(FP), DX
-	MOVQ 40(SI), BX
-	LEAQ (DX)(BX*2), DX
-	MOVQ rows+96(FP), AX
+	MOVQ  plus+96(FP), DI
+	MOVQ  c+88(FP), DX
+	TESTQ DI, DI
+	JZ    without2
+	SUBQ  DX, DI
 
+without2:
+	MOVQ          40(SI), BX
+	LEAQ          (DX)(BX*2), DX
+	MOVQ          rows+104(FP), AX
+	TESTQ         DI, DI
+	JZ            sum16
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z16, Z16
+	VADDPS        Z29, Z17, Z17
+
+sum16:
 	// VCVTNE2PS2BF16 zmm16, zmm17, zmm16
-	BYTE      $0x62
-	BYTE      $0xa2
-	BYTE      $0x77
-	BYTE      $0x40
-	BYTE      $0x72
-	BYTE      $0xc0
-	VMOVDQU16 Z16, K1, (DX)
-	ADDQ      CX, DX
-	DECQ      AX
-	JZ        rounded2
+	BYTE          $0x62
+	BYTE          $0xa2
+	BYTE          $0x77
+	BYTE          $0x40
+	BYTE          $0x72
+	BYTE          $0xc0
+	VMOVDQU16     Z16, K1, (DX)
+	ADDQ          CX, DX
+	DECQ          AX
+	JZ            rounded2
+	TESTQ         DI, DI
+	JZ            sum18
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z18, Z18
+	VADDPS        Z29, Z19, Z19
 
+sum18:
 	// VCVTNE2PS2BF16 zmm18, zmm19, zmm18
-	BYTE      $0x62
-	BYTE      $0xa2
-	BYTE      $0x67
-	BYTE      $0x40
-	BYTE      $0x72
-	BYTE      $0xd2
-	VMOVDQU16 Z18, K1, (DX)
-	ADDQ      CX, DX
-	DECQ      AX
-	JZ        rounded2
+	BYTE          $0x62
+	BYTE          $0xa2
+	BYTE          $0x67
+	BYTE          $0x40
+	BYTE          $0x72
+	BYTE          $0xd2
+	VMOVDQU16     Z18, K1, (DX)
+	ADDQ          CX, DX
+	DECQ          AX
+	JZ            rounded2
+	TESTQ         DI, DI
+	JZ            sum20
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z20, Z20
+	VADDPS        Z29, Z21, Z21
 
+sum20:
 	// VCVTNE2PS2BF16 zmm20, zmm21, zmm20
-	BYTE      $0x62
-	BYTE      $0xa2
-	BYTE      $0x57
-	BYTE      $0x40
-	BYTE      $0x72
-	BYTE      $0xe4
-	VMOVDQU16 Z20, K1, (DX)
-	ADDQ      CX, DX
-	DECQ      AX
-	JZ        rounded2
+	BYTE          $0x62
+	BYTE          $0xa2
+	BYTE          $0x57
+	BYTE          $0x40
+	BYTE          $0x72
+	BYTE          $0xe4
+	VMOVDQU16     Z20, K1, (DX)
+	ADDQ          CX, DX
+	DECQ          AX
+	JZ            rounded2
+	TESTQ         DI, DI
+	JZ            sum22
+	VMOVDQU16.Z   (DX)(DI*1), K1, Z28
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPMOVZXWD     Y28, Z28
+	VPMOVZXWD     Y29, Z29
+	VPSLLD        $0x10, Z28, Z28
+	VPSLLD        $0x10, Z29, Z29
+	VADDPS        Z28, Z22, Z22
+	VADDPS        Z29, Z23, Z23
 
+sum22:
 	// VCVTNE2PS2BF16 zmm22, zmm23, zmm22
 	BYTE      $0x62
 	BYTE      $0xa2

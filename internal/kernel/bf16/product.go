@@ -56,23 +56,27 @@ func Blocks(run int) (inner, length int) {
 }
 
 // Half writes C as bfloat16: the first rows rows of each group and the first
-// columns columns. More of A is read, up to the kernel's Rows. Groups must not
+// columns columns, plus the same elements of plus, unless it is nil. More of A is read, up to the kernel's Rows. Groups must not
 // overlap in C. scratch is ScratchFloats long.
-func (k Kernel) Half(p *Product, c []T, groups []Group, rows, columns int, scratch []float32) {
+func (k Kernel) Half(p *Product, c, plus []T, groups []Group, rows, columns int, scratch []float32) {
 	if len(groups) == 0 {
 		return
 	}
 	k.check(p, groups)
 	for _, g := range groups {
-		_ = c[g.C+(rows-1)*p.CRow+columns-1]
+		last := g.C + (rows-1)*p.CRow + columns - 1
+		_ = c[last]
+		if plus != nil {
+			_ = plus[last]
+		}
 	}
 	whole := len(groups) / k.Groups * k.Groups
 	if whole > 0 {
-		k.half(p, c, groups[:whole], rows, columns, scratch)
+		k.half(p, c, plus, groups[:whole], rows, columns, scratch)
 	}
 	if whole < len(groups) {
 		var last [maxGroups]Group
-		k.half(p, c, k.repeat(&last, groups[whole:]), rows, columns, scratch)
+		k.half(p, c, plus, k.repeat(&last, groups[whole:]), rows, columns, scratch)
 	}
 }
 
@@ -99,7 +103,7 @@ func (k Kernel) Float(p *Product, c []float32, add bool, groups []Group) {
 }
 
 // repeat fills a tile with the last of some groups. To compute a group twice
-// does no harm: a tile reads all of its C before it writes any.
+// does no harm: float reads all of its C before it writes any, and plus is not C.
 func (k Kernel) repeat(tile *[maxGroups]Group, groups []Group) []Group {
 	for i := range k.Groups {
 		tile[i] = groups[min(i, len(groups)-1)]
@@ -117,8 +121,8 @@ func (k Kernel) check(p *Product, groups []Group) {
 	_ = p.B[p.Outer*p.Inner*p.Block*Width-1]
 }
 
-func (k Kernel) half(p *Product, c []T, groups []Group, rows, columns int, scratch []float32) {
-	if k.halfVector(p, c, groups, rows, columns, scratch) {
+func (k Kernel) half(p *Product, c, plus []T, groups []Group, rows, columns int, scratch []float32) {
+	if k.halfVector(p, c, plus, groups, rows, columns, scratch) {
 		return
 	}
 	var sum [Width]float32
@@ -126,6 +130,11 @@ func (k Kernel) half(p *Product, c []T, groups []Group, rows, columns int, scrat
 		for r := range rows {
 			clear(sum[:])
 			p.add(&sum, g.A+r*p.ARow)
+			if plus != nil {
+				for j, e := range plus[g.C+r*p.CRow:][:columns] {
+					sum[j] += e.Float32()
+				}
+			}
 			Narrow(k.unit, c[g.C+r*p.CRow:][:columns], sum[:columns])
 		}
 	}

@@ -17,16 +17,17 @@ func ForwardHalf(p *pool.Pool, u cpu.BF16, s Shape, x, w, y []bf16.T) {
 		}},
 		kw: s.KW, row: s.O, column: 1,
 	}
-	newHalf(g, u).run(p, x, w, y)
+	newHalf(g, u).run(p, x, w, nil, y)
 }
 
-// InputGradHalf is InputGrad in bfloat16, its sums in float32.
-func InputGradHalf(p *pool.Pool, u cpu.BF16, s Shape, dy, w, dx []bf16.T) {
+// InputGradHalf is InputGrad in bfloat16, its sums in float32. It adds plus [N, H, W,
+// C], another gradient of x, unless that is nil; dx must not be plus.
+func InputGradHalf(p *pool.Pool, u cpu.BF16, s Shape, dy, w, plus, dx []bf16.T) {
 	g := &sweep{
 		n: s.N, h: s.OutH, w: s.OutW, c: s.O, outH: s.H, outW: s.W, o: s.C,
 		phases: s.inputPhases(), kw: s.KW, row: 1, column: s.O,
 	}
-	newHalf(g, u).run(p, dy, w, dx)
+	newHalf(g, u).run(p, dy, w, plus, dx)
 }
 
 // tileElements are what 16 images of 8x8x256 take, so that they fill the rows of a
@@ -77,8 +78,8 @@ func (g *sweep) fitsBlocks() bool {
 	return true
 }
 
-// run computes y on the workers of p.
-func (t *half) run(p *pool.Pool, x, w, y []bf16.T) {
+// run computes y, plus what is given, on the workers of p.
+func (t *half) run(p *pool.Pool, x, w, plus, y []bf16.T) {
 	if t.plan == nil {
 		return
 	}
@@ -92,7 +93,7 @@ func (t *half) run(p *pool.Pool, x, w, y []bf16.T) {
 			image: group * t.images, row: band * t.rows,
 			panel: part * t.columns, end: min(t.panels, (part+1)*t.columns),
 		}
-		k.run(p, x, y)
+		k.run(p, x, plus, y)
 	})
 }
 
@@ -146,17 +147,26 @@ type halfTask struct {
 	panel, end int        // panels of columns of y
 }
 
-func (k *halfTask) run(p *pool.Pool, x, y []bf16.T) {
+func (k *halfTask) run(p *pool.Pool, x, plus, y []bf16.T) {
 	images := min(k.images, k.n-k.image)
 	lists := k.lists
 	if images < k.images || k.row > 0 && k.row+k.rows >= k.count {
 		lists = k.list(images, k.row)
 	}
 	x = x[k.image*k.h*k.w*k.channels:]
-	y = y[k.image*k.outH*k.outW*k.o:]
+	first := k.image * k.outH * k.outW * k.o
+	y = y[first:]
+	if plus != nil {
+		plus = plus[first:]
+	}
 	if k.hollow {
 		last := min(k.outH, (k.row+k.rows)*k.strideH)
-		clear(y[k.row*k.strideH*k.outW*k.o : ((images-1)*k.outH+last)*k.outW*k.o])
+		from, to := k.row*k.strideH*k.outW*k.o, ((images-1)*k.outH+last)*k.outW*k.o
+		if plus == nil {
+			clear(y[from:to])
+		} else {
+			copy(y[from:to], plus[from:to])
+		}
 	}
 	top, left := 0, 0 // the position in the image of what x begins with
 	if !k.direct {
@@ -182,12 +192,16 @@ func (k *halfTask) run(p *pool.Pool, x, y []bf16.T) {
 		q := bf16.Product{Outer: ph.v.taps, ARow: l.aRow, AOuter: k.rowStep, CRow: l.cRow}
 		q.Inner, q.Block = bf16.Blocks(run)
 		q.A = x[(ph.v.from+k.row*ph.v.step-top)*k.rowStep+(ph.h.from-left)*k.c:]
-		to := y[((ph.v.to+k.row*ph.v.stride)*k.outW+ph.h.to)*k.o:]
+		to := ((ph.v.to+k.row*ph.v.stride)*k.outW + ph.h.to) * k.o
 		for panel := k.panel; panel < k.end; panel++ {
-			columns := min(bf16.Width, k.o-panel*bf16.Width)
+			columns, at := min(bf16.Width, k.o-panel*bf16.Width), to+panel*bf16.Width
 			q.B = k.packed[i][panel*ph.v.taps*run*bf16.Width:]
-			k.kernel.Half(&q, to[panel*bf16.Width:], l.whole, k.kernel.Rows, columns, scratch)
-			k.kernel.Half(&q, to[panel*bf16.Width:], l.rest, l.restRows, columns, scratch)
+			var sum []bf16.T
+			if plus != nil {
+				sum = plus[at:]
+			}
+			k.kernel.Half(&q, y[at:], sum, l.whole, k.kernel.Rows, columns, scratch)
+			k.kernel.Half(&q, y[at:], sum, l.rest, l.restRows, columns, scratch)
 		}
 	}
 }

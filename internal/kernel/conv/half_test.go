@@ -51,12 +51,19 @@ func verifyHalf(t failer, u cpu.BF16, s Shape, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	xs, ws, ys := s.sizes()
 	x, w, dy := randomHalf(r, xs), randomHalf(r, ws), randomHalf(r, ys)
+	var plus []bf16.T
+	if seed%2 > 0 {
+		plus = randomHalf(r, xs)
+	}
 	wantY, wantX, wantW := make([]sum, ys), make([]sum, xs), make([]sum, ws)
 	s.each(func(xi, wi, yi int) {
 		wantY[yi].add(x[xi].Float32(), w[wi].Float32())
 		wantX[xi].add(dy[yi].Float32(), w[wi].Float32())
 		wantW[wi].add(x[xi].Float32(), dy[yi].Float32())
 	})
+	for i, e := range plus {
+		wantX[i].add(e.Float32(), 1)
+	}
 	var y1, dx1 []bf16.T
 	var dw1 []float32
 	for _, workers := range []int{1, 2, 3, 7} {
@@ -64,7 +71,7 @@ func verifyHalf(t failer, u cpu.BF16, s Shape, seed uint64) {
 		y, dx, dw := guardedHalf(ys), guardedHalf(xs), guarded(ws)
 		for range 2 { // the second time in memory that was used before
 			ForwardHalf(p, u, s, x, w, y)
-			InputGradHalf(p, u, s, dy, w, dx)
+			InputGradHalf(p, u, s, dy, w, plus, dx)
 			WeightGradHalf(p, u, cpu.Detect(), s, x, dy, dw)
 		}
 		p.Close()
@@ -128,7 +135,7 @@ func BenchmarkHalf(b *testing.B) {
 			run  func()
 		}{
 			{"forward", func() { ForwardHalf(p, u, s, x, w, y) }},
-			{"inputgrad", func() { InputGradHalf(p, u, s, y, w, dx) }},
+			{"inputgrad", func() { InputGradHalf(p, u, s, y, w, nil, dx) }},
 			{"weightgrad", func() { WeightGradHalf(p, u, cpu.Detect(), s, x, y, dw) }},
 		} {
 			b.Run(fmt.Sprintf("unit=%v/layer=%s/op=%s", u, l.name, op.name), func(b *testing.B) {

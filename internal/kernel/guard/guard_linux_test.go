@@ -146,7 +146,7 @@ func TestHalfKernelsStayInside(t *testing.T) {
 						s.StrideH, s.StrideW, s.OutH, s.OutW = stride, stride, (s.H+stride-1)/stride, (s.W+stride-1)/stride
 						x, w, y := f.halves(s.N*s.H*s.W*s.C), f.halves(s.KH*s.KW*s.C*s.O), f.halves(s.N*s.OutH*s.OutW*s.O)
 						conv.ForwardHalf(p, u, s, x, w, y)
-						conv.InputGradHalf(p, u, s, y, w, x)
+						conv.InputGradHalf(p, u, s, y, w, f.halves(len(x)), x)
 						conv.WeightGradHalf(p, u, cpu.Detect(), s, x, y, f.floats(len(w)))
 					}
 				}

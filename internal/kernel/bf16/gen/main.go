@@ -3,6 +3,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -27,7 +29,7 @@ func main() {
 // when the inner loop has ended.
 const (
 	inputs  = "at *int, tiles int, a *uint16, aRow, aBlock, aAfter int, b *uint16, bBlock int, outer, inner int, cRow int, "
-	toHalf  = inputs + "c *uint16, rows int, mask uint32, scratch *float32)"
+	toHalf  = inputs + "c, plus *uint16, rows int, mask uint32, scratch *float32)"
 	toFloat = inputs + "c *float32, add bool)"
 )
 
@@ -154,20 +156,20 @@ func addTiles() {
 	}
 }
 
-// roundRows writes the first rows of each group from scratch to C, as bfloat16.
+// roundRows writes the first rows of each group from scratch to C, as bfloat16,
+// with what is to be added to them.
 func roundRows() {
 	Load(Param("mask"), reg.ECX)
 	KMOVD(reg.ECX, reg.K1)
 	param("cRow", rcx)
 	for g, label := range []string{"round0", "round1"} {
-		param("c", rdx)
-		MOVQ(Mem{Base: reg.RSI, Disp: 16*g + 8}, reg.RBX)
-		LEAQ(Mem{Base: reg.RDX, Index: reg.RBX, Scale: 2}, reg.RDX)
+		toHalfC(g)
 		param("rows", rax)
 		LEAQ(Mem{Base: reg.R15, Disp: 16 * words * g}, reg.RBX)
 		Label(label)
 		VMOVUPS(Mem{Base: reg.RBX}, reg.Z0)
 		VMOVUPS(Mem{Base: reg.RBX, Disp: 64}, reg.Z1)
+		addPlus(0, 1, label+"Sum")
 		narrow(0, 1, 0)
 		VMOVDQU16(reg.Z0, reg.K1, Mem{Base: reg.RDX})
 		ADDQ(U32(words), reg.RBX)
@@ -175,4 +177,34 @@ func roundRows() {
 		DECQ(reg.RAX)
 		JNZ(LabelRef(label))
 	}
+}
+
+// toHalfC sets rdx to where group g begins in C, and rdi to how far from there
+// what is to be added is, or 0.
+func toHalfC(g int) {
+	param("plus", rdi)
+	param("c", rdx)
+	TESTQ(reg.RDI, reg.RDI)
+	sum := fmt.Sprintf("without%d", g)
+	JZ(LabelRef(sum))
+	SUBQ(reg.RDX, reg.RDI)
+	Label(sum)
+	MOVQ(Mem{Base: reg.RSI, Disp: 16*g + 8}, reg.RBX)
+	LEAQ(Mem{Base: reg.RDX, Index: reg.RBX, Scale: 2}, reg.RDX)
+}
+
+// addPlus adds a row of 32 elements to two registers, if there is one.
+func addPlus(low, high int, label string) {
+	const a, b = 28, 29
+	TESTQ(reg.RDI, reg.RDI)
+	JZ(LabelRef(label))
+	VMOVDQU16_Z(Mem{Base: reg.RDX, Index: reg.RDI, Scale: 1}, reg.K1, vmm(a))
+	VEXTRACTI64X4(U8(1), vmm(a), reg.Y29)
+	VPMOVZXWD(reg.Y28, vmm(a))
+	VPMOVZXWD(reg.Y29, vmm(b))
+	VPSLLD(U8(16), vmm(a), vmm(a))
+	VPSLLD(U8(16), vmm(b), vmm(b))
+	VADDPS(vmm(a), vmm(low), vmm(low))
+	VADDPS(vmm(b), vmm(high), vmm(high))
+	Label(label)
 }

@@ -113,13 +113,12 @@ func roundRegisters() {
 	KMOVD(reg.ECX, reg.K1)
 	param("cRow", rcx)
 	for g := range groups {
-		param("c", rdx)
-		MOVQ(Mem{Base: reg.RSI, Disp: 16*g + 8}, reg.RBX)
-		LEAQ(Mem{Base: reg.RDX, Index: reg.RBX, Scale: 2}, reg.RDX)
+		toHalfC(g)
 		param("rows", rax)
 		end := fmt.Sprintf("rounded%d", g)
 		for r := range rows {
 			i := 2 * (g*rows + r)
+			addPlus(i, i+1, fmt.Sprintf("sum%d", i))
 			narrow(i, i+1, i)
 			VMOVDQU16(vmm(i), reg.K1, Mem{Base: reg.RDX})
 			ADDQ(reg.RCX, reg.RDX)
