@@ -146,17 +146,18 @@ func (c *compiler) lowerHalfProduct(n *node) bool {
 		return false
 	}
 	b, s, a, w := c.backend, k.shape, c.where[k.a], c.where[k.b]
+	s.Direct = b.direct
 	reads := []int{a, w}
 	switch k.op {
 	case forward:
 		y := c.result(n.outs[0])
 		c.emit("conv forward", reads, []int{y}, func(m *memory) {
-			conv.ForwardHalf(b.pool, b.unit, s, m.halves(a), m.halves(w), m.halves(y))
+			conv.ForwardHalf(b.pool, b.unit, b.level, s, m.halves(a), m.halves(w), m.halves(y))
 		})
 	case inputGrad:
 		y := c.result(n.outs[0])
 		c.emit("conv input gradient", reads, []int{y}, func(m *memory) {
-			conv.InputGradHalf(b.pool, b.unit, s, m.halves(a), m.halves(w), nil, m.halves(y))
+			conv.InputGradHalf(b.pool, b.unit, b.level, s, m.halves(a), m.halves(w), nil, m.halves(y))
 		})
 	case weightGrad:
 		if conversion := c.halves[n]; conversion != nil {
@@ -171,7 +172,7 @@ func (c *compiler) lowerHalfProduct(n *node) bool {
 			dw := b.pool.Borrow(n.shapes[0].Size())
 			defer b.pool.Return(dw)
 			conv.WeightGradHalf(b.pool, b.unit, b.level, s, m.halves(a), m.halves(w), dw)
-			bf16.Narrow(b.unit, m.halves(y), dw)
+			bf16.Narrow(b.level, m.halves(y), dw)
 		})
 	}
 	c.describeConv(s)
@@ -185,9 +186,10 @@ func (c *compiler) lowerSum(add *node) {
 	if other.node == n {
 		other = add.inputs[1]
 	}
+	k.shape.Direct = c.backend.direct
 	b, a, w, plus, y := c.backend, c.where[k.a], c.where[k.b], c.where[other], c.result(add.outs[0])
 	c.emit("conv input gradient + sum", []int{a, w, plus}, []int{y}, func(m *memory) {
-		conv.InputGradHalf(b.pool, b.unit, k.shape, m.halves(a), m.halves(w), m.halves(plus), m.halves(y))
+		conv.InputGradHalf(b.pool, b.unit, b.level, k.shape, m.halves(a), m.halves(w), m.halves(plus), m.halves(y))
 	})
 	c.describeConv(k.shape)
 }
@@ -209,10 +211,10 @@ func (c *compiler) lowerHalfMaxPool(n *node) bool {
 				floats := b.pool.Borrow(2*x + y)
 				defer b.pool.Return(floats)
 				image, dy, dx := floats[:x], floats[x:x+y], floats[x+y:]
-				bf16.Widen(b.unit, image, m.halves(reads[0])[i*x:][:x])
-				bf16.Widen(b.unit, dy, m.halves(reads[1])[i*y:][:y])
+				bf16.Widen(b.level, image, m.halves(reads[0])[i*x:][:x])
+				bf16.Widen(b.level, dy, m.halves(reads[1])[i*y:][:y])
 				maxpool.Grad(b.pool, one, image, dy, dx)
-				bf16.Narrow(b.unit, m.halves(out)[i*x:][:x], dx)
+				bf16.Narrow(b.level, m.halves(out)[i*x:][:x], dx)
 			})
 		})
 		return true
@@ -221,24 +223,24 @@ func (c *compiler) lowerHalfMaxPool(n *node) bool {
 		b.pool.Run(s.N, func(i int) {
 			floats := b.pool.Borrow(x + y)
 			defer b.pool.Return(floats)
-			bf16.Widen(b.unit, floats[:x], m.halves(reads[0])[i*x:][:x])
+			bf16.Widen(b.level, floats[:x], m.halves(reads[0])[i*x:][:x])
 			maxpool.Forward(b.pool, b.level, one, floats[:x], floats[x:])
-			bf16.Narrow(b.unit, m.halves(out)[i*y:][:y], floats[x:])
+			bf16.Narrow(b.level, m.halves(out)[i*y:][:y], floats[x:])
 		})
 	})
 	return true
 }
 
 // fetchHalf is fetch for bfloat16.
-func (ld *load) fetchHalf(u cpu.BF16, x []bf16.T, buf []float32, from, total int) []float32 {
+func (ld *load) fetchHalf(lv cpu.Level, x []bf16.T, buf []float32, from, total int) []float32 {
 	switch {
 	case ld.n == 1 && ld.outer >= total:
 		buf[0] = x[0].Float32()
 		return buf[:1]
 	case ld.inner == 1 && ld.n == total:
-		bf16.Widen(u, buf, x[from:from+len(buf)])
+		bf16.Widen(lv, buf, x[from:from+len(buf)])
 		return buf
 	}
-	ld.runs(buf, from, func(to []float32, at int) { fill(to, x[at].Float32()) }, func(to []float32, at int) { bf16.Widen(u, to, x[at:at+len(to)]) })
+	ld.runs(buf, from, func(to []float32, at int) { fill(to, x[at].Float32()) }, func(to []float32, at int) { bf16.Widen(lv, to, x[at:at+len(to)]) })
 	return buf
 }

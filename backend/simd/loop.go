@@ -138,7 +138,7 @@ func (l *loop) tile(b *Backend, m memory, registers [][]float32, memory []float3
 	n, lv := to-from, b.level
 	own := func(r int) []float32 { return memory[r*tile:][:n] }
 	for _, ld := range l.loads {
-		registers[ld.register] = ld.fetch(b.unit, m, own(ld.register), from, l.n)
+		registers[ld.register] = ld.fetch(lv, m, own(ld.register), from, l.n)
 	}
 	for i, in := range l.code {
 		dst := own(in.dst)
@@ -156,11 +156,11 @@ func (l *loop) tile(b *Backend, m memory, registers [][]float32, memory []float3
 			eltwise.Select(lv, dst, a, registers[in.src[1]], registers[in.src[2]])
 		}
 	}
-	l.store(b.unit, m, registers[l.result], from, to)
+	l.store(lv, m, registers[l.result], from, to)
 }
 
 // store writes a tile of the result, unless the last instruction has done so.
-func (l *loop) store(u cpu.BF16, m memory, x []float32, from, to int) {
+func (l *loop) store(lv cpu.Level, m memory, x []float32, from, to int) {
 	if l.mask {
 		dst := m[l.slot].([]bool)[from:to]
 		for i := range dst {
@@ -174,7 +174,7 @@ func (l *loop) store(u cpu.BF16, m memory, x []float32, from, to int) {
 			fill(dst, bfloat16.FromFloat32(x[0]))
 			return
 		}
-		bf16.Narrow(u, dst, x)
+		bf16.Narrow(lv, dst, x)
 		return
 	}
 	dst := m.floats(l.slot)[from:to]
@@ -190,7 +190,7 @@ var zero = []float32{0}
 
 // fetch returns the elements of a leaf that belong to elements from on of the
 // result, in buf if they have to be gathered. A single value stays single.
-func (ld *load) fetch(u cpu.BF16, m memory, buf []float32, from, total int) []float32 {
+func (ld *load) fetch(lv cpu.Level, m memory, buf []float32, from, total int) []float32 {
 	if ld.slot < 0 {
 		return zero
 	}
@@ -212,7 +212,7 @@ func (ld *load) fetch(u cpu.BF16, m memory, buf []float32, from, total int) []fl
 		return buf
 	}
 	if ld.half {
-		return ld.fetchHalf(u, m.halves(ld.slot), buf, from, total)
+		return ld.fetchHalf(lv, m.halves(ld.slot), buf, from, total)
 	}
 	x := m.floats(ld.slot)
 	switch {

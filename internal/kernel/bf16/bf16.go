@@ -3,8 +3,8 @@
 // in which the two elements of a pair of the sum are neighbours.
 //
 // Unlike those on float32, products depend on the unit (cpu.BF16) in their last
-// bits: each joins the terms of a sum in its own order. Vector units take
-// subnormal numbers for 0.
+// bits: each joins the terms of a sum in its own order, and vector units take
+// subnormal numbers for 0. Moves are the same everywhere.
 package bf16
 
 import (
@@ -36,15 +36,15 @@ func Of(floats []float32) []T {
 }
 
 // Widen converts src to float32, exactly.
-func Widen(u cpu.BF16, dst []float32, src []T) {
-	for i := widenVector(u, dst, src); i < len(src); i++ {
+func Widen(lv cpu.Level, dst []float32, src []T) {
+	for i := widenVector(lv, dst, src); i < len(src); i++ {
 		dst[i] = src[i].Float32()
 	}
 }
 
 // Narrow rounds src to the nearest element, to the even one of two.
-func Narrow(u cpu.BF16, dst []T, src []float32) {
-	for i := narrowVector(u, dst, src); i < len(src); i++ {
+func Narrow(lv cpu.Level, dst []T, src []float32) {
+	for i := narrowVector(lv, dst, src); i < len(src); i++ {
 		dst[i] = bfloat16.FromFloat32(src[i])
 	}
 }
@@ -52,8 +52,8 @@ func Narrow(u cpu.BF16, dst []T, src []float32) {
 // Interleave makes pairs of rows of src, which are srcRow elements apart: it writes
 // a[0], b[0], a[1], b[1] and so on for the first columns elements of rows a and b =
 // a+1; pairs are dstRow elements apart. Without a last b, zeros stand for it.
-func Interleave(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows, columns int) {
-	done := interleaveVector(u, dst, dstRow, src, srcRow, rows/2, columns)
+func Interleave(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, rows, columns int) {
+	done := interleaveVector(lv, dst, dstRow, src, srcRow, rows/2, columns)
 	for i := 0; i < rows; i += 2 {
 		from, to := 0, dst[i/2*dstRow:][:2*columns]
 		if i+1 < rows {
@@ -75,8 +75,8 @@ const block = 16
 // TransposePairs writes the pair of elements at word j of row i of src to word i
 // of row j of dst, for rows rows of words words; rows are srcRow and dstRow
 // elements apart.
-func TransposePairs(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows, words int) {
-	whole, part := transposeWordsVector(u, dst, dstRow, src, srcRow, rows, words)
+func TransposePairs(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, rows, words int) {
+	whole, part := transposeWordsVector(lv, dst, dstRow, src, srcRow, rows, words)
 	for i := range rows {
 		from := 0
 		if i < whole {
@@ -90,8 +90,8 @@ func TransposePairs(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows, word
 
 // Transpose writes element j of row i of src to element i of row j of dst, for
 // rows rows, a multiple of 32, of columns columns, a multiple of 16.
-func Transpose(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows, columns int) {
-	if transposeVector(u, dst, dstRow, src, srcRow, rows, columns) {
+func Transpose(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, rows, columns int) {
+	if transposeVector(lv, dst, dstRow, src, srcRow, rows, columns) {
 		return
 	}
 	for i := range rows {

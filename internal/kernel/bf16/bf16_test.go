@@ -39,6 +39,12 @@ func random(r *rand.Rand, n int) []T {
 	return x
 }
 
+func eachLevel(t *testing.T, f func(t *testing.T, lv cpu.Level)) {
+	for _, lv := range cpu.Levels() {
+		t.Run(lv.String(), func(t *testing.T) { f(t, lv) })
+	}
+}
+
 func eachUnit(t *testing.T, f func(t *testing.T, u cpu.BF16)) {
 	for _, u := range cpu.BF16Units() {
 		t.Run(u.String(), func(t *testing.T) { f(t, u) })
@@ -125,8 +131,8 @@ func TestBlocksCoverARun(t *testing.T) {
 }
 
 func TestConversions(t *testing.T) {
-	special := []float32{0, float32(math.Copysign(0, -1)), 1, -1, 1.00390625, 1.01171875, 3e38, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), 0x1.fep127, 0x1.ffp127}
-	eachUnit(t, func(t *testing.T, u cpu.BF16) {
+	special := []float32{0, float32(math.Copysign(0, -1)), 1, -1, 1.00390625, 1.01171875, 3e38, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), math.Float32frombits(0x7fffffff), math.Float32frombits(0xffffffff), 0x1p-149, 0x1.8p-127, 0x1.fep127, 0x1.ffp127}
+	eachLevel(t, func(t *testing.T, lv cpu.Level) {
 		r := rand.New(rand.NewPCG(1, 2))
 		for n := range 150 {
 			src := make([]float32, n)
@@ -136,9 +142,9 @@ func TestConversions(t *testing.T) {
 				}
 			}
 			dst := guarded(n)
-			Narrow(u, dst, src)
+			Narrow(lv, dst, src)
 			back := make([]float32, n)
-			Widen(u, back, dst)
+			Widen(lv, back, dst)
 			for i, x := range src {
 				if want := bfloat16.FromFloat32(x); dst[i] != want && x == x || (x != x) != (back[i] != back[i]) {
 					t.Fatalf("n=%d: %g becomes %#x, want %#x", n, x, dst[i], want)
@@ -152,13 +158,13 @@ func TestConversions(t *testing.T) {
 }
 
 func TestMoves(t *testing.T) {
-	eachUnit(t, func(t *testing.T, u cpu.BF16) {
+	eachLevel(t, func(t *testing.T, lv cpu.Level) {
 		rapid.Check(t, func(rt *rapid.T) {
 			r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
 			draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(rt, name) }
 			rows, words, gap := draw("rows", 1, 50), draw("words", 1, 50), draw("gap", 0, 5)
 			src, dst := random(r, rows*(words+gap)), guarded((rows+1)/2*(2*words+gap))
-			Interleave(u, dst, 2*words+gap, src, words+gap, rows, words)
+			Interleave(lv, dst, 2*words+gap, src, words+gap, rows, words)
 			for i := range (rows + 1) / 2 * 2 {
 				for j := range words {
 					var want T
@@ -171,7 +177,7 @@ func TestMoves(t *testing.T) {
 				}
 			}
 			src, dst = random(r, rows*(2*words+gap)), guarded(words*(2*rows+gap))
-			TransposePairs(u, dst, 2*rows+gap, src, 2*words+gap, rows, words)
+			TransposePairs(lv, dst, 2*rows+gap, src, 2*words+gap, rows, words)
 			for i := range rows {
 				for j := range 2 * words {
 					if got, want := dst[j/2*(2*rows+gap)+2*i+j%2], src[i*(2*words+gap)+j]; got != want {
@@ -182,7 +188,7 @@ func TestMoves(t *testing.T) {
 			rows = 32 * draw("blocks", 1, 3)
 			columns := 16 * draw("columns", 1, 4)
 			src, dst = random(r, rows*(columns+gap)), guarded(columns*(rows+gap))
-			Transpose(u, dst, rows+gap, src, columns+gap, rows, columns)
+			Transpose(lv, dst, rows+gap, src, columns+gap, rows, columns)
 			for i := range rows {
 				for j := range columns {
 					if dst[j*(rows+gap)+i] != src[i*(columns+gap)+j] {
@@ -275,7 +281,7 @@ func TestEncodings(t *testing.T) {
 		t.Fatal(err)
 	}
 	meant := regexp.MustCompile(`(?m)^\t// ((?:TILE|LDTILE|TDP|VDP|VCVTNE)\w+ ?.*)$`)
-	for _, function := range []string{"tileHalf", "tileFloat", "vectorHalf", "vectorFloat", "narrowAVX512"} {
+	for _, function := range []string{"tileHalf", "tileFloat", "vectorHalf", "vectorFloat"} {
 		_, text, ok := strings.Cut(string(source), "TEXT ·"+function+"(SB)")
 		text, _, _ = strings.Cut(text, "TEXT ")
 		_, code, ok2 := strings.Cut(string(listing), "bf16."+function+".abi0>:")

@@ -7,9 +7,9 @@ import "alike/internal/kernel/cpu"
 // raw is the address of an element, as the kernels take it.
 func raw(x []T) *uint16 { return (*uint16)(&x[0]) }
 
-func widenVector(u cpu.BF16, dst []float32, src []T) int {
+func widenVector(lv cpu.Level, dst []float32, src []T) int {
 	n := len(src) / 16 * 16
-	if u == cpu.BF16Float || n == 0 {
+	if lv < cpu.AVX512 || n == 0 {
 		return 0
 	}
 	_ = dst[n-1]
@@ -17,9 +17,9 @@ func widenVector(u cpu.BF16, dst []float32, src []T) int {
 	return n
 }
 
-func narrowVector(u cpu.BF16, dst []T, src []float32) int {
-	n := len(src) / 32 * 32
-	if u == cpu.BF16Float || n == 0 {
+func narrowVector(lv cpu.Level, dst []T, src []float32) int {
+	n := len(src) / 16 * 16
+	if lv < cpu.AVX512 || n == 0 {
 		return 0
 	}
 	_ = dst[n-1]
@@ -28,9 +28,9 @@ func narrowVector(u cpu.BF16, dst []T, src []float32) int {
 }
 
 // interleaveVector returns how many columns it has done.
-func interleaveVector(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, pairs, columns int) int {
+func interleaveVector(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, pairs, columns int) int {
 	n := columns / 16 * 16
-	if u == cpu.BF16Float || n*pairs == 0 {
+	if lv < cpu.AVX512 || n*pairs == 0 {
 		return 0
 	}
 	_, _ = dst[(pairs-1)*dstRow+2*n-1], src[(2*pairs-1)*srcRow+n-1]
@@ -40,9 +40,9 @@ func interleaveVector(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, pairs, c
 
 // transposeWordsVector does whole blocks, and returns how many rows and words
 // those have.
-func transposeWordsVector(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows, words int) (int, int) {
+func transposeWordsVector(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, rows, words int) (int, int) {
 	rows, words = rows/block*block, words/block*block
-	if u == cpu.BF16Float || rows*words == 0 {
+	if lv < cpu.AVX512 || rows*words == 0 {
 		return 0, 0
 	}
 	_, _ = dst[(words-1)*dstRow+2*rows-1], src[(rows-1)*srcRow+2*words-1]
@@ -52,9 +52,9 @@ func transposeWordsVector(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows
 	return rows, words
 }
 
-func transposeVector(u cpu.BF16, dst []T, dstRow int, src []T, srcRow, rows, columns int) bool {
-	if u == cpu.BF16Float || rows*columns == 0 {
-		return u != cpu.BF16Float
+func transposeVector(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, rows, columns int) bool {
+	if lv < cpu.AVX512 || rows*columns == 0 {
+		return lv >= cpu.AVX512
 	}
 	_, _ = dst[(columns-1)*dstRow+rows-1], src[(rows-1)*srcRow+columns-1]
 	for i := 0; i < rows; i += 2 * block {

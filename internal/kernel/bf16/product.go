@@ -135,7 +135,7 @@ func (k Kernel) half(p *Product, c, plus []T, groups []Group, rows, columns int,
 					sum[j] += e.Float32()
 				}
 			}
-			Narrow(k.unit, c[g.C+r*p.CRow:][:columns], sum[:columns])
+			Narrow(cpu.Generic, c[g.C+r*p.CRow:][:columns], sum[:columns])
 		}
 	}
 }

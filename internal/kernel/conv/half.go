@@ -3,12 +3,21 @@ package conv
 import (
 	"alike/internal/kernel/bf16"
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/eltwise"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
 
 // ForwardHalf is Forward in bfloat16, its sums in float32.
-func ForwardHalf(p *pool.Pool, u cpu.BF16, s Shape, x, w, y []bf16.T) {
+func ForwardHalf(p *pool.Pool, u cpu.BF16, lv cpu.Level, s Shape, x, w, y []bf16.T) {
+	if u == cpu.BF16Float {
+		f := widen(p, lv, x, w)
+		defer f.give(p)
+		y32 := f.borrow(p, len(y))
+		Forward(p, lv, s, f.floats[0], f.floats[1], y32)
+		convert(p, y, y32, func(to []bf16.T, from []float32) { bf16.Narrow(lv, to, from) })
+		return
+	}
 	g := &sweep{
 		n: s.N, h: s.H, w: s.W, c: s.C, outH: s.OutH, outW: s.OutW, o: s.O,
 		phases: []phase{{
@@ -17,34 +26,78 @@ func ForwardHalf(p *pool.Pool, u cpu.BF16, s Shape, x, w, y []bf16.T) {
 		}},
 		kw: s.KW, row: s.O, column: 1,
 	}
-	newHalf(g, u).run(p, x, w, nil, y)
+	newHalf(g, u, lv).run(p, x, w, nil, y)
 }
 
 // InputGradHalf is InputGrad in bfloat16, its sums in float32. It adds plus [N, H, W,
 // C], another gradient of x, unless that is nil; dx must not be plus.
-func InputGradHalf(p *pool.Pool, u cpu.BF16, s Shape, dy, w, plus, dx []bf16.T) {
+func InputGradHalf(p *pool.Pool, u cpu.BF16, lv cpu.Level, s Shape, dy, w, plus, dx []bf16.T) {
+	if u == cpu.BF16Float {
+		f := widen(p, lv, dy, w)
+		defer f.give(p)
+		dx32 := f.borrow(p, len(dx))
+		InputGrad(p, lv, s, f.floats[0], f.floats[1], dx32)
+		if plus != nil {
+			plus32 := f.borrow(p, len(dx))
+			convert(p, plus32, plus, func(to []float32, from []bf16.T) { bf16.Widen(lv, to, from) })
+			convert(p, dx32, plus32, func(to, from []float32) { eltwise.Binary(lv, eltwise.Add, to, to, from) })
+		}
+		convert(p, dx, dx32, func(to []bf16.T, from []float32) { bf16.Narrow(lv, to, from) })
+		return
+	}
 	g := &sweep{
 		n: s.N, h: s.OutH, w: s.OutW, c: s.O, outH: s.H, outW: s.W, o: s.C,
 		phases: s.inputPhases(), kw: s.KW, row: 1, column: s.O,
 	}
-	newHalf(g, u).run(p, dy, w, plus, dx)
+	newHalf(g, u, lv).run(p, dy, w, plus, dx)
 }
 
 // tileElements are what 16 images of 8x8x256 take, so that they fill the rows of a
 // tile; CPUs with AMX have the level 2 cache for it.
 const tileElements = 448 << 10
 
+// wide is operands in float32, for CPUs that multiply nothing else.
+type wide struct{ floats [][]float32 }
+
+func widen(p *pool.Pool, lv cpu.Level, operands ...[]bf16.T) *wide {
+	f := &wide{}
+	for _, x := range operands {
+		convert(p, f.borrow(p, len(x)), x, func(to []float32, from []bf16.T) { bf16.Widen(lv, to, from) })
+	}
+	return f
+}
+
+func (f *wide) borrow(p *pool.Pool, n int) []float32 {
+	f.floats = append(f.floats, p.Borrow(n))
+	return f.floats[len(f.floats)-1]
+}
+
+func (f *wide) give(p *pool.Pool) {
+	for _, x := range f.floats {
+		p.Return(x)
+	}
+}
+
+// convert has the workers do f for pieces of x and what becomes of them.
+func convert[A, B any](p *pool.Pool, to []A, x []B, f func(to []A, from []B)) {
+	const piece = 1 << 14
+	p.Run(ceil(len(x), piece), func(i int) {
+		end := min(len(x), (i+1)*piece)
+		f(to[i*piece:end], x[i*piece:end])
+	})
+}
+
 // half is a sweep of bfloat16. The channels of its plan are those of x and zeros
 // behind them, where blocks of a sum would not fit those of x alone.
 type half struct {
 	*plan
-	u        cpu.BF16
+	lv       cpu.Level
 	kernel   bf16.Kernel
 	channels int // of x
 }
 
-func newHalf(g *sweep, u cpu.BF16) *half {
-	t := &half{u: u, kernel: bf16.For(u), channels: g.c}
+func newHalf(g *sweep, u cpu.BF16, lv cpu.Level) *half {
+	t := &half{lv: lv, kernel: bf16.For(u), channels: g.c}
 	for !g.fitsBlocks() {
 		g.c++
 	}
@@ -128,7 +181,7 @@ func (t *half) packTap(dst, w []bf16.T, columns int) {
 		clear(dst)
 	}
 	if t.row == 1 { // pairs are neighbours in w
-		bf16.TransposePairs(t.u, dst, pair, w, t.column, columns, t.channels/2)
+		bf16.TransposePairs(t.lv, dst, pair, w, t.column, columns, t.channels/2)
 		if last := t.channels - 1; t.channels%2 > 0 {
 			for j := range columns {
 				dst[last*bf16.Width+2*j] = w[j*t.column+last]
@@ -136,7 +189,7 @@ func (t *half) packTap(dst, w []bf16.T, columns int) {
 		}
 		return
 	}
-	bf16.Interleave(t.u, dst, pair, w, t.row, t.channels, columns)
+	bf16.Interleave(t.lv, dst, pair, w, t.row, t.channels, columns)
 }
 
 // halfTask is one piece of a plan.

@@ -48,6 +48,7 @@ func checkHalf(t failer, what string, got func(i int) float64, rounding float64,
 // their bits on several numbers of workers.
 func verifyHalf(t failer, u cpu.BF16, s Shape, seed uint64) {
 	t.Helper()
+	s.Direct = true
 	r := rand.New(rand.NewPCG(seed, 0))
 	xs, ws, ys := s.sizes()
 	x, w, dy := randomHalf(r, xs), randomHalf(r, ws), randomHalf(r, ys)
@@ -70,8 +71,8 @@ func verifyHalf(t failer, u cpu.BF16, s Shape, seed uint64) {
 		p := pool.New(workers)
 		y, dx, dw := guardedHalf(ys), guardedHalf(xs), guarded(ws)
 		for range 2 { // the second time in memory that was used before
-			ForwardHalf(p, u, s, x, w, y)
-			InputGradHalf(p, u, s, dy, w, plus, dx)
+			ForwardHalf(p, u, cpu.Detect(), s, x, w, y)
+			InputGradHalf(p, u, cpu.Detect(), s, dy, w, plus, dx)
 			WeightGradHalf(p, u, cpu.Detect(), s, x, dy, dw)
 		}
 		p.Close()
@@ -134,8 +135,8 @@ func BenchmarkHalf(b *testing.B) {
 			name string
 			run  func()
 		}{
-			{"forward", func() { ForwardHalf(p, u, s, x, w, y) }},
-			{"inputgrad", func() { InputGradHalf(p, u, s, y, w, nil, dx) }},
+			{"forward", func() { ForwardHalf(p, u, cpu.Detect(), s, x, w, y) }},
+			{"inputgrad", func() { InputGradHalf(p, u, cpu.Detect(), s, y, w, nil, dx) }},
 			{"weightgrad", func() { WeightGradHalf(p, u, cpu.Detect(), s, x, y, dw) }},
 		} {
 			b.Run(fmt.Sprintf("unit=%v/layer=%s/op=%s", u, l.name, op.name), func(b *testing.B) {

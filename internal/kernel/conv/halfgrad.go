@@ -29,6 +29,12 @@ func WeightGradHalf(p *pool.Pool, u cpu.BF16, lv cpu.Level, s Shape, x, dy []bf1
 		clear(dw)
 		return
 	}
+	if u == cpu.BF16Float {
+		f := widen(p, lv, x, dy)
+		defer f.give(p)
+		WeightGrad(p, lv, s, f.floats[0], f.floats[1], dw)
+		return
+	}
 	g := newHalfGrad(s, u, lv)
 	parts := g.partsC * g.partsO
 	sums := p.Borrow(g.slices * parts * g.size)
@@ -43,7 +49,6 @@ func WeightGradHalf(p *pool.Pool, u cpu.BF16, lv cpu.Level, s Shape, x, dy []bf1
 // the order of each sum: images, rows, columns.
 type halfGrad struct {
 	Shape
-	u              cpu.BF16
 	lv             cpu.Level
 	kernel         bf16.Kernel
 	c, o           int // channels of a part, o in whole tiles
@@ -62,7 +67,7 @@ type halfGrad struct {
 }
 
 func newHalfGrad(s Shape, u cpu.BF16, lv cpu.Level) *halfGrad {
-	g := &halfGrad{Shape: s, u: u, lv: lv, kernel: bf16.For(u), images: 1, rows: s.OutH}
+	g := &halfGrad{Shape: s, lv: lv, kernel: bf16.For(u), images: 1, rows: s.OutH}
 	g.partsC, g.partsO = ceil(s.C, halfChannels), ceil(s.O, halfChannels)
 	g.c = stepChannels * ceil(s.C, g.partsC*stepChannels)
 	g.o = bf16.Width * ceil(s.O, g.partsO*bf16.Width)
@@ -203,7 +208,7 @@ func (t *halfGradTask) transpose(xs, copied, x []bf16.T, n, images, first, rows 
 				copyBorder(&b, copied[i*t.xPlace*channels:], x[(n+i)*image:])
 			}
 			to := xs[(v*t.phasesH+h)*channels*t.row:]
-			bf16.Transpose(t.u, to, t.row, copied, channels, t.row, channels)
+			bf16.Transpose(t.lv, to, t.row, copied, channels, t.row, channels)
 		}
 	}
 }
@@ -220,7 +225,7 @@ func (t *halfGradTask) pairs(dys, dy []bf16.T, n, images, first, rows int) {
 			}
 			for r := range rows {
 				at := (((n+i)*t.OutH+first+r)*t.OutW)*t.O + t.o0 + o
-				bf16.Interleave(t.u, panel[r*t.width*bf16.Width:], 2*bf16.Width, dy[at:], t.O, t.OutW, columns)
+				bf16.Interleave(t.lv, panel[r*t.width*bf16.Width:], 2*bf16.Width, dy[at:], t.O, t.OutW, columns)
 			}
 		}
 	}

@@ -132,21 +132,21 @@ func TestHalfKernelsStayInside(t *testing.T) {
 			t.Run(fmt.Sprintf("%v/end=%t", u, atEnd), func(t *testing.T) {
 				f := &fence{t, rand.New(rand.NewPCG(1, 2)), atEnd}
 				for _, n := range []int{1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 130} {
-					bf16.Widen(u, f.floats(n), f.halves(n))
-					bf16.Narrow(u, f.halves(n), f.floats(n))
-					bf16.Interleave(u, f.halves(2*n), 2*n, f.halves(2*n), n, 2, n)
-					bf16.TransposePairs(u, f.halves(2*n*n), 2*n, f.halves(2*n*n), 2*n, n, n)
+					bf16.Widen(cpu.Detect(), f.floats(n), f.halves(n))
+					bf16.Narrow(cpu.Detect(), f.halves(n), f.floats(n))
+					bf16.Interleave(cpu.Detect(), f.halves(2*n), 2*n, f.halves(2*n), n, 2, n)
+					bf16.TransposePairs(cpu.Detect(), f.halves(2*n*n), 2*n, f.halves(2*n*n), 2*n, n, n)
 					f.normalisationHalf(p, n)
 				}
-				bf16.Transpose(u, f.halves(64*48), 64, f.halves(64*48), 48, 64, 48)
+				bf16.Transpose(cpu.Detect(), f.halves(64*48), 64, f.halves(64*48), 48, 64, 48)
 				for _, s := range []conv.Shape{
 					same(1, 1, 1, 1, 1), same(2, 5, 3, 17, 3), same(1, 4, 17, 5, 3), same(2, 7, 5, 3, 5), same(1, 6, 130, 33, 1), same(3, 16, 33, 37, 3), same(2, 16, 64, 64, 1), same(24, 8, 32, 48, 3),
 				} {
 					for _, stride := range []int{1, 2} {
 						s.StrideH, s.StrideW, s.OutH, s.OutW = stride, stride, (s.H+stride-1)/stride, (s.W+stride-1)/stride
 						x, w, y := f.halves(s.N*s.H*s.W*s.C), f.halves(s.KH*s.KW*s.C*s.O), f.halves(s.N*s.OutH*s.OutW*s.O)
-						conv.ForwardHalf(p, u, s, x, w, y)
-						conv.InputGradHalf(p, u, s, y, w, f.halves(len(x)), x)
+						conv.ForwardHalf(p, u, cpu.Detect(), s, x, w, y)
+						conv.InputGradHalf(p, u, cpu.Detect(), s, y, w, f.halves(len(x)), x)
 						conv.WeightGradHalf(p, u, cpu.Detect(), s, x, y, f.floats(len(w)))
 					}
 				}

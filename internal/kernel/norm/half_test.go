@@ -25,7 +25,7 @@ func halves(r *rand.Rand, n int) ([]bf16.T, []float32) {
 // rounded is what float32 becomes as bfloat16.
 func rounded(x []float32) []bf16.T {
 	y := make([]bf16.T, len(x))
-	bf16.Narrow(cpu.BF16Float, y, x)
+	bf16.Narrow(cpu.Generic, y, x)
 	return y
 }
 

@@ -129,23 +129,40 @@ func widen() {
 	RET()
 }
 
-// narrowFloats rounds n floats to the nearest, n a positive multiple of 32.
+// narrowFloats rounds n floats to the nearest, n a positive multiple of 16: half of
+// the distance of two bfloat16 is added, or a little less where the lower one is
+// even. NaN stays NaN.
 func narrowFloats() {
+	const unordered = 3
 	TEXT("narrowAVX512", NOSPLIT, "func(dst *uint16, src *float32, n int)")
 	Pragma("noescape")
-	param("dst", rdi)
-	param("src", rsi)
-	param("n", rcx)
+	dst, src, n := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("n"), GP64())
+	one, almostHalf, quiet := constant(1), constant(0x7fff), constant(0x400000)
 
 	Label("loop")
-	VMOVUPS(Mem{Base: reg.RSI}, reg.Z0)
-	VMOVUPS(Mem{Base: reg.RSI, Disp: 64}, reg.Z1)
-	narrow(0, 1, 0)
-	VMOVDQU16(reg.Z0, Mem{Base: reg.RDI})
-	ADDQ(U8(64), reg.RDI)
-	ADDQ(U32(128), reg.RSI)
-	SUBQ(U8(32), reg.RCX)
+	v, r, low, nan := ZMM(), ZMM(), YMM(), K()
+	VMOVUPS(Mem{Base: src}, v)
+	VPSRLD(U8(16), v, r)
+	VPANDD(one, r, r)
+	VPADDD(almostHalf, r, r)
+	VPADDD(v, r, r)
+	VCMPPS(U8(unordered), v, v, nan)
+	VPORD(quiet, v, nan, r)
+	VPSRLD(U8(16), r, r)
+	VPMOVDW(r, low)
+	VMOVDQU(low, Mem{Base: dst})
+	ADDQ(U8(32), dst)
+	ADDQ(U8(64), src)
+	SUBQ(U8(16), n)
 	JNZ(LabelRef("loop"))
 	VZEROUPPER()
 	RET()
+}
+
+// constant is a vector of one value.
+func constant(value uint64) reg.VecVirtual {
+	g, v := GP32(), ZMM()
+	MOVL(U32(value), g)
+	VPBROADCASTD(g, v)
+	return v
 }
