@@ -66,10 +66,10 @@ func transposeVector(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, rows, c
 // shape is what LDTILECFG reads: the rows and the bytes in a row of eight tiles,
 // four of C, two of A and two of B, for blocks of a sum of that length.
 type shape struct {
-	palette, start byte
-	_              [14]byte
-	bytes          [16]uint16
-	rows           [16]byte
+	palette byte
+	_       [15]byte
+	bytes   [16]uint16
+	rows    [16]byte
 }
 
 func shapeOf(length int) shape {

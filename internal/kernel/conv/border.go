@@ -42,6 +42,7 @@ func copyPixels[E float32 | bf16.T](b *border, dst, x []E) {
 	pixel, step := b.channels+b.pad, b.stepW*b.c
 	if b.channels <= fewChannels {
 		for len(dst) >= pixel {
+			//lint:ignore S1001 a call costs more than four moves
 			for k, e := range x[:b.channels] {
 				dst[k] = e
 			}
