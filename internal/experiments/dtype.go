@@ -11,40 +11,25 @@ import (
 )
 
 // dtype compares training in bfloat16 with training in float32: kNN after each
-// epoch, the mean of two seeds, as a table and as docs/results/bf16.svg.
+// epoch, as a table and as docs/results/bf16.svg.
 func dtype(l *lab) error {
 	recipe := []string{"train", "simclr", "--encoder", "resnet8", "--batch", "256", "--epochs", "6", "--warmup-epochs", "0.65", "--optimizer", "sgd", "--lr", "0.1",
 		"--scaling", "none", "--head", "bench", "--set", "encoder.zero_init=false", "--set", "encoder.shortcut=identity", "--set", "optimizer.weight_decay=0.0005"}
-	seeds := []string{"1", "2"}
-	means := map[string][]report.Point{}
-	each := map[string][][]report.Point{}
-	for _, name := range []string{train.DTypeFloat32, train.DTypeBFloat16} {
-		for _, seed := range seeds {
-			points, err := l.monitored(name+"-"+seed, append(recipe, "--dtype", name, "--seed", seed))
-			if err != nil {
-				return err
-			}
-			each[name] = append(each[name], points)
-			if means[name] == nil {
-				means[name] = make([]report.Point, len(points))
-			}
-			for i, p := range points {
-				means[name][i].X = p.X
-				means[name][i].Y += p.Y / float64(len(seeds))
-			}
+	var curves [2][]report.Point
+	for i, name := range []string{train.DTypeFloat32, train.DTypeBFloat16} {
+		points, err := l.monitored(name, append(recipe, "--dtype", name))
+		if err != nil {
+			return err
 		}
+		curves[i] = points
 	}
-	fmt.Println("| epoch | fp32, two seeds | mean | bf16, two seeds | mean |\n|---|---|---|---|---|")
-	for i, p := range means[train.DTypeFloat32] {
-		fmt.Printf("| %.0f |", p.X)
-		for _, name := range []string{train.DTypeFloat32, train.DTypeBFloat16} {
-			fmt.Printf(" %.1f, %.1f | %.1f |", 100*each[name][0][i].Y, 100*each[name][1][i].Y, 100*means[name][i].Y)
-		}
-		fmt.Println()
+	fmt.Println("| epoch | fp32 | bf16 |\n|---|---|---|")
+	for i, p := range curves[0] {
+		fmt.Printf("| %.0f | %.1f | %.1f |\n", p.X, 100*p.Y, 100*curves[1][i].Y)
 	}
 	curve := report.Curve{
 		Title: "kNN accuracy by epoch in float32 and bfloat16", XLabel: "epoch",
-		Points: means[train.DTypeFloat32], Label: "float32", Other: means[train.DTypeBFloat16], OtherLabel: "bfloat16",
+		Points: curves[0], Label: "float32", Other: curves[1], OtherLabel: "bfloat16",
 	}
 	const root = `<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="12" fill="#444"`
 	const style = `<style>.grid{stroke:#ddd;fill:none}.line,.other{stroke:#2563c9;stroke-width:2;fill:none}.dot{fill:#2563c9}path.other{stroke:#c2571a}circle.other{fill:#c2571a;stroke:none}</style>` +
