@@ -127,7 +127,7 @@ func (r *ResNet) Graph(scope *model.Scope, x *Node) *Node {
 			if i > 0 && j == 0 {
 				stride = 2
 			}
-			y = r.block(group.In("%d", j), y, channels*r.Width, stride, j == 0)
+			y = nn.Block(scope, y, func(x *Node) *Node { return r.block(group.In("%d", j), x, channels*r.Width, stride, j == 0) })
 		}
 	}
 	return nn.GlobalAvgPool(y)

@@ -238,6 +238,16 @@ func TestTwins(t *testing.T) {
 		"{name: embedding, l2_normalize: false}": func(h matrix, w func(string) []float32) matrix {
 			return linear(h, w("0/weight"), nil)
 		},
+		"projector": func(h matrix, w func(string) []float32) matrix {
+			return linear(relu(norm(linear(h, w("0/weight"), nil))), w("3/weight"), w("3/bias"))
+		},
+		"{name: projector, layers: 3, hidden: 6, dim: 5, norm_out: true}": func(h matrix, w func(string) []float32) matrix {
+			h = relu(norm(linear(h, w("0/weight"), nil)))
+			return norm(linear(relu(norm(linear(h, w("3/weight"), nil))), w("6/weight"), nil))
+		},
+		"{name: projector, hidden: 6, no_norm: true}": func(h matrix, w func(string) []float32) matrix {
+			return linear(relu(linear(h, w("0/weight"), w("0/bias"))), w("2/weight"), w("2/bias"))
+		},
 		"bench": func(h matrix, w func(string) []float32) matrix {
 			return linear(relu(norm(linear(h, w("0/weight"), w("0/bias")))), w("3/weight"), w("3/bias"))
 		},

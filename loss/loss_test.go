@@ -100,6 +100,7 @@ func TestCollapsedEmbeddings(t *testing.T) {
 		{"{name: npair, regularization: 0}", views, math.Log(m)},
 		{"{name: npair, regularization: 0}", classes, math.Log(1 + 6)},
 		{"margin_triplet", views, 0}, // nothing is less similar
+		{"dcl", views, math.Log(2*m - 2)},
 		{"{name: margin_triplet, negatives: all, margin: 0.7}", views, 0.7},
 		{"{name: ntlogistic, temperature: 0.5}", views, softplus(-2)},
 		{"{name: ntlogistic, temperature: 0.5, negatives: mean}", views, softplus(-2) + softplus(2)},
@@ -111,6 +112,30 @@ func TestCollapsedEmbeddings(t *testing.T) {
 			got := evaluate(t, e, configured(t, tc.loss), tc.b).Value
 			closeTo(t, "loss", []float64{got}, []float64{tc.want}, 1e-12, 1e-12)
 		})
+	}
+}
+
+// TestICEOnViewsIsNTXent is ICE without labels, on augmented views: NT-Xent to the
+// last digits with two views of each image, where each anchor has one positive; less
+// than it with three, where NT-Xent repels the other positive.
+func TestICEOnViewsIsNTXent(t *testing.T) {
+	e := engine(t)
+	for _, tau := range []float64{0.05, 0.5, 1} {
+		ice, ntxent := &loss.ICE{Scale: 1 / tau, Reduction: loss.MeanPairs}, &loss.NTXent{Temperature: tau, L2Normalize: true}
+		for n := 1; n < 9; n++ {
+			b := losstest.Views(n, 5, uint64(n))
+			one, other := evaluate(t, e, ice, b), evaluate(t, e, ntxent, b)
+			last := 4 * 0x1p-52 / tau // units in the last place of logits up to 1/τ
+			closeTo(t, "loss", []float64{one.Value}, []float64{other.Value}, 0, last)
+			closeTo(t, "gradient", slices.Concat(one.Z...), slices.Concat(other.Z...), 0, last/tau)
+			if n == 1 {
+				continue // two rows of one image: nothing to repel
+			}
+			b = losstest.MultiViews(n, 3, 5, uint64(n))
+			if one, other := evaluate(t, e, ice, b).Value, evaluate(t, e, ntxent, b).Value; !(one < other-1e-3) {
+				t.Errorf("three views of %d images at τ = %g: ICE %g, NT-Xent %g", n, tau, one, other)
+			}
+		}
 	}
 }
 
@@ -180,6 +205,7 @@ func TestBadParametersAreRefused(t *testing.T) {
 		{"{name: npair, regularization: -1}", "regularization -1: must be at least 0"},
 		{"{name: margin_triplet, margin: .nan}", "must be at least 0"},
 		{"{name: margin_triplet, negatives: hard}", "must be one of semi_hard, all"},
+		{"{name: margin_triplet, positives: semi}", "must be one of easy, hard"},
 		{"{name: ntlogistic, negatives: all}", "must be one of semi_hard, mean, sum"},
 		{"{name: contrastive, margin: 0}", "must be > 0"},
 		{"{name: multi_similarity, alpha: 0}", "alpha 0"},

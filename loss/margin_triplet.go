@@ -8,11 +8,17 @@ import (
 
 func init() {
 	Losses.Add("margin_triplet", "margin triplet loss on cosines, semi-hard or all negatives (Schroff et al. 2015; Chen et al. 2020, table 2)",
-		func() Loss { return &MarginTriplet{Margin: 0.4, Negatives: SemiHard, OtherView: true} })
+		func() Loss { return &MarginTriplet{Margin: 0.4, Positives: Easy, Negatives: SemiHard, OtherView: true} })
 }
 
 // All counts every negative of an anchor.
 const All = "all"
+
+// Which of several positives an anchor takes.
+const (
+	Easy = "easy" // the most similar one
+	Hard = "hard" // the least similar one
+)
 
 // MarginTriplet is the triplet loss with a margin (Schroff et al. 2015) on
 // cosines, as SimCLR's ablation has it (Chen et al. 2020, table 2). For an
@@ -24,11 +30,17 @@ const All = "all"
 // is less similar than the positive, s_ap - m < s_an < s_ap; the loss is the
 // mean over the anchors that have a positive, and one without such a negative
 // contributes 0. With all negatives it is the mean over all triplets, active
-// or not. An anchor with several positives takes the least similar one, which
-// keeps the cost down: time O(M² D), memory O(M²).
+// or not. The paper has one positive. An anchor with several takes the most
+// similar one (easy positives, Xuan et al. 2020): the least similar one is at first
+// below nearly all negatives, so that none would be semi-hard. Taking one keeps the
+// cost down: time O(M² D), memory O(M²).
 type MarginTriplet struct {
 	// Margin is m ≥ 0, a difference of cosines; the authors tried 0, 0.4, 0.8 and 1.6.
 	Margin float64 `yaml:"margin"`
+
+	// Positives is easy or hard: the most or the least similar positive, where
+	// there are several.
+	Positives string `yaml:"positives"`
 
 	// Negatives is semi_hard, which the authors find better, or all.
 	Negatives string `yaml:"negatives"`
@@ -40,7 +52,7 @@ type MarginTriplet struct {
 
 // Validate implements Loss.
 func (l *MarginTriplet) Validate() error {
-	return errors.Join(atLeast0("margin", l.Margin), oneOf("negatives", l.Negatives, SemiHard, All))
+	return errors.Join(atLeast0("margin", l.Margin), oneOf("positives", l.Positives, Easy, Hard), oneOf("negatives", l.Negatives, SemiHard, All))
 }
 
 // Graph implements Loss.
@@ -51,7 +63,10 @@ func (l *MarginTriplet) Graph(b Batch) *Node {
 		negative = b.otherViewNegatives()
 	}
 	negative = LogicalAnd(negative, ExpandDims(b.anchors(), -1))
-	positive := ExpandDims(hardPositive(s, b.Positive), -1)
+	positive := ExpandDims(picked(pick(s, b.Positive), s), -1)
+	if l.Positives == Hard {
+		positive = ExpandDims(hardPositive(s, b.Positive), -1)
+	}
 	excess := AddScalar(Sub(s, positive), l.Margin) // [M, M]
 	active := GreaterThan(excess, ScalarZero(s.Graph(), s.DType()))
 	perTriplet := whereOr0(active, excess)

@@ -1,12 +1,9 @@
 package method
 
 import (
-	"github.com/gomlx/gomlx/core/graph"
-
 	"alike/augment"
 	"alike/head"
 	"alike/internal/registry"
-	"alike/loss"
 	"alike/optimize"
 )
 
@@ -18,20 +15,8 @@ func init() {
 // ISIF learns from unlabelled images (Ye et al. 2019). Two views of each of m
 // images pass the encoder and one linear layer; what agrees and what spreads is
 // up to the loss. The projection z, on the unit sphere, is the embedding.
-type ISIF struct{}
-
-// Validate implements Method.
-func (*ISIF) Validate() error { return nil }
-
-// Views implements Method.
-func (*ISIF) Views() int { return 2 }
-
-// Supervised implements Method.
-func (*ISIF) Supervised() bool { return false }
-
-// Positive implements Method.
-func (i *ISIF) Positive(g *graph.Graph, images int, _ *graph.Node) *graph.Node {
-	return loss.ViewPositives(g, images, i.Views())
+type ISIF struct {
+	twoViews `yaml:"-"`
 }
 
 // Layer implements Method.

@@ -40,6 +40,7 @@ type Method interface {
 
 // Recipe is what a paper or its code fixes besides the method itself.
 type Recipe struct {
+	Method                         Method // with its parameters, where they depend on the size; nil for the registered ones
 	Encoder, Head, Loss, Optimizer registry.Choice
 	Views                          augment.Config
 	Schedule                       optimize.Schedule

@@ -2,6 +2,7 @@
 package optimize
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -80,6 +81,18 @@ func Gradients(scope *model.Scope, loss *Node) []Param {
 		ps[i].Gradient = gradient
 	}
 	return ps
+}
+
+// Sum adds the gradients of two lists of the same parameters.
+func Sum(a, b []Param) []Param {
+	sum := slices.Clone(a)
+	for i := range sum {
+		if a[i].Variable != b[i].Variable {
+			panic(fmt.Errorf("the gradients of %s and %s are no sum", a[i].Variable.Path(), b[i].Variable.Path()))
+		}
+		sum[i].Gradient = Add(a[i].Gradient, b[i].Gradient)
+	}
+	return sum
 }
 
 func skip(v *model.Variable, store *model.Store) bool {

@@ -49,7 +49,7 @@ type Schedule struct {
 	// Milestones are where the rate of "steps" changes, in ascending order; ISIF's
 	// are {120, 0.1}, {160, 0.05} and {200, 0.01}. One beyond the run's end is
 	// never reached.
-	Milestones []Milestone `yaml:"milestones,omitempty"`
+	Milestones []Milestone `yaml:"milestones"`
 	// HeadLR multiplies the rate for the head's parameters; 10 in ICE, for a new
 	// layer on a trained encoder. 0 stands for 1.
 	HeadLR float64 `yaml:"head_lr"`

@@ -16,6 +16,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"alike/internal/atomicfile"
+	"alike/method"
 	"alike/optimize"
 )
 
@@ -27,9 +28,16 @@ const formatVersion = 1
 const (
 	modelFile     = "model.safetensors"
 	optimizerFile = "optimizer.safetensors"
+	methodFile    = "method.safetensors" // where a method learns or remembers something of its own
 	stateFile     = "state.json"
 	sumsFile      = "SHA256SUMS"
 )
+
+// requiredFiles are in every checkpoint, beside their checksums.
+var requiredFiles = []string{modelFile, optimizerFile, stateFile}
+
+// methodPath is the scope of what a method learns or remembers.
+const methodPath = "/" + method.Scope
 
 // State is what a checkpoint knows besides tensors.
 type State struct {
@@ -48,13 +56,21 @@ var ErrDamaged = errors.New("damaged")
 
 // writeCheckpoint writes the store as dir/NNNNNN: beside it, synced, renamed.
 func writeCheckpoint(dir string, store *model.Store, s State) (State, error) {
-	weights, err := collect(store, false)
+	weights, err := collect(store, "")
 	if err != nil {
 		return s, err
 	}
-	state, err := collect(store, true)
+	state, err := collect(store, optimize.StatePath)
 	if err != nil {
 		return s, err
+	}
+	memory, err := collect(store, methodPath)
+	if err != nil {
+		return s, err
+	}
+	files := slices.Clone(requiredFiles)
+	if len(memory) > 0 {
+		files = append(files, methodFile)
 	}
 	s.Version, s.WeightsSHA256 = formatVersion, weightsSHA256(weights)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -72,8 +88,14 @@ func writeCheckpoint(dir string, store *model.Store, s State) (State, error) {
 			return writeTensors(filepath.Join(tmp, modelFile), weights, map[string]string{"format": "pt", "weights_sha256": s.WeightsSHA256})
 		},
 		func() error { return writeTensors(filepath.Join(tmp, optimizerFile), state, nil) },
+		func() error {
+			if len(memory) == 0 {
+				return nil
+			}
+			return writeTensors(filepath.Join(tmp, methodFile), memory, nil)
+		},
 		func() error { return writeJSON(filepath.Join(tmp, stateFile), s) },
-		func() error { return writeSums(tmp) },
+		func() error { return writeSums(tmp, files) },
 		func() error { return atomicfile.SyncDir(tmp) },
 		func() error { return os.RemoveAll(target) }, // a damaged one of the same step
 		func() error { return atomicfile.Rename(tmp, target) },
@@ -93,10 +115,10 @@ func writeJSON(path string, v any) error {
 	return atomicfile.Write(path, append(b, '\n'))
 }
 
-// writeSums writes the checksums of a folder's files, in the form of sha256sum.
-func writeSums(dir string) error {
+// writeSums writes the checksums of files of a folder, in the form of sha256sum.
+func writeSums(dir string, files []string) error {
 	var b strings.Builder
-	for _, name := range []string{modelFile, optimizerFile, stateFile} {
+	for _, name := range files {
 		sum, err := fileSHA256(filepath.Join(dir, name))
 		if err != nil {
 			return err
@@ -137,7 +159,11 @@ func checkSums(dir string) error {
 		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
 		want[name] = sum
 	}
-	for _, name := range []string{modelFile, optimizerFile, stateFile} {
+	files := slices.Clone(requiredFiles)
+	if want[methodFile] != "" {
+		files = append(files, methodFile)
+	}
+	for _, name := range files {
 		got, err := fileSHA256(filepath.Join(dir, name))
 		switch {
 		case errors.Is(err, os.ErrNotExist):
@@ -172,7 +198,7 @@ func readState(dir string) (State, error) {
 	return s, nil
 }
 
-// loadCheckpoint reads the weights, and with state the optimiser's, into a
+// loadCheckpoint reads the weights, and with state the optimiser's and the method's, into a
 // store of their own.
 func loadCheckpoint(dir string, state bool) (*model.Store, State, error) {
 	s, err := readState(dir)
@@ -188,6 +214,13 @@ func loadCheckpoint(dir string, state bool) (*model.Store, State, error) {
 		var opt map[string]blob
 		if opt, err = readTensors(filepath.Join(dir, optimizerFile)); err == nil {
 			err = restore(store, optimize.StatePath, opt)
+		}
+	}
+	path := filepath.Join(dir, methodFile)
+	if _, missing := os.Stat(path); err == nil && state && missing == nil {
+		var memory map[string]blob
+		if memory, err = readTensors(path); err == nil {
+			err = restore(store, methodPath, memory)
 		}
 	}
 	if err != nil {

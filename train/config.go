@@ -31,16 +31,20 @@ type Config struct {
 	Init      string            `yaml:"init,omitempty"`    // run whose encoder's weights are the first
 	Encoder   registry.Choice   `yaml:"encoder"`
 	Head      registry.Choice   `yaml:"head"`
-	Loss      registry.Choice   `yaml:"loss"`
+	Loss      registry.Choice   `yaml:"loss,omitempty"` // none where the method has its own
 	Views     augment.Config    `yaml:"views"`
 	DType     string            `yaml:"dtype"`               // type in which the encoder computes, DTypeFloat32 or DTypeBFloat16
 	Pixels    string            `yaml:"pixels"`              // type in which views travel to the engine, PixelsFloat32 or PixelsUint8
 	Batch     int               `yaml:"batch"`               // N, images per step
 	PerClass  int               `yaml:"per_class,omitempty"` // K, images of each class in a batch; 0 draws without regard to classes
+	Chunk     int               `yaml:"chunk,omitempty"`     // images that are embedded at a time, 0 for the whole batch: gradient caching
 	Optimizer registry.Choice   `yaml:"optimizer"`
 	Schedule  optimize.Schedule `yaml:"schedule"`
 	Seed      uint64            `yaml:"seed"`
 	Sittings  Sittings          `yaml:"sittings"`
+
+	// CheckpointBlocks computes what is inside an encoder's blocks again in the backward pass, rather than keep it.
+	CheckpointBlocks bool `yaml:"checkpoint_blocks,omitempty"`
 
 	classes int // that are trained on; Resolve knows
 }
@@ -83,8 +87,14 @@ func Default(name string, side int) (Config, error) {
 		return Config{}, err
 	}
 	r := m.Defaults(side)
+	choice := registry.Choice{Name: name}
+	if r.Method != nil {
+		if choice, err = registry.Choose(name, r.Method); err != nil {
+			return Config{}, err
+		}
+	}
 	return Config{
-		Method:    registry.Choice{Name: name},
+		Method:    choice,
 		Size:      side,
 		Encoder:   r.Encoder,
 		Head:      r.Head,
@@ -166,16 +176,31 @@ func (c *Config) build() (p parts, err error) {
 	p.method, errs[0] = method.Methods.New(c.Method)
 	p.encoder, errs[1] = encoder.Encoders.New(c.Encoder)
 	p.head, errs[2] = head.Heads.New(c.Head)
-	p.loss, errs[3] = loss.Losses.New(c.Loss)
+	p.loss, errs[3] = c.buildLoss()
 	p.optimizer, errs[4] = optimize.Optimizers.New(c.Optimizer)
 	return p, errors.Join(errs[:]...)
+}
+
+// buildLoss returns the loss, or nil where the method has its own.
+func (c *Config) buildLoss() (loss.Loss, error) {
+	m, err := method.Methods.New(c.Method)
+	if err != nil {
+		return nil, nil // reported already
+	}
+	if m.Defaults(c.Size).Loss.Name != "" {
+		return loss.Losses.New(c.Loss)
+	}
+	if c.Loss.Name != "" {
+		return nil, fmt.Errorf("loss %s: method %s has a loss of its own", c.Loss.Name, c.Method.Name)
+	}
+	return nil, nil
 }
 
 // Validate checks everything but what depends on the images.
 func (c *Config) Validate() error {
 	s := c.Schedule
 	s.Batch, s.Images = max(1, c.Batch), 1
-	_, err := c.build()
+	p, err := c.build()
 	errs := []error{
 		err,
 		c.Views.Validate(),
@@ -190,6 +215,12 @@ func (c *Config) Validate() error {
 	if c.Batch < 2 {
 		errs = append(errs, fmt.Errorf("batch %d: must be at least 2 images", c.Batch))
 	}
+	if _, own := p.method.(method.Objective); own && c.Chunk != 0 {
+		errs = append(errs, fmt.Errorf("chunk %d: method %s passes the network in its own way, which cannot be cut into chunks; checkpoint_blocks saves memory too", c.Chunk, c.Method.Name))
+	}
+	if c.Chunk < 0 || c.Chunk > 0 && c.Batch%c.Chunk != 0 {
+		errs = append(errs, fmt.Errorf("chunk %d: must divide the batch of %d images", c.Chunk, c.Batch))
+	}
 	return errors.Join(errs...)
 }
 
@@ -199,7 +230,7 @@ func (c *Config) checkLabels() (errs []error) {
 	if err != nil {
 		return nil // reported already
 	}
-	l, _ := loss.Losses.New(c.Loss)
+	l, _ := c.buildLoss()
 	if _, ok := l.(loss.ClassLoss); ok && !m.Supervised() {
 		errs = append(errs, fmt.Errorf("loss %s: learns from labels, which method %s does not use; 'alike list losses' has others", c.Loss.Name, c.Method.Name))
 	}
@@ -249,9 +280,16 @@ func (c *Config) Resolve(images, classes int) error {
 		resolve(&method.Methods, &c.Method),
 		resolve(&encoder.Encoders, &c.Encoder),
 		resolve(&head.Heads, &c.Head),
-		resolve(&loss.Losses, &c.Loss),
+		c.resolveLoss(),
 		resolve(&optimize.Optimizers, &c.Optimizer),
 	)...)
+}
+
+func (c *Config) resolveLoss() error {
+	if c.Loss.Name == "" {
+		return nil
+	}
+	return resolve(&loss.Losses, &c.Loss)
 }
 
 func resolve[T registry.Validator](r *registry.Registry[T], c *registry.Choice) (err error) {

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"alike/augment"
 	"alike/dataset"
 	"alike/internal/rng"
@@ -23,7 +21,8 @@ const ahead = 2
 type batch struct {
 	views  pixels  // [V N, size, size, 3]
 	labels []int32 // [V N], -1 for none
-	inputs []*tensors.Tensor
+	index  []int32 // [V N], each row's image
+	inputs inputs
 	err    error
 }
 
@@ -36,8 +35,8 @@ type loader struct {
 	images int                 // N
 	row    int                 // values of a view
 	seed   uint64
-	pixels string                                 // type of the views, PixelsFloat32 or PixelsUint8
-	place  func(batch) ([]*tensors.Tensor, error) // makes a batch the inputs of a step
+	pixels string                      // type of the views, PixelsFloat32 or PixelsUint8
+	place  func(batch) (inputs, error) // makes a batch the inputs of a step
 
 	ready chan batch
 	free  chan batch
@@ -48,7 +47,7 @@ func (l *loader) start(ctx context.Context, from, to int) {
 	l.ready = make(chan batch, ahead)
 	l.free = make(chan batch, ahead+2) // and one being filled, one in use
 	for range cap(l.free) {
-		l.free <- batch{views: newPixels(l.pixels, len(l.views)*l.images*l.row), labels: make([]int32, len(l.views)*l.images)}
+		l.free <- batch{views: newPixels(l.pixels, len(l.views)*l.images*l.row), labels: make([]int32, len(l.views)*l.images), index: make([]int32, len(l.views)*l.images)}
 	}
 	go func() {
 		defer close(l.ready)
@@ -139,7 +138,7 @@ func (l *loader) fillImage(b batch, i int, d sampler.Draw, w *worker) error {
 		view(v)
 		row := (v*l.images + i) * l.row
 		w.view = b.views.write(row, l.row, w.view, func(dst []float32) { pipeline.View(dst, img, w.stream, &w.scratch) })
-		b.labels[v*l.images+i] = int32(l.data.Label(d.Index))
+		b.labels[v*l.images+i], b.index[v*l.images+i] = int32(l.data.Label(d.Index)), int32(d.Index)
 	}
 	return nil
 }

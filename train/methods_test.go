@@ -1,8 +1,11 @@
 package train
 
 import (
+	"errors"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +26,13 @@ func methodConfig(t *testing.T, name, lossName string, images dataset.Dataset) C
 	c.Data, c.Split, c.Encoder, c.Batch = "builtin:sprites?n=64", dataset.Train, registry.Choice{Name: "resnet8"}, 12
 	c.Schedule.Epochs, c.Schedule.WarmupEpochs = 1, 0
 	c.Sittings.Keep = 9
+	small := map[string]any{"byol": map[string]any{"predictor": map[string]int{"hidden": 32}}, "moco": map[string]int{"queue": 30},
+		"nnclr": map[string]any{"support": 40, "predictor": map[string]int{"hidden": 32}}, "xbm": map[string]int{"memory": 20}}
+	if params, ok := small[name]; ok {
+		if c.Method, err = registry.Choose(name, params); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if lossName != "" {
 		c.Loss = registry.Choice{Name: lossName}
 	}
@@ -44,9 +54,10 @@ func TestEveryMethodWithEveryLoss(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		own := m.Defaults(32).Loss.Name == "" // whose loss cannot be chosen
 		for _, lossName := range append([]string{""}, loss.Losses.Names()...) {
 			l, _ := loss.Losses.Default(lossName)
-			if _, ok := l.(loss.ClassLoss); ok && !m.Supervised() || lossName != "" && (name == "ice" || name == "isif") {
+			if _, ok := l.(loss.ClassLoss); ok && !m.Supervised() || lossName != "" && (own || name == "ice" || name == "isif") {
 				continue
 			}
 			if m.Supervised() && (lossName == "isif_paper") {
@@ -91,6 +102,43 @@ func TestEveryMethodWithEveryLoss(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestWhatAMethodRemembersIsChecked damages and removes the file that holds it.
+func TestWhatAMethodRemembersIsChecked(t *testing.T) {
+	images, err := builtin.Sprites(t.Context(), dataset.Train, 64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Create(filepath.Join(t.TempDir(), "run"), methodConfig(t, "moco", "", images))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := trained(t, r, images, engine(t, ""), Options{Steps: 1})
+	path := filepath.Join(r.checkpointDir(s.Step), methodFile)
+	memory, err := readTensors(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := memory["queue"]; !slices.Equal(q.dims, []int{128, 30}) || memory["key.conv1.weight"].data == nil {
+		t.Errorf("%s holds a queue of %v, and %d tensors", methodFile, q.dims, len(memory))
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole[len(whole)/2] ^= 1
+	damaged := func(want string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.State(s.Step); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	damaged(methodFile+" is not the file", os.WriteFile(path, whole, 0o644))
+	damaged(methodFile+" is missing", os.Remove(path))
 }
 
 func TestLabelsThatAreMissing(t *testing.T) {

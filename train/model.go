@@ -66,7 +66,7 @@ func (r *Run) Untrained(b compute.Backend) (*Model, error) {
 	if err := store.InitializeVariables(b, nil); err != nil {
 		return nil, err
 	}
-	weights, err := collect(store, false)
+	weights, err := collect(store, "")
 	m.State.WeightsSHA256 = weightsSHA256(weights)
 	return m, err
 }

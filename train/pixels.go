@@ -83,18 +83,19 @@ func values(x *Node) *Node {
 
 // placer makes batches the inputs of steps. Where an engine has memory of its own, they are
 // copied there at once, while the step before them runs.
-func placer(b compute.Backend, c *Config) func(batch) ([]*tensors.Tensor, error) {
-	return func(next batch) ([]*tensors.Tensor, error) {
-		inputs := []*tensors.Tensor{
-			next.views.tensor(len(next.labels), c.Size, c.Size, 3),
-			tensors.FromFlatDataAndDimensions(next.labels, len(next.labels)),
+func placer(b compute.Backend, c *Config) func(batch) (inputs, error) {
+	return func(next batch) (inputs, error) {
+		in := inputs{
+			views:  next.views.tensor(len(next.labels), c.Size, c.Size, 3),
+			labels: tensors.FromFlatDataAndDimensions(next.labels, len(next.labels)),
+			index:  tensors.FromFlatDataAndDimensions(next.index, len(next.index)),
 		}
 		var errs []error
 		if !b.HasSharedBuffers() {
-			for _, t := range inputs {
+			for _, t := range []*tensors.Tensor{in.views, in.labels, in.index} {
 				errs = append(errs, t.MaterializeOnDevice(b, false, 0))
 			}
 		}
-		return inputs, errors.Join(errs...)
+		return in, errors.Join(errs...)
 	}
 }

@@ -46,7 +46,7 @@ func (r *Run) Plan(b compute.Backend) (Plan, error) {
 	runtime.ReadMemStats(&m)
 	plan := Plan{Steps: c.Schedule.Total(), Images: c.Schedule.Total() * c.Batch, Memory: m.HeapAlloc}
 	if free, err := freeMemory(); err == nil && plan.Memory > free {
-		return plan, fmt.Errorf("a step of %d images needs about %d MiB of memory, this machine has %d MiB free: try a smaller --batch or a smaller --encoder", c.Batch, plan.Memory>>20, free>>20)
+		return plan, fmt.Errorf("a step of %d images needs about %d MiB of memory, this machine has %d MiB free: try --checkpoint-blocks, --chunk, a smaller --batch or a smaller --encoder", c.Batch, plan.Memory>>20, free>>20)
 	}
 	if plan.Step, err = p.measure(c); err != nil {
 		return plan, err
@@ -93,24 +93,27 @@ func (p *program) time(ctx context.Context, c *Config, n int) ([]time.Duration, 
 			}
 		})
 	}
-	x := views.tensor(rows, c.Size, c.Size, 3)
-	labels := make([]int32, rows)
+	labels, index := make([]int32, rows), make([]int32, rows)
 	for i := range labels {
-		labels[i] = int32(i % max(1, c.classes))
+		labels[i], index[i] = int32(i%max(1, c.classes)), int32(i%c.Batch)
 	}
-	y := tensors.FromFlatDataAndDimensions(labels, rows)
+	in := inputs{
+		views:  views.tensor(rows, c.Size, c.Size, 3),
+		labels: tensors.FromFlatDataAndDimensions(labels, rows),
+		index:  tensors.FromFlatDataAndDimensions(index, rows),
+	}
 	times := make([]time.Duration, n)
 	for i := range times {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		start := time.Now()
-		if _, err := p.run(x, y, 0); err != nil {
+		if _, err := p.run(in, 0, 0); err != nil {
 			return nil, err
 		}
 		times[i] = time.Since(start)
 	}
-	return times, errors.Join(x.FinalizeAll(), y.FinalizeAll())
+	return times, in.finalize()
 }
 
 var errUnknown = errors.New("not known on this system")

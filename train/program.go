@@ -14,6 +14,7 @@ import (
 
 	"alike/internal/nn"
 	"alike/loss"
+	"alike/method"
 	"alike/optimize"
 )
 
@@ -31,7 +32,7 @@ type Stats struct {
 }
 
 // program is one training step: views and the learning rate go in, statistics
-// come out, weights and optimiser state are updated in the store.
+// come out, weights, optimiser state and the method's memory are updated in the store.
 type program struct {
 	exec *model.Exec
 }
@@ -43,31 +44,78 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		return nil, err
 	}
 	store.RootScope().SetParam(nn.SeedParam, c.Seed)
-	step := func(scope *model.Scope, x, label, lr *Node) []*Node {
-		g := x.Graph()
-		scope.Store().SetTraining(g, true)
-		z := p.head.Graph(scope.In(headScope), p.encoder.Graph(scope, inDType(values(x), c.DType)))
-		batch := loss.Batch{Z: z, Label: label}
-		if views := p.method.Views(); views > 1 {
-			batch.View = loss.BlockViews(g, c.Batch, views)
+	store.RootScope().SetParam(nn.CheckpointParam, c.CheckpointBlocks)
+	step := func(scope *model.Scope, x, label, index, lr, done *Node) []*Node {
+		scope.Store().SetTraining(x.Graph(), true)
+		o := p.plainStep
+		if c.Chunk > 0 {
+			o = p.cachedStep
 		}
-		batch.Positive = p.method.Positive(g, c.Batch, label)
-		if l, ok := p.loss.(loss.ClassLoss); ok {
-			batch.Proxies, batch.Bias = l.Parameters(scope.In(lossScope), z, c.classes)
-		}
-		l := p.loss.Graph(batch)
-		params := optimize.Gradients(scope, l)
-		optimize.ScaleLR(params, "/"+headScope, c.Schedule.HeadLR)
-		p.optimizer.Update(scope, lr, params)
-		return []*Node{l, loss.ContrastiveAccuracy(z, batch.Positive), gradientNorm(params)}
+		s := o(c, scope, &method.Step{
+			Scope:  scope.In(method.Scope),
+			Views:  values(x),
+			Label:  label,
+			Index:  index,
+			Done:   done,
+			Images: c.Batch,
+			Total:  c.Schedule.Images,
+		})
+		optimize.ScaleLR(s.params, "/"+headScope, c.Schedule.HeadLR)
+		p.optimizer.Update(scope, lr, s.params)
+		positive := p.method.Positive(x.Graph(), c.Batch, label)
+		return []*Node{s.loss, loss.ContrastiveAccuracy(s.z, positive), gradientNorm(s.params)}
 	}
 	exec, err := model.NewExec(b, store, step)
 	if err != nil {
 		return nil, compileError("training step", err)
 	}
-	rows := p.method.Views() * c.Batch
-	_, err = exec.Compile(viewsShape(c.Pixels, rows, c.Size), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Float32))
+	rows, scalar := p.method.Views()*c.Batch, shapes.Make(dtypes.Float32)
+	_, err = exec.Compile(viewsShape(c.Pixels, rows, c.Size), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
 	return &program{exec}, compileError("training step", err)
+}
+
+// objective is the loss of a step with the embeddings z [V N, D] and all gradients.
+type objective struct {
+	loss, z *Node
+	params  []optimize.Param
+}
+
+// network is g(f(x)) with the weights below a scope. A step may call it more than once.
+func (p *parts) network(c *Config, scope *model.Scope, x *Node) *Node {
+	scope = scope.Store().Scope(scope.Scope()) // which has not been visited
+	return p.head.Graph(scope.In(headScope), p.encoder.Graph(scope, inDType(x, c.DType)))
+}
+
+// plainStep embeds the whole batch at once.
+func (p *parts) plainStep(c *Config, scope *model.Scope, s *method.Step) (o objective) {
+	s.Network = func(scope *model.Scope, x *Node) *Node { return p.network(c, scope, x) }
+	s.Loss = func(b loss.Batch) *Node { return p.lossOf(c, scope, b) }
+	if own, ok := p.method.(method.Objective); ok {
+		o.loss, o.z = own.Objective(s)
+	} else {
+		o.z = s.Network(scope, s.Views)
+		o.loss = p.batchLoss(c, scope, s, o.z)
+	}
+	o.params = optimize.Gradients(scope, o.loss)
+	return o
+}
+
+// batchLoss is the configured loss of the embeddings of a whole batch.
+func (p *parts) batchLoss(c *Config, scope *model.Scope, s *method.Step, z *Node) *Node {
+	b := loss.Batch{Z: z, Label: s.Label}
+	if views := p.method.Views(); views > 1 {
+		b.View = loss.BlockViews(z.Graph(), c.Batch, views)
+	}
+	b.Positive = p.method.Positive(z.Graph(), c.Batch, s.Label)
+	return p.lossOf(c, scope, b)
+}
+
+// lossOf is the configured loss, with the parameters that it may have.
+func (p *parts) lossOf(c *Config, scope *model.Scope, b loss.Batch) *Node {
+	if l, ok := p.loss.(loss.ClassLoss); ok {
+		b.Proxies, b.Bias = l.Parameters(scope.At(lossScope), b.Z, c.classes)
+	}
+	return p.loss.Graph(b)
 }
 
 // gradientNorm is the Euclidean norm of all gradients together.
@@ -96,9 +144,17 @@ func compileError(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// run makes one step.
-func (p *program) run(views, labels *tensors.Tensor, lr float64) (Stats, error) {
-	out, err := p.exec.Call(views, labels, float32(lr))
+// inputs are what a step reads of a batch: the views [V N, size, size, 3], and
+// of each row its label and its image's place in the data set, [V N] int32.
+type inputs struct{ views, labels, index *tensors.Tensor }
+
+func (in inputs) finalize() error {
+	return errors.Join(in.views.FinalizeAll(), in.labels.FinalizeAll(), in.index.FinalizeAll())
+}
+
+// run makes one step at a learning rate, with a share of the schedule done before it.
+func (p *program) run(in inputs, lr, done float64) (Stats, error) {
+	out, err := p.exec.Call(in.views, in.labels, in.index, float32(lr), float32(done))
 	if err != nil {
 		return Stats{}, compileError("training step", err)
 	}

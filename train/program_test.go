@@ -53,27 +53,36 @@ func firstStep(t *testing.T, c Config, headLR float64) map[string][]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := tensors.FromShape(viewsShape(c.Pixels, 2*c.Batch, c.Size))
+	before := weights(store)
+	rows := shapes.Make(dtypes.Int32, 2*c.Batch)
+	if _, err := p.run(inputs{noise(2*c.Batch, c.Size), tensors.FromShape(rows), tensors.FromShape(rows)}, 0.1, 0); err != nil {
+		t.Fatal(err)
+	}
+	return minus(weights(store), before)
+}
+
+// noise are rows random images.
+func noise(rows, size int) *tensors.Tensor {
+	x := tensors.FromShape(viewsShape(PixelsFloat32, rows, size))
 	stream := rng.New(rng.View, 1)
 	tensors.MustMutableFlatData(x, func(flat []float32) {
 		for i := range flat {
 			flat[i] = stream.Float32()
 		}
 	})
-	before := weights(store)
-	labels := tensors.FromShape(shapes.Make(dtypes.Int32, 2*c.Batch))
-	if _, err := p.run(x, labels, 0.1); err != nil {
-		t.Fatal(err)
-	}
-	change := weights(store)
-	for path, w := range change {
+	return x
+}
+
+// minus is what has changed since before.
+func minus(after, before map[string][]float64) map[string][]float64 {
+	for path, w := range after {
 		for i := range w {
 			if before[path] != nil {
 				w[i] -= before[path][i]
 			}
 		}
 	}
-	return change
+	return after
 }
 
 // weights copies the encoder's and the head's variables.

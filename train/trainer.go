@@ -13,6 +13,7 @@ import (
 
 	"alike/augment"
 	"alike/dataset"
+	"alike/sampler"
 )
 
 // Options are about the sitting, not the result: however they are set, the
@@ -92,6 +93,9 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if pk, ok := draws.(*sampler.PK); ok {
+		opt.Log.Info("batches", slog.String("of", pk.String()))
 	}
 	t := &trainer{run: r, opt: opt, every: r.Config.Sittings.resolve(max(1, data.Len()/r.Config.Batch)), backend: b, parts: parts, loader: &loader{
 		data:   data,
@@ -205,8 +209,8 @@ func (t *trainer) step(ctx context.Context) error {
 	t.waiting = time.Since(began)
 	c := &t.run.Config
 	lr := c.Schedule.At(t.state.Step)
-	stats, err := t.program.run(b.inputs[0], b.inputs[1], lr)
-	if err = errors.Join(err, b.inputs[0].FinalizeAll(), b.inputs[1].FinalizeAll()); err != nil {
+	stats, err := t.program.run(b.inputs, lr, float64(t.state.Step)/float64(t.state.Total))
+	if err = errors.Join(err, b.inputs.finalize()); err != nil {
 		return err
 	}
 	t.loader.recycle(b)

@@ -39,18 +39,20 @@ func (b blob) Shape() []uint64 {
 }
 
 // collect copies the variables of a store into the form of files: under
-// torchvision's names, in torchvision's layouts. state chooses between the
-// optimiser's state and the weights.
-func collect(store *model.Store, state bool) (map[string]blob, error) {
+// torchvision's names, in torchvision's layouts. scope is that of the optimiser's
+// state, or of the method's memory; the weights are what is in neither.
+func collect(store *model.Store, scope string) (map[string]blob, error) {
 	blobs := map[string]blob{}
 	for v := range store.IterVariables() {
 		path := v.Path()
-		rest, isState := strings.CutPrefix(path, optimize.StatePath+"/")
-		if isState != state || path == model.RootScopePath+model.RNGStateVariableName {
-			continue
+		of := ""
+		for _, state := range []string{optimize.StatePath, methodPath} {
+			if strings.HasPrefix(path, state+"/") {
+				of = state
+			}
 		}
-		if !isState {
-			rest = path[1:]
+		if of != scope || path == model.RootScopePath+model.RNGStateVariableName {
+			continue
 		}
 		t, err := v.Value()
 		if err != nil {
@@ -60,7 +62,7 @@ func collect(store *model.Store, state bool) (map[string]blob, error) {
 		if err != nil {
 			return nil, fmt.Errorf("weights: %s: %w", path, err)
 		}
-		blobs[strings.ReplaceAll(rest, "/", ".")] = b
+		blobs[strings.ReplaceAll(path[len(of)+1:], "/", ".")] = b
 	}
 	return blobs, nil
 }
@@ -94,7 +96,7 @@ func restore(store *model.Store, prefix string, blobs map[string]blob) error {
 		if err != nil {
 			return fmt.Errorf("weights: %s: %w", name, err)
 		}
-		if prefix != "" || isStatistic(name) {
+		if prefix == optimize.StatePath || isStatistic(name) {
 			v.SetTrainable(false)
 		}
 	}
@@ -103,7 +105,7 @@ func restore(store *model.Store, prefix string, blobs map[string]blob) error {
 
 // isStatistic tells batch norm's running statistics from what is learned.
 func isStatistic(name string) bool {
-	return strings.HasSuffix(name, ".running_mean") || strings.HasSuffix(name, ".running_var")
+	return strings.HasSuffix(name, "running_mean") || strings.HasSuffix(name, "running_var")
 }
 
 // writeTensors writes a safetensors file.

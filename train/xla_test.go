@@ -25,7 +25,7 @@ func TestXLATrainsTheSameNetwork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if weights[name], err = collect(store, false); err != nil {
+		if weights[name], err = collect(store, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,6 +13,7 @@ func init() {
 	claim("margin_triplet", 1, marginTripletTwin,
 		losstest.Configuration{YAML: "{name: margin_triplet, negatives: all, margin: 0.8}", Logit: 1},
 		losstest.Configuration{YAML: "{name: margin_triplet, negatives: all, margin: 0, other_view: false}", Logit: 1},
+		losstest.Configuration{YAML: "{name: margin_triplet, negatives: all, positives: hard}", Logit: 1},
 		losstest.Configuration{YAML: "{name: margin_triplet, other_view: false, margin: 1.6}", Logit: 1})
 	claim("ntlogistic", 2, ntLogisticTwin,
 		losstest.Configuration{YAML: "{name: ntlogistic, negatives: mean, temperature: 0.1}", Logit: 10},
@@ -41,6 +42,9 @@ func marginTripletTwin(l *loss.MarginTriplet, b twinBatch) float64 {
 	var m average
 	for a := range s {
 		p := b.least(s, a)
+		if l.Positives != loss.Hard {
+			p = largest(s[a], func(p int) bool { return b.Positive[a][p] })
+		}
 		if p < 0 {
 			continue
 		}

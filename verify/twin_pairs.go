@@ -34,11 +34,40 @@ func init() {
 		losstest.Configuration{YAML: "{name: isif_paper, temperature: 0.01}", Logit: 100},
 		losstest.Configuration{YAML: "{name: isif_paper, temperature: 0.00005}", Logit: 2e4})
 	amend("isif_paper", func(c *losstest.Claims) { c.OrderedViews = true })
+	claim("dcl", 10, dclTwin,
+		losstest.Configuration{YAML: "{name: dcl, temperature: 0.01}", Logit: 100},
+		losstest.Configuration{YAML: "{name: dcl, temperature: 0.00005}", Logit: 2e4})
 	claim("npair", 10, nPairTwin,
 		losstest.Configuration{YAML: "{name: npair, regularization: 0}", Logit: 10})
 	amend("npair", func(c *losstest.Claims) {
 		c.ScaleInvariant = func(loss.Loss) bool { return false }
 	})
+}
+
+func dclTwin(l *loss.DCL, b twinBatch) float64 {
+	s := embed(b.Z).s
+	var m average
+	for a := range s {
+		sum, top := 0.0, math.Inf(-1)
+		for n := range s {
+			if b.negative(a, n) {
+				top = max(top, s[a][n]/l.Temperature)
+			}
+		}
+		for n := range s {
+			if b.negative(a, n) {
+				sum += math.Exp(s[a][n]/l.Temperature - top)
+			}
+		}
+		for _, p := range b.positives(a) {
+			pair := -s[a][p] / l.Temperature
+			if sum > 0 {
+				pair += top + math.Log(sum)
+			}
+			m.add(b.weight(a), pair)
+		}
+	}
+	return m.value()
 }
 
 // matched is -ln( exp(s_i) / Σ_k exp(s_k) ) over the k that are wanted.

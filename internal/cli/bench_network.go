@@ -99,6 +99,8 @@ func (a *app) benchStep() *cobra.Command {
 	}
 	f.add(c, "resnet8", 32)
 	pairs := c.Flags().Int("pairs", 256, "images per step, two views each")
+	chunk := c.Flags().Int("chunk", 0, "images that are embedded at a time (default: all)")
+	again := c.Flags().Bool("checkpoint-blocks", false, "compute the inside of the encoder's blocks again in the backward pass")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		stem := encoder.StemImageNet
 		if f.size <= augment.SmallSide {
@@ -111,6 +113,10 @@ func (a *app) benchStep() *cobra.Command {
 		cfg, err := f.config(*pairs, identity)
 		if err != nil {
 			return err
+		}
+		cfg.Chunk, cfg.CheckpointBlocks = *chunk, *again
+		if err := cfg.Validate(); err != nil {
+			return usageError{err}
 		}
 		return a.benchNetwork(c.Context(), &f, cfg, "step", 2**pairs, train.TimeStep)
 	}

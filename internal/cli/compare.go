@@ -20,8 +20,9 @@ func (a *app) compare() *cobra.Command {
 		Short: "Compare the scores of runs that were measured alike",
 		Long: `Compare the scores of runs: of each metric, and of each way that it was measured
 in all of the runs, the latest. Where no two ways are the same, the field that
-differs is named.`,
-		Example: "  alike compare runs/simclr-resnet8 runs/simclr-resnet20",
+differs is named. Of runs that differ in their seed alone it gives the mean, with
+its 95 % interval.`,
+		Example: "  alike compare runs/simclr-resnet8 runs/simclr-resnet20\n  alike compare runs/ice-resnet18/seed-*",
 	}
 	asJSON := jsonFlag(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
@@ -45,15 +46,29 @@ differs is named.`,
 		if err != nil {
 			return err
 		}
+		var means []seedMean
+		repeated, err := onlySeedsDiffer(args)
+		if err != nil {
+			return err
+		}
+		if repeated {
+			means = seedMeans(table, len(args))
+		}
 		if *asJSON {
-			return a.printJSON(map[string]any{"scores": table})
+			return a.printJSON(map[string]any{"scores": table, "means": means})
 		}
 		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "metric\trun\tstep\tvalue\t95 % interval\tmeasured on")
 		for _, s := range table {
 			fmt.Fprintf(w, "%s\t%s\t%d\t%.2f %%\t%.2f to %.2f\t%s\n", s.Metric, s.Subject.Name, s.Subject.Step, 100*s.Value, 100*s.CI95[0], 100*s.CI95[1], measuredOn(s.Protocol))
 		}
-		return w.Flush()
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		for _, m := range means {
+			fmt.Fprintln(a.stdout, m)
+		}
+		return nil
 	}
 	return c
 }

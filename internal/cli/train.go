@@ -94,6 +94,7 @@ configuration is saved in the run directory, --verbose prints it.
   alike train metric --loss supcon --data photos/
   alike train simclr --data photos/ --views "crop(0.08, 1) flip jitter(0.5) gray(0.2)"
   alike train simclr --data cub-200.tar.gz --classes "<=100"
+  alike train ice --data photos/ --epochs 20 --seeds 5
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
 	var (
@@ -117,6 +118,8 @@ configuration is saved in the run directory, --verbose prints it.
 	flags.String("loss", "", "loss ('alike list losses')")
 	flags.String("optimizer", "", "update rule ('alike list optimizers')")
 	flags.Int("batch", 0, "images per step (default: the recipe's, see above)")
+	flags.Int("chunk", 0, "images that are embedded at a time: the loss is the whole batch's, the memory a chunk's, batch norm sees chunks (default: the whole batch)")
+	flags.Bool("checkpoint-blocks", false, "compute the inside of the encoder's blocks again in the backward pass: less memory, the same weights")
 	flags.Int("per-class", 0, "images of each class in a batch, for methods that learn from labels; 0 draws without regard to classes")
 	flags.Float64("epochs", 0, "passes over the images (default: the recipe's, see above); 0 writes an untrained run")
 	flags.Float64("warmup-epochs", 0, "passes in which the learning rate rises")
@@ -125,6 +128,7 @@ configuration is saved in the run directory, --verbose prints it.
 	flags.String("dtype", train.DTypeFloat32, "type in which the encoder is trained: fp32, or bf16 with weights, statistics and loss in fp32")
 	flags.String("pixels", train.PixelsFloat32, "type in which views travel to the engine: float32, or uint8, rounded to 256 levels, a quarter of the bytes")
 	flags.Uint64("seed", 1, "seed of everything random")
+	repeats := flags.Int("seeds", 1, "runs with as many seeds, from --seed on, in RUN/seed-N each; says the mean and its interval")
 	c.ValidArgs = method.Methods.Names()
 	complete(c, "encoder", encoder.Encoders.Names())
 	complete(c, "head", head.Heads.Names())
@@ -134,6 +138,9 @@ configuration is saved in the run directory, --verbose prints it.
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := sitting.validate(); err != nil {
 			return err
+		}
+		if *repeats < 1 {
+			return misuse("--seeds %d: must be at least 1", *repeats)
 		}
 		name, err := methodName(args, *config)
 		if err != nil {
@@ -188,13 +195,25 @@ configuration is saved in the run directory, --verbose prints it.
 			return usageError{err}
 		}
 		defer engine.Finalize()
-		run := &train.Run{Dir: *out, Config: cfg}
-		if !*dryRun {
-			if run, err = train.Create(*out, cfg); err != nil {
+		var dirs []string
+		for range *repeats {
+			run := &train.Run{Dir: seedDir(*out, cfg.Seed, *repeats > 1), Config: cfg}
+			if *dryRun {
+				return a.runTraining(c.Context(), run, engine, source, images, sitting, true)
+			}
+			if run, err = train.Create(run.Dir, cfg); err != nil {
 				return err
 			}
+			if err := a.runTraining(c.Context(), run, engine, source, images, sitting, false); err != nil {
+				return err
+			}
+			dirs = append(dirs, run.Dir)
+			cfg.Seed++
 		}
-		return a.runTraining(c.Context(), run, engine, source, images, sitting, *dryRun)
+		if *repeats > 1 {
+			return a.sayMonitored(dirs)
+		}
+		return nil
 	}
 	return c
 }
@@ -256,6 +275,12 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	}
 	if flags.Changed("batch") {
 		cfg.Batch, _ = flags.GetInt("batch")
+	}
+	if flags.Changed("chunk") {
+		cfg.Chunk, _ = flags.GetInt("chunk")
+	}
+	if flags.Changed("checkpoint-blocks") {
+		cfg.CheckpointBlocks, _ = flags.GetBool("checkpoint-blocks")
 	}
 	if flags.Changed("init") {
 		cfg.Init, _ = flags.GetString("init")
@@ -331,7 +356,7 @@ func setKey(cfg *train.Config, setting string) error {
 	}
 	path := strings.Split(key, ".")
 	if by, ok := owned[strings.TrimSuffix(key, ".name")]; ok {
-		return fmt.Errorf("%s is decided by %s", key, by)
+		return fmt.Errorf("%s is decided by %s", path[0], by)
 	}
 	var parsed yaml.Node
 	if err := yaml.Unmarshal([]byte(value), &parsed); err != nil {

@@ -4,6 +4,7 @@
 //
 //	go run ./internal/experiments cub64 ../shared/data/cub-100-64.tar.gz
 //	go run ./internal/experiments cifar10 ../shared/data/cifar-10-binary.tar.gz
+//	go run ./internal/experiments methods ../shared/data/cifar-10-binary.tar.gz
 //	go run ./internal/experiments dtype ../shared/data/cifar-10-binary.tar.gz
 package main
 
@@ -12,19 +13,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 
+	"alike/eval"
 	"alike/internal/cli"
 )
 
 func main() {
-	tables := map[string]func(*lab) error{"cub64": cub64, "cifar10": cifar10, "dtype": dtype}
+	tables := map[string]func(*lab) error{"cub64": cub64, "cifar10": cifar10, "dtype": dtype, "methods": methods}
 	if len(os.Args) != 3 || tables[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "experiments: want cub64, cifar10 or dtype, and the SPEC of its images")
+		fmt.Fprintln(os.Stderr, "experiments: want cub64, cifar10, dtype or methods, and the SPEC of its images")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -35,6 +36,9 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// seeds are those of every row that has an interval.
+var seeds = []string{"1", "2", "3"}
 
 // lab runs and remembers.
 type lab struct {
@@ -127,19 +131,11 @@ func values(name string, text []byte) (map[string]float64, error) {
 }
 
 // interval is the mean of some values in percent, and half the width of its
-// 95 % interval by Student's t, for 2 to 5 values.
+// 95 % interval by Student's t.
 func interval(values []float64) string {
-	mean, square := 0.0, 0.0
-	n := float64(len(values))
-	for _, v := range values {
-		mean += v / n
-	}
-	for _, v := range values {
-		square += (v - mean) * (v - mean)
-	}
-	if len(values) < 2 || len(values) > 5 {
+	mean, ci := eval.MeanOfSeeds(values)
+	if len(values) < 2 {
 		return fmt.Sprintf("%.1f", 100*mean)
 	}
-	t := []float64{12.71, 4.30, 3.18, 2.78}[len(values)-2]
-	return fmt.Sprintf("%.1f ± %.1f", 100*mean, 100*t*math.Sqrt(square/(n-1)/n))
+	return fmt.Sprintf("%.1f ± %.1f", 100*mean, 50*(ci[1]-ci[0]))
 }

@@ -16,9 +16,10 @@ const (
 	BatchNormDecay = 0.9
 )
 
-// BatchNormOptions are the authors' two departures from plain batch norm.
+// BatchNormOptions are departures from plain batch norm.
 type BatchNormOptions struct {
 	NoShift   bool // fix β at 0: there is no "bias"
+	NoScale   bool // fix γ at 1: there is no "weight"
 	ZeroScale bool // start γ at 0 rather than 1
 }
 
@@ -42,7 +43,10 @@ func BatchNorm(scope *model.Scope, x *Node, o BatchNormOptions) *Node {
 	if o.ZeroScale {
 		start = 0
 	}
-	scale := Param(scope, "weight", channels, Constant(start)).NodeValue(g)
+	scale := Ones(g, channels)
+	if !o.NoScale {
+		scale = Param(scope, "weight", channels, Constant(start)).NodeValue(g)
+	}
 	shift := Zeros(g, channels)
 	if !o.NoShift {
 		shift = Param(scope, "bias", channels, Constant(0)).NodeValue(g)
