@@ -96,7 +96,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestAugmentations(t *testing.T) {
-	if got := strings.Join(Augmentations.Names(), " "); got != "blur crop cutout flip gray jitter noise resize rotate sobel solarise" {
+	if got := strings.Join(Augmentations.Names(), " "); got != "blur crop cutout flip gray jitter multicrop noise resize rotate sobel solarise" {
 		t.Errorf("names %s", got)
 	}
 	for _, name := range Augmentations.Names() {

@@ -3,6 +3,7 @@ package augment
 import (
 	"fmt"
 	"image"
+	"slices"
 
 	"alike/dataset"
 	"alike/internal/kernel/pixel"
@@ -17,8 +18,27 @@ type Pipeline struct {
 	size   int
 }
 
-// New returns the pipeline for views of size by size pixels. The steps of the
+// Views returns a pipeline for each of n views of an image, of size by size pixels. They
+// differ where the first step makes different crops of an image. The steps of the
 // configuration must not be changed afterwards.
+func Views(c Config, size, n int) ([]*Pipeline, error) {
+	views := make([]*Pipeline, n)
+	for v := range views {
+		one := slices.Clone(c)
+		if len(c) > 0 {
+			if several, ok := c[0].(*MultiCrop); ok {
+				one[0] = several.of(v)
+			}
+		}
+		var err error
+		if views[v], err = New(one, size); err != nil {
+			return nil, err
+		}
+	}
+	return views, nil
+}
+
+// New returns the pipeline for views of size by size pixels, where all are made alike.
 func New(c Config, size int) (*Pipeline, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("augment: %w", err)

@@ -41,9 +41,9 @@ func ExampleRetrieval_Scores() {
 		fmt.Printf("%s %.3f\n", s.Metric, s.Value)
 	}
 	// Output:
-	// recall_at_1 1.000
-	// recall_at_2 1.000
-	// precision_at_2 0.500
+	// recall@1 1.000
+	// recall@2 1.000
+	// precision@2 0.500
 	// r_precision 1.000
-	// map_at_r 1.000
+	// map@r 1.000
 }

@@ -21,6 +21,8 @@ type KNN struct {
 	K int
 	// Temperature is τ > 0; 0.1 in ISIF, 0.07 in InstDisc on ImageNet.
 	Temperature float64
+	// Plain gives every neighbour one vote; τ is then of no use.
+	Plain bool
 }
 
 // DefaultKNN is the classifier as in ISIF's code: k = 200, τ = 0.1.
@@ -32,7 +34,7 @@ func (m KNN) Validate() error {
 	if m.K < 1 {
 		errs = append(errs, fmt.Errorf("k %d: must be at least 1", m.K))
 	}
-	if !(m.Temperature > 0) {
+	if !m.Plain && !(m.Temperature > 0) {
 		errs = append(errs, fmt.Errorf("temperature %g: must be > 0", m.Temperature))
 	}
 	return errors.Join(errs...)
@@ -50,6 +52,9 @@ func (m KNN) Score(ctx context.Context, bank, queries *Features) (Score, error) 
 	s.Protocol.Normalisation = "l2"
 	s.Protocol.Variant = "cosine, votes weighted by exp(similarity/temperature)"
 	s.Protocol.K, s.Protocol.Temperature = m.K, m.Temperature
+	if m.Plain {
+		s.Protocol.Variant, s.Protocol.Temperature = "cosine, one vote each", 0
+	}
 	if most := voters(bank, queries); m.K > most {
 		s.Protocol.K = most
 		s.Notes = append(s.Notes, fmt.Sprintf("k is %d, not %d: a query has no more candidates in the bank", most, m.K))
@@ -106,7 +111,10 @@ func (m KNN) Vote(similarities []float32, labels []int, classes int) (winner int
 	shares = make([]float64, classes)
 	total := 0.0
 	for i, c := range similarities {
-		weight := math.Exp((float64(c) - float64(similarities[0])) / m.Temperature)
+		weight := 1.0
+		if !m.Plain {
+			weight = math.Exp((float64(c) - float64(similarities[0])) / m.Temperature)
+		}
 		shares[labels[i]] += weight
 		total += weight
 	}

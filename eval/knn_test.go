@@ -114,7 +114,7 @@ func TestKNNAgreesWithReferenceValues(t *testing.T) {
 		t.Run(r.ID, func(t *testing.T) {
 			bank := &Features{N: len(r.Inputs.Bank), D: 3, Data: slices.Concat(r.Inputs.Bank...), Labels: r.Inputs.BankLabels}
 			queries := &Features{N: len(r.Inputs.Queries), D: 3, Data: slices.Concat(r.Inputs.Queries...), Labels: r.Expected.Predictions}
-			s, err := KNN(r.Params).Score(t.Context(), bank, queries)
+			s, err := KNN{K: r.Params.K, Temperature: r.Params.Temperature}.Score(t.Context(), bank, queries)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,4 +237,15 @@ func BenchmarkKNN(b *testing.B) {
 		b.ReportMetric(2*float64(n)*q*d/seconds/1e9, "GFLOP/s")
 		b.ReportMetric(seconds, "s/eval")
 	})
+}
+
+func TestPlainNeighboursHaveOneVoteEach(t *testing.T) {
+	bank := &Features{N: 3, D: 2, Data: []float32{1, 0, 0, 1, 0.1, 1}, Labels: []int{0, 1, 1}}
+	query := &Features{N: 1, D: 2, Data: []float32{1, 0.1}, Labels: []int{1}}
+	for plain, want := range map[bool]float64{false: 0, true: 1} {
+		s, err := KNN{K: 3, Temperature: 0.1, Plain: plain}.Score(t.Context(), bank, query)
+		if err != nil || s.Value != want || (s.Protocol.Temperature == 0) != plain {
+			t.Errorf("plain %t: %+v, %v", plain, s, err)
+		}
+	}
 }

@@ -56,53 +56,67 @@ func (m NMI) kmeans(clusters int) KMeans {
 // Score returns the NMI of the images with its protocol. The caller adds the
 // subject.
 func (m NMI) Score(ctx context.Context, images *Features) (Score, error) {
+	scores, err := m.scores(ctx, images, []agreement{{"nmi_" + m.Norm, m.Norm + " mean of the entropies", func(t *table, counts []int) float64 {
+		return m.normalise(t.information(counts))
+	}}})
+	if err != nil {
+		return Score{}, err
+	}
+	return scores[0], nil
+}
+
+// scores clusters the images once and measures the clusters in several ways.
+func (m NMI) scores(ctx context.Context, images *Features, measures []agreement) ([]Score, error) {
 	_, err := checkPair(images, images)
 	if err := errors.Join(m.Validate(), err); err != nil {
-		return Score{}, wrap("nmi", err)
+		return nil, wrap("clusters", err)
 	}
 	classes := len(slices.Compact(slices.Sorted(slices.Values(images.Labels))))
 	clusterings, err := m.kmeans(classes).Run(ctx, images)
 	if err != nil {
-		return Score{}, wrap("nmi", err)
+		return nil, wrap("clusters", err)
 	}
-	s := Score{Metric: "nmi", Protocol: protocol(images, images, classes)}
-	s.Protocol.LeaveOneOut, s.Protocol.Normalisation = false, "l2"
-	s.Protocol.Variant = "k-means++ and Lloyd, least inertia of all restarts, " + m.Norm + " mean of the entropies"
-	s.Protocol.Clusters, s.Protocol.Restarts, s.Protocol.Seed = classes, m.Restarts, m.Seed
-	s.Protocol.MaxIterations, s.Protocol.Bootstrap = m.MaxIterations, &m.Bootstrap
-
-	all := make([]float64, len(clusterings))
-	for i, c := range clusterings {
-		all[i] = m.normalise(MutualInformation(images.Labels, c.Of))
+	var scores []Score
+	for _, a := range measures {
+		s := Score{Metric: a.metric, Protocol: protocol(images, images, classes)}
+		s.Protocol.LeaveOneOut, s.Protocol.Normalisation = false, "l2"
+		s.Protocol.Variant = "k-means++ and Lloyd, least inertia of all restarts, " + a.variant
+		s.Protocol.Clusters, s.Protocol.Restarts, s.Protocol.Seed = classes, m.Restarts, m.Seed
+		s.Protocol.MaxIterations, s.Protocol.Bootstrap = m.MaxIterations, &m.Bootstrap
+		all := make([]float64, len(clusterings))
+		for i, c := range clusterings {
+			t := newTable(images.Labels, c.Of)
+			all[i] = a.of(t, t.counts())
+		}
+		s.Value = all[0]
+		if s.CI95, err = m.interval(ctx, newTable(images.Labels, clusterings[0].Of), a, s.Value); err != nil {
+			return nil, err
+		}
+		if len(all) > 1 {
+			s.Notes = append(s.Notes, fmt.Sprintf("over the %d restarts of k-means %s is %.4f to %.4f", len(all), a.metric, slices.Min(all), slices.Max(all)))
+		}
+		if !clusterings[0].Converged {
+			s.Notes = append(s.Notes, fmt.Sprintf("k-means stopped at its limit of %d iterations", m.MaxIterations))
+		}
+		scores = append(scores, s)
 	}
-	s.Value = all[0]
-	if s.CI95, err = m.interval(ctx, images.Labels, clusterings[0].Of, s.Value); err != nil {
-		return Score{}, err
-	}
-	if len(all) > 1 {
-		s.Notes = append(s.Notes, fmt.Sprintf("over the %d restarts of k-means NMI is %.4f to %.4f", len(all), slices.Min(all), slices.Max(all)))
-	}
-	if !clusterings[0].Converged {
-		s.Notes = append(s.Notes, fmt.Sprintf("k-means stopped at its limit of %d iterations", m.MaxIterations))
-	}
-	return s, nil
+	return scores, nil
 }
 
 // interval is value ± 1.96 standard deviations over resamples.
-func (m NMI) interval(ctx context.Context, labels, clusters []int, value float64) ([2]float64, error) {
+func (m NMI) interval(ctx context.Context, t *table, a agreement, value float64) ([2]float64, error) {
 	p := pool.New(0)
 	defer p.Close()
-	t := newTable(labels, clusters)
 	resampled := make([]float64, m.Bootstrap.Resamples)
-	err := m.Bootstrap.each(ctx, p, len(labels), func(r int, images []int32) {
+	err := m.Bootstrap.each(ctx, p, len(t.of), func(r int, images []int32) {
 		counts := make([]int, len(t.cells))
 		for _, i := range images {
 			counts[t.of[i]]++
 		}
-		resampled[r] = m.normalise(t.information(counts))
+		resampled[r] = a.of(t, counts)
 	})
 	reach := 1.959963984540054 * deviation(resampled)
-	return [2]float64{max(0, value-reach), min(1, value+reach)}, err
+	return [2]float64{max(a.least(), value-reach), min(1, value+reach)}, err
 }
 
 func (m NMI) normalise(i Information) float64 {
@@ -138,11 +152,7 @@ func (i Information) share(norm float64) float64 {
 //	I = Σ p(y,c) ln( p(y,c) / (p(y) p(c)) ),   H = -Σ p ln p
 func MutualInformation(labels, clusters []int) Information {
 	t := newTable(labels, clusters)
-	counts := make([]int, len(t.cells))
-	for _, cell := range t.of {
-		counts[cell]++
-	}
-	return t.information(counts)
+	return t.information(t.counts())
 }
 
 // table holds the pairs of label and cluster that occur, in the order of their
@@ -166,6 +176,26 @@ func newTable(labels, clusters []int) *table {
 	return t
 }
 
+// counts is the number of images in each cell.
+func (t *table) counts() []int {
+	counts := make([]int, len(t.cells))
+	for _, cell := range t.of {
+		counts[cell]++
+	}
+	return counts
+}
+
+// margins are the numbers of images of each class, of each cluster, and of all.
+func (t *table) margins(counts []int) (rows, columns []int, total int) {
+	rows, columns = make([]int, t.rows), make([]int, t.columns)
+	for c, n := range counts {
+		rows[t.cells[c][0]] += n
+		columns[t.cells[c][1]] += n
+		total += n
+	}
+	return rows, columns, total
+}
+
 // number returns the number of a key, a new one if it has none yet.
 func number[K comparable](numbers map[K]int, key K) int {
 	n, ok := numbers[key]
@@ -178,12 +208,7 @@ func number[K comparable](numbers map[K]int, key K) int {
 
 // information is that of images of which so many are in each cell.
 func (t *table) information(counts []int) (i Information) {
-	rows, columns, total := make([]int, t.rows), make([]int, t.columns), 0
-	for c, n := range counts {
-		rows[t.cells[c][0]] += n
-		columns[t.cells[c][1]] += n
-		total += n
-	}
+	rows, columns, total := t.margins(counts)
 	all := float64(total)
 	for c, n := range counts {
 		if n > 0 {

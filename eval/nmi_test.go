@@ -87,7 +87,7 @@ func TestNMIScore(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := s.Protocol
-	if s.Metric != "nmi" || p.Clusters != 5 || p.Restarts != 10 || p.Seed != 1 || p.LeaveOneOut || p.Queries.SHA256 != "a" || !strings.Contains(p.Variant, "arithmetic") {
+	if s.Metric != "nmi_arithmetic" || p.Clusters != 5 || p.Restarts != 10 || p.Seed != 1 || p.LeaveOneOut || p.Queries.SHA256 != "a" || !strings.Contains(p.Variant, "arithmetic") {
 		t.Errorf("score %+v", s)
 	}
 	if !(0.3 < s.Value && s.Value < 1 && s.CI95[0] < s.Value && s.Value < s.CI95[1]) {
@@ -131,7 +131,7 @@ func TestNMIIntervalIsAsWideAsTheSpread(t *testing.T) {
 			}
 		}
 		value := MutualInformation(labels, clusters).Arithmetic()
-		ci, err := m.interval(t.Context(), labels, clusters, value)
+		ci, err := m.interval(t.Context(), newTable(labels, clusters), agreements[0], value)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -130,8 +130,8 @@ func (r *Ranking) judge(ks []int, near []nearest.Neighbour, labels []int, class 
 	}
 }
 
-// Scores returns recall_at_K for every K, precision_at_K for every K > 1,
-// r_precision and map_at_r, with their protocols. The caller adds the subject.
+// Scores returns recall@K for every K, precision@K for every K > 1,
+// r_precision and map@r, with their protocols. The caller adds the subject.
 func (m Retrieval) Scores(ctx context.Context, gallery, queries *Features) ([]Score, error) {
 	rankings, err := m.Rank(ctx, gallery, queries)
 	if err != nil {
@@ -176,14 +176,14 @@ type column struct {
 func (m Retrieval) columns() []column {
 	var recall, precision []column
 	for j, k := range m.K {
-		recall = append(recall, column{fmt.Sprintf("recall_at_%d", k), k, func(r *Ranking) float64 { return float64(min(r.Hits[j], 1)) }})
+		recall = append(recall, column{fmt.Sprintf("recall@%d", k), k, func(r *Ranking) float64 { return float64(min(r.Hits[j], 1)) }})
 		if k > 1 {
-			precision = append(precision, column{fmt.Sprintf("precision_at_%d", k), k, func(r *Ranking) float64 { return float64(r.Hits[j]) / float64(k) }})
+			precision = append(precision, column{fmt.Sprintf("precision@%d", k), k, func(r *Ranking) float64 { return float64(r.Hits[j]) / float64(k) }})
 		}
 	}
 	return slices.Concat(recall, precision, []column{
 		{"r_precision", 0, func(r *Ranking) float64 { return r.RPrecision }},
-		{"map_at_r", 0, func(r *Ranking) float64 { return r.MAPAtR }},
+		{"map@r", 0, func(r *Ranking) float64 { return r.MAPAtR }},
 	})
 }
 

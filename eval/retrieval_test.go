@@ -60,11 +60,11 @@ func retrievalTwin(ks []int, gallery, queries *Features, query int) (want map[st
 		}
 		return n / float64(k)
 	}
-	want = map[string]float64{"r_precision": 0, "map_at_r": 0}
+	want = map[string]float64{"r_precision": 0, "map@r": 0}
 	for _, k := range ks {
-		want[fmt.Sprintf("recall_at_%d", k)] = math.Ceil(precision(k))
+		want[fmt.Sprintf("recall@%d", k)] = math.Ceil(precision(k))
 		if k > 1 {
-			want[fmt.Sprintf("precision_at_%d", k)] = precision(k)
+			want[fmt.Sprintf("precision@%d", k)] = precision(k)
 		}
 	}
 	if r > 0 {
@@ -72,7 +72,7 @@ func retrievalTwin(ks []int, gallery, queries *Features, query int) (want map[st
 	}
 	for i := range r {
 		if all[i].match {
-			want["map_at_r"] += precision(i+1) / float64(r)
+			want["map@r"] += precision(i+1) / float64(r)
 		}
 	}
 	return want, sure
@@ -153,7 +153,7 @@ func TestRetrievalByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := map[string]float64{"recall_at_1": 1. / 6, "recall_at_2": 3. / 6, "precision_at_2": 3. / 12, "r_precision": 1.5 / 6, "map_at_r": 1. / 6}
+	values := map[string]float64{"recall@1": 1. / 6, "recall@2": 3. / 6, "precision@2": 3. / 12, "r_precision": 1.5 / 6, "map@r": 1. / 6}
 	if len(scores) != len(values) {
 		t.Errorf("%d scores, want %d", len(scores), len(values))
 	}

@@ -13,7 +13,7 @@ import (
 
 // Score is one measurement: what came out, of what, and how it was measured.
 type Score struct {
-	Metric   string     `json:"metric"` // "knn_accuracy", "recall_at_1", "nmi"
+	Metric   string     `json:"metric"` // "knn_accuracy", "recall@1", "nmi_arithmetic"
 	Value    float64    `json:"value"`  // a fraction
 	CI95     [2]float64 `json:"ci95"`   // 95 % confidence interval
 	Subject  Subject    `json:"subject"`
@@ -124,7 +124,20 @@ func Scores(path string) ([]Score, error) {
 		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
 			return nil, fmt.Errorf("%s: line %d is no score: %w", path, n, err)
 		}
+		s.Metric = currentName(s)
 		scores = append(scores, s)
 	}
 	return scores, lines.Err()
+}
+
+// currentName is today's name of a score's metric: older files say recall_at_1,
+// map_at_r and nmi.
+func currentName(s Score) string {
+	if s.Metric == "nmi" {
+		if strings.Contains(s.Protocol.Variant, Geometric) {
+			return "nmi_" + Geometric
+		}
+		return "nmi_" + Arithmetic
+	}
+	return strings.Replace(s.Metric, "_at_", "@", 1)
 }

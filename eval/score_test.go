@@ -83,6 +83,29 @@ func TestAppendedScoresReadBack(t *testing.T) {
 	wantError(t, err, "scores.jsonl: line 2")
 }
 
+func TestOlderNamesReadAsTodays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "scores.jsonl")
+	lines := `{"metric":"recall_at_10"}
+{"metric":"map_at_r"}
+{"metric":"nmi","protocol":{"variant":"k-means++, geometric mean"}}
+{"metric":"nmi","protocol":{"variant":"k-means++, arithmetic mean"}}
+`
+	if err := os.WriteFile(path, []byte(lines), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	scores, err := Scores(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range scores {
+		got = append(got, s.Metric)
+	}
+	if d := cmp.Diff([]string{"recall@10", "map@r", "nmi_geometric", "nmi_arithmetic"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestWilson(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

@@ -1,6 +1,10 @@
 package method
 
 import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+
 	"alike/augment"
 	"alike/internal/registry"
 	"alike/loss"
@@ -9,16 +13,42 @@ import (
 
 func init() {
 	Methods.Add("simclr", "contrastive learning from unlabelled images: two views agree, all else repels (Chen et al. 2020)",
-		func() Method { return &SimCLR{} })
+		func() Method { return &SimCLR{Count: 2} })
 }
 
 // SimCLR learns from unlabelled images (Chen et al. 2020). Two views of each
 // of N images pass the encoder f and the head g in one batch of 2N rows; each
 // row's one positive is the other view of its image, its negatives are the
 // 2(N-1) views of other images. The representation h is the embedding.
+//
+// With more than two views, as multi-crop makes them (Caron et al. 2020), each row has
+// all other views of its image as positives, and NT-Xent is the mean over all pairs.
 type SimCLR struct {
-	twoViews `yaml:"-"`
+	// Count is V, the number of views of an image; the paper's is 2.
+	Count int `yaml:"views"`
 }
+
+// Validate implements Method.
+func (s *SimCLR) Validate() error {
+	if s.Count < 2 {
+		return fmt.Errorf("views %d: must be at least 2, which are to agree", s.Count)
+	}
+	return nil
+}
+
+// Views implements Method.
+func (s *SimCLR) Views() int { return s.Count }
+
+// Supervised implements Method.
+func (*SimCLR) Supervised() bool { return false }
+
+// Positive implements Method.
+func (s *SimCLR) Positive(g *graph.Graph, images int, _ *graph.Node) *graph.Node {
+	return loss.ViewPositives(g, images, s.Views())
+}
+
+// Layer implements Method.
+func (*SimCLR) Layer() string { return LayerH }
 
 // Defaults implements Method. Up to augment.SmallSide pixels it is the command
 // of the authors' readme for CIFAR-10, whose rate of 1.0 is per 256 images;

@@ -29,15 +29,14 @@ type batch struct {
 // loader prepares batches on the host while the trainer computes. What is in a
 // batch depends on its step alone, not on the number of workers.
 type loader struct {
-	data     dataset.Dataset
-	draws    sampler.Sampler
-	pipeline *augment.Pipeline
-	views    int // V
-	images   int // N
-	row      int // values of a view
-	seed     uint64
-	pixels   string                      // type of the views, PixelsFloat32 or PixelsUint8
-	place    func(batch) (inputs, error) // makes a batch the inputs of a step
+	data   dataset.Dataset
+	draws  sampler.Sampler
+	views  []*augment.Pipeline // of the V views of an image
+	images int                 // N
+	row    int                 // values of a view
+	seed   uint64
+	pixels string                      // type of the views, PixelsFloat32 or PixelsUint8
+	place  func(batch) (inputs, error) // makes a batch the inputs of a step
 
 	ready chan batch
 	free  chan batch
@@ -48,7 +47,7 @@ func (l *loader) start(ctx context.Context, from, to int) {
 	l.ready = make(chan batch, ahead)
 	l.free = make(chan batch, ahead+2) // and one being filled, one in use
 	for range cap(l.free) {
-		l.free <- batch{views: newPixels(l.pixels, l.views*l.images*l.row), labels: make([]int32, l.views*l.images), index: make([]int32, l.views*l.images)}
+		l.free <- batch{views: newPixels(l.pixels, len(l.views)*l.images*l.row), labels: make([]int32, len(l.views)*l.images), index: make([]int32, len(l.views)*l.images)}
 	}
 	go func() {
 		defer close(l.ready)
@@ -126,19 +125,19 @@ func (l *loader) fill(b batch, draws []sampler.Draw, workers []*worker) error {
 func (l *loader) fillImage(b batch, i int, d sampler.Draw, w *worker) error {
 	view := func(v int) { w.stream.Reset(rng.View, l.seed, uint64(d.Epoch), uint64(d.Position), uint64(v)) }
 	img, err := dataset.Part(l.data, d.Index, func(width, height int) (needed image.Rectangle) {
-		for v := range l.views {
+		for v, pipeline := range l.views {
 			view(v)
-			needed = needed.Union(l.pipeline.Region(width, height, w.stream))
+			needed = needed.Union(pipeline.Region(width, height, w.stream))
 		}
 		return needed
 	}, &w.buffer)
 	if err != nil {
 		return fmt.Errorf("%s: image %s: %w", l.data.Name(), l.data.ID(d.Index), err)
 	}
-	for v := range l.views {
+	for v, pipeline := range l.views {
 		view(v)
 		row := (v*l.images + i) * l.row
-		w.view = b.views.write(row, l.row, w.view, func(dst []float32) { l.pipeline.View(dst, img, w.stream, &w.scratch) })
+		w.view = b.views.write(row, l.row, w.view, func(dst []float32) { pipeline.View(dst, img, w.stream, &w.scratch) })
 		b.labels[v*l.images+i], b.index[v*l.images+i] = int32(l.data.Label(d.Index)), int32(d.Index)
 	}
 	return nil

@@ -84,7 +84,7 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 	if err != nil {
 		return nil, err
 	}
-	pipeline, err := augment.New(r.Config.Views, r.Config.Size)
+	pipelines, err := augment.Views(r.Config.Views, r.Config.Size, parts.method.Views())
 	if err != nil {
 		return nil, err
 	}
@@ -99,15 +99,14 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 		opt.Log.Info("batches", slog.String("of", pk.String()))
 	}
 	t := &trainer{run: r, opt: opt, every: r.Config.Sittings.resolve(max(1, data.Len()/r.Config.Batch)), backend: b, parts: parts, loader: &loader{
-		data:     data,
-		draws:    draws,
-		pipeline: pipeline,
-		views:    parts.method.Views(),
-		images:   r.Config.Batch,
-		row:      r.Config.Size * r.Config.Size * 3,
-		seed:     r.Config.Seed,
-		pixels:   r.Config.Pixels,
-		place:    placer(b, &r.Config),
+		data:   data,
+		draws:  draws,
+		views:  pipelines,
+		images: r.Config.Batch,
+		row:    r.Config.Size * r.Config.Size * 3,
+		seed:   r.Config.Seed,
+		pixels: r.Config.Pixels,
+		place:  placer(b, &r.Config),
 	}}
 	if err := t.restore(); err != nil {
 		return nil, err
@@ -255,7 +254,7 @@ func (t *trainer) record(s Stats, lr float64, took time.Duration) error {
 		Accuracy:     s.Accuracy,
 		LR:           lr,
 		GradientNorm: s.GradientNorm,
-		ImagesPerS:   float64(t.loader.views*t.loader.images) / took.Seconds(),
+		ImagesPerS:   float64(len(t.loader.views)*t.loader.images) / took.Seconds(),
 		DataWait:     t.waiting.Seconds() / took.Seconds(),
 		Seconds:      t.seconds(),
 	}

@@ -280,7 +280,7 @@ func (a *app) printStatistics(split string, st dataset.Statistics) {
 
 // viewSheet draws some images, each with views of it in its row.
 func viewSheet(d dataset.Dataset, c augment.Config, size, views int, seed uint64) ([]byte, error) {
-	p, err := augment.New(c, size)
+	pipelines, err := augment.Views(c, size, views)
 	if err != nil {
 		return nil, err
 	}
@@ -297,7 +297,7 @@ func viewSheet(d dataset.Dataset, c augment.Config, size, views int, seed uint64
 			return nil, err
 		}
 		row := []sheet.Cell{{Image: img.RGBA(), Caption: cmp.Or(className(d, d.Label(i)), path.Base(d.ID(i)))}}
-		for v := range views {
+		for v, p := range pipelines {
 			stream.Reset(rng.View, seed, 0, uint64(i), uint64(v))
 			p.View(view, img, stream, &scratch)
 			row = append(row, sheet.Cell{Image: fromFloats(view, size).RGBA()})

@@ -213,7 +213,7 @@ func TestEvaluationWithoutLeakedImages(t *testing.T) {
 		}
 	}
 	by := retrieval(t, dir, "--split", "test", "--references=false", "--nmi=false", "--exclude", list)
-	if s := by["untrained"]["recall_at_1"]; s.Protocol.Bank.Images != 58 || s.Protocol.Queries.Excluded != 2 || !s.Protocol.LeaveOneOut ||
+	if s := by["untrained"]["recall@1"]; s.Protocol.Bank.Images != 58 || s.Protocol.Queries.Excluded != 2 || !s.Protocol.LeaveOneOut ||
 		!strings.Contains(strings.Join(s.Notes, "\n"), "left out of the queries and of their neighbours") {
 		t.Errorf("retrieval: %+v", s)
 	}

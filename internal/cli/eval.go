@@ -23,6 +23,7 @@ func (a *app) evalKNN() *cobra.Command {
 		"A source without\nsplits is measured by leaving each image out of its own neighbours.", func() (scorer, error) { return m, m.Validate() })
 	c.Flags().IntVar(&m.K, "k", m.K, "number of neighbours that vote")
 	c.Flags().Float64Var(&m.Temperature, "temperature", m.Temperature, "votes weigh exp(cosine/temperature)")
+	c.Flags().BoolVar(&m.Plain, "plain", false, "one vote each, whatever the cosine")
 	return c
 }
 

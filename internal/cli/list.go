@@ -41,11 +41,18 @@ func kinds() map[string]kind {
 var metrics = map[string]string{
 	"knn_accuracy":    "weighted k-nearest-neighbour classification, k = 200, temperature 0.1 (eval knn)",
 	"linear_accuracy": "linear probe: logistic regression on frozen features (eval linear)",
-	"recall_at_K":     "share of queries with one of their class among the K nearest (eval retrieval)",
-	"precision_at_K":  "share of their class among the K nearest of a query (eval retrieval)",
+	"recall@K":        "share of queries with one of their class among the K nearest (eval retrieval)",
+	"precision@K":     "share of their class among the K nearest of a query (eval retrieval)",
 	"r_precision":     "precision at R, the number of images of the query's class (eval retrieval)",
-	"map_at_r":        "mean average precision over the R nearest (eval retrieval)",
-	"nmi":             "what k-means clusters say about the classes, normalised (eval retrieval)",
+	"map@r":           "mean average precision over the R nearest (eval retrieval)",
+	"nmi_arithmetic":  "what k-means clusters say about the classes, by the arithmetic mean of the entropies (eval retrieval, eval cluster)",
+	"nmi_geometric":   "the same by the geometric mean (eval cluster, eval retrieval --nmi-norm geometric)",
+	"ami":             "mutual information of clusters and classes, adjusted for chance (eval cluster)",
+	"ari":             "Rand index of clusters and classes, adjusted for chance (eval cluster)",
+	"auc":             "area under the ROC curve of pairs of one class and of two (eval verification)",
+	"eer":             "equal error rate of those pairs (eval verification)",
+	"tar@far=F":       "share of pairs of one class accepted where a share F of the others is (eval verification)",
+	"purity":          "share of images that are of the most frequent class of their cluster (eval cluster)",
 }
 
 func metricNames() []string { return slices.Sorted(maps.Keys(metrics)) }

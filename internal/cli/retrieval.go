@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -126,23 +127,30 @@ their protocols.`,
 			}
 			table = append(table, scores)
 		}
-		// The run's own scores come last: they are the latest of their metrics.
 		for _, scores := range table {
 			for i := range scores {
 				if s := &scores[i]; seen != "" && s.Subject.Step > 0 {
 					s.Notes = append(slices.Clip(s.Notes), seen)
 				}
-				if err := eval.Append(run.ScoresPath(), scores[i]); err != nil {
-					return err
-				}
 			}
 		}
-		if *asJSON {
-			return a.printJSON(map[string]any{"scores": slices.Concat(table...)})
-		}
-		return a.printRetrieval(table)
+		return a.finishTable(run, table, *asJSON)
 	}
 	return c
+}
+
+// finishTable keeps the scores of subjects with the run and prints them. The run's
+// own come last: they are the latest of their metrics.
+func (a *app) finishTable(run *train.Run, table [][]eval.Score, asJSON bool) error {
+	for _, s := range slices.Concat(table...) {
+		if err := eval.Append(run.ScoresPath(), s); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		return a.printJSON(map[string]any{"scores": slices.Concat(table...)})
+	}
+	return a.printTable(table)
 }
 
 // galleryAndQueries are the splits that are searched and searched for; the same if
@@ -265,8 +273,8 @@ func scoresOf(ctx context.Context, s eval.Subject, measure scorers, gallery, que
 	return scores, err
 }
 
-// printRetrieval prints a table with a column for each subject.
-func (a *app) printRetrieval(table [][]eval.Score) error {
+// printTable prints a table with a column for each subject.
+func (a *app) printTable(table [][]eval.Score) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "%, with 95 % interval")
 	for _, scores := range table {
@@ -295,7 +303,12 @@ func (a *app) printRetrieval(table [][]eval.Score) error {
 	}
 	p := own[0].Protocol
 	against := "each against all others"
-	if !p.LeaveOneOut {
+	switch {
+	case strings.HasPrefix(p.Variant, "all pairs"):
+		against = "all pairs"
+	case p.Clusters > 0:
+		against = fmt.Sprintf("in %d clusters", p.Clusters)
+	case !p.LeaveOneOut:
 		against = fmt.Sprintf("against %d of %s", p.Bank.Images, p.Bank.Split)
 	}
 	fmt.Fprintf(a.stdout, "  layer %s, %d images of %d classes of %s (%s, %.12s), %s\n", p.Layer, p.Queries.Images, p.Classes, p.Queries.Data, p.Queries.Split, p.Queries.SHA256, against)

@@ -355,9 +355,8 @@ func setKey(cfg *train.Config, setting string) error {
 		return errors.New("want KEY=VALUE, e.g. loss.temperature=0.1")
 	}
 	path := strings.Split(key, ".")
-	part := len(path) > 1 && path[1] != "name" // a parameter of what is owned
-	if by, ok := owned[path[0]]; ok && !part {
-		return fmt.Errorf("%s is decided by %s", path[0], by)
+	if by, ok := owned[strings.TrimSuffix(key, ".name")]; ok {
+		return fmt.Errorf("%s is decided by %s", key, by)
 	}
 	var parsed yaml.Node
 	if err := yaml.Unmarshal([]byte(value), &parsed); err != nil {

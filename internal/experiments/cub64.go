@@ -22,7 +22,7 @@ func cub64(l *lab) error {
 	fmt.Println("| loss | learning rate | R@1 | R@2 | R@4 | R@8 | MAP@R | NMI |\n|---|---|---|---|---|---|---|---|")
 	row := func(name, rate string, results []map[string]float64, prefix string) {
 		fmt.Printf("| %s | %s |", name, rate)
-		for _, metric := range []string{"recall_at_1", "recall_at_2", "recall_at_4", "recall_at_8", "map_at_r", "nmi"} {
+		for _, metric := range []string{"recall@1", "recall@2", "recall@4", "recall@8", "map@r", "nmi_arithmetic"} {
 			var values []float64
 			for _, r := range results {
 				values = append(values, r[prefix+metric])
@@ -42,7 +42,7 @@ func cub64(l *lab) error {
 			if err != nil {
 				return err
 			}
-			if v := tuned["recall_at_1"]; v > best {
+			if v := tuned["recall@1"]; v > best {
 				best, rate = v, r
 			}
 		}
