@@ -65,3 +65,12 @@ func Variant(b compute.Backend) string {
 	}
 	return "go"
 }
+
+// HalfVariant names what decides the bits of a result in bfloat16: for simd also
+// what multiplies it.
+func HalfVariant(b compute.Backend) string {
+	if s, ok := b.(*simd.Backend); ok {
+		return s.HalfVariant()
+	}
+	return Variant(b)
+}

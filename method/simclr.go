@@ -24,6 +24,8 @@ func init() {
 // With more than two views, as multi-crop makes them (Caron et al. 2020), each row has
 // all other views of its image as positives, and NT-Xent is the mean over all pairs.
 type SimCLR struct {
+	twoViews `yaml:"-"`
+
 	// Count is V, the number of views of an image; the paper's is 2.
 	Count int `yaml:"views"`
 }
@@ -39,16 +41,10 @@ func (s *SimCLR) Validate() error {
 // Views implements Method.
 func (s *SimCLR) Views() int { return s.Count }
 
-// Supervised implements Method.
-func (*SimCLR) Supervised() bool { return false }
-
 // Positive implements Method.
 func (s *SimCLR) Positive(g *graph.Graph, images int, _ *graph.Node) *graph.Node {
-	return loss.ViewPositives(g, images, s.Views())
+	return loss.ViewPositives(g, images, s.Count)
 }
-
-// Layer implements Method.
-func (*SimCLR) Layer() string { return LayerH }
 
 // Defaults implements Method. Up to augment.SmallSide pixels it is the command
 // of the authors' readme for CIFAR-10, whose rate of 1.0 is per 256 images;

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,6 +19,10 @@ type Curve struct {
 	Points         []Point
 	Reference      float64
 	ReferenceLabel string // empty for none
+
+	// Label names the curve beside Other, a second one with its own label, if there is one.
+	Label, OtherLabel string
+	Other             []Point
 }
 
 // The drawing's size and margins in SVG units.
@@ -33,7 +38,9 @@ func (c Curve) SVG() template.HTML {
 	if len(pts) == 0 {
 		return "<p>no values yet</p>"
 	}
-	xs, ys := axis(pts, func(p Point) float64 { return p.X }), axis(pts, func(p Point) float64 { return p.Y })
+	other := thin(finite(c.Other), maxPoints)
+	all := slices.Concat(pts, other)
+	xs, ys := axis(all, func(p Point) float64 { return p.X }), axis(all, func(p Point) float64 { return p.Y })
 	if c.ReferenceLabel != "" {
 		ys = ys.including(c.Reference)
 	}
@@ -56,15 +63,26 @@ func (c Curve) SVG() template.HTML {
 		fmt.Fprintf(&b, `<path class="reference" d="M%d %.1fH%d"/><path class="reference" d="M%d 11h24"/><text class="reference" x="%d" y="15">%s = %s</text>`,
 			left, py(c.Reference), width-right, left, left+32, template.HTMLEscapeString(c.ReferenceLabel), label(c.Reference))
 	}
-	b.WriteString(`<path class="line" d="`)
-	for i, p := range pts {
-		b.WriteString(map[bool]string{true: "M", false: "L"}[i == 0])
-		fmt.Fprintf(&b, "%.1f %.1f", px(p.X), py(p.Y))
+	line := func(class, dot string, pts []Point) {
+		fmt.Fprintf(&b, `<path class="%s" d="`, class)
+		for i, p := range pts {
+			b.WriteString(map[bool]string{true: "M", false: "L"}[i == 0])
+			fmt.Fprintf(&b, "%.1f %.1f", px(p.X), py(p.Y))
+		}
+		b.WriteString(`"/>`)
+		if len(pts) <= 60 {
+			for _, p := range pts {
+				fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="3"><title>%s: %s</title></circle>`, dot, px(p.X), py(p.Y), label(p.X), label(p.Y))
+			}
+		}
 	}
-	b.WriteString(`"/>`)
-	if len(pts) <= 60 {
-		for _, p := range pts {
-			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="3"><title>%s: %s</title></circle>`, px(p.X), py(p.Y), label(p.X), label(p.Y))
+	line("line", "dot", pts)
+	if len(other) > 0 {
+		line("other", "other", other)
+		const from, name = 260, 130 // of the labels, in the margin
+		for i, label := range []string{c.Label, c.OtherLabel} {
+			at := from + i*name
+			fmt.Fprintf(&b, `<path class="%s" d="M%d 11h24"/><text x="%d" y="15">%s</text>`, []string{"line", "other"}[i], at, at+32, template.HTMLEscapeString(label))
 		}
 	}
 	b.WriteString("</svg>")

@@ -48,6 +48,7 @@ func TestCurve(t *testing.T) {
 		{"no points say so", Curve{}, "no values yet"},
 		{"only NaN counts as no points", Curve{Points: []Point{{1, math.NaN()}}}, "no values yet"},
 		{"one point is drawn", Curve{Points: []Point{{1, 2}}}, "<circle"},
+		{"a second curve has the same axes", Curve{Points: []Point{{0, 1}, {1, 2}}, Label: "one", OtherLabel: "two", Other: []Point{{1, 4}}}, `class="other" cx="624.0"`},
 		{"a long curve is thinned", Curve{Points: long}, `class="line"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

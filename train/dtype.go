@@ -3,8 +3,11 @@ package train
 import (
 	"fmt"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"alike/backend"
 )
 
 // Types in which an encoder is trained. Whichever it is, weights, the optimiser's state, the head and
@@ -29,4 +32,12 @@ func inDType(x *Node, name string) *Node {
 		return ConvertDType(x, dtypes.BFloat16)
 	}
 	return x
+}
+
+// EngineVariant names what decides the bits of a run's weights on an engine.
+func (c *Config) EngineVariant(b compute.Backend) string {
+	if c.DType == DTypeBFloat16 {
+		return backend.HalfVariant(b)
+	}
+	return backend.Variant(b)
 }

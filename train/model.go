@@ -13,7 +13,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"alike/augment"
-	"alike/backend"
 	"alike/dataset"
 	"alike/eval"
 	"alike/internal/nn"
@@ -57,7 +56,7 @@ func (r *Run) Untrained(b compute.Backend) (*Model, error) {
 		return nil, err
 	}
 	store.RootScope().SetParam(nn.SeedParam, r.Config.Seed)
-	m, err := newModel(b, store, &r.Config, State{Seed: r.Config.Seed, Total: r.Config.Schedule.Total(), Engine: backend.Variant(b)})
+	m, err := newModel(b, store, &r.Config, State{Seed: r.Config.Seed, Total: r.Config.Schedule.Total(), Engine: r.Config.EngineVariant(b)})
 	if err != nil {
 		return nil, err
 	}

@@ -478,6 +478,9 @@ func TestTrainingInBFloat16(t *testing.T) {
 	if exact.WeightsSHA256 == once.WeightsSHA256 {
 		t.Error("weights are those of training in float32")
 	}
+	if !strings.Contains(once.Engine, "/bf16=") || strings.Contains(exact.Engine, "/bf16=") {
+		t.Errorf("the engine is recorded as %q, in float32 as %q", once.Engine, exact.Engine)
+	}
 	if math.Abs(loss-want) > 0.03*want {
 		t.Errorf("loss %g after two steps, in float32 %g", loss, want)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"alike/augment"
-	"alike/backend"
 	"alike/dataset"
 	"alike/sampler"
 )
@@ -120,7 +119,7 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 
 // restore puts the trainer where the last checkpoint is, or at the beginning.
 func (t *trainer) restore() error {
-	engine := backend.Variant(t.backend)
+	engine := t.run.Config.EngineVariant(t.backend)
 	t.saved = -1
 	t.state = State{Seed: t.run.Config.Seed, Total: t.run.Config.Schedule.Total()}
 	steps, err := checkpointSteps(t.run.checkpointsDir())

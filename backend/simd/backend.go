@@ -35,6 +35,7 @@ func init() { compute.Register(Name, New) }
 // Backend is the engine. Goroutines may share it.
 type Backend struct {
 	level     cpu.Level
+	unit      cpu.BF16
 	direct    bool // no Winograd
 	pool      *pool.Pool
 	portable  compute.Backend // runs what has no kernel here
@@ -43,10 +44,11 @@ type Backend struct {
 }
 
 // New returns an engine. The configuration is a list of "workers=N" (default:
-// all CPUs), "level=avx512|avx2|generic" (default: the CPU's best) and
-// "winograd=on|off" (default: on).
+// all CPUs), "level=avx512|avx2|generic" (default: the CPU's best),
+// "winograd=on|off" (default: on) and "bf16=amx|avx512bf16|float", what
+// multiplies bfloat16 (default: the CPU's best; below AVX-512 there is only float).
 func New(config string) (compute.Backend, error) {
-	b := &Backend{level: cpu.Detect()}
+	b := &Backend{level: cpu.Detect(), unit: cpu.DetectBF16()}
 	workers := 0
 	for _, option := range strings.FieldsFunc(config, func(r rune) bool { return r == ',' }) {
 		key, value, _ := strings.Cut(option, "=")
@@ -63,16 +65,25 @@ func New(config string) (compute.Backend, error) {
 				err = fmt.Errorf("this CPU has only %s", b.level)
 			}
 			b.level = level
+		case "bf16":
+			var unit cpu.BF16
+			if unit, err = cpu.ParseBF16(value); err == nil && unit > cpu.DetectBF16() {
+				err = fmt.Errorf("this CPU has only %s", cpu.DetectBF16())
+			}
+			b.unit = unit
 		case "winograd":
 			if b.direct = value == "off"; value != "on" && value != "off" {
 				err = fmt.Errorf("must be on or off")
 			}
 		default:
-			err = fmt.Errorf("unknown option; have workers, level and winograd")
+			err = fmt.Errorf("unknown option; have workers, level, winograd and bf16")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("backend %s: %q: %w", Name, option, err)
 		}
+	}
+	if b.level < cpu.AVX512 {
+		b.unit = cpu.BF16Float
 	}
 	portable, err := gobackend.New(Sequential)
 	if err != nil {
@@ -83,13 +94,16 @@ func New(config string) (compute.Backend, error) {
 	return b, nil
 }
 
-// Variant names what decides the bits of a result.
+// Variant names what decides the bits of a result in float32.
 func (b *Backend) Variant() string {
 	if b.direct {
 		return fmt.Sprintf("%s/%s/winograd=off", Name, b.level)
 	}
 	return fmt.Sprintf("%s/%s", Name, b.level)
 }
+
+// HalfVariant names what decides the bits of a result in bfloat16.
+func (b *Backend) HalfVariant() string { return fmt.Sprintf("%s/bf16=%s", b.Variant(), b.unit) }
 
 // Level is the instruction set that kernels use.
 func (b *Backend) Level() cpu.Level { return b.level }

@@ -22,12 +22,12 @@ func newBuffer(b *Backend, shape shapes.Shape) *buffer {
 	return &buffer{b, shape, newFlat(shape)}
 }
 
-// newFlat allocates the elements of a tensor. Those of float32 begin on a
-// multiple of 64 bytes; those of less than a byte are packed.
+// newFlat allocates the elements of a tensor. Those of float32 and
+// bfloat16 begin on a multiple of 64 bytes; those of less than a byte are packed.
 func newFlat(shape shapes.Shape) any {
 	n := shape.Size()
-	if isFloat32(shape) {
-		return alignedFloats(n)
+	if inArena(shape) {
+		return typed(shape, alignedFloats(arenaFloats(shape)))
 	}
 	if shape.DType.IsPacked() {
 		n = int(shape.ByteSize())

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"alike/internal/kernel/bf16"
 	"alike/internal/kernel/norm"
 )
 
@@ -46,6 +47,9 @@ func (c *compiler) chains() {
 			continue
 		}
 		ch.out = n.outs[0]
+		if conversion := c.halves[n]; conversion != nil {
+			ch.out = conversion.outs[0]
+		}
 		if add := c.onlyUser(ch.out); add != nil && add.op == compute.OpTypeAdd && !c.absorbed[add.id] {
 			other := add.inputs[0]
 			if other == ch.out {
@@ -71,9 +75,10 @@ func (c *compiler) chains() {
 			continue
 		}
 		ch, at := &backwardChain{norm: n}, n
-		if where := n.inputs[4].node; c.masks(where, relus) && !c.absorbed[where.id] {
+		inputs := c.operands(n)
+		if where := inputs[4].node; c.masks(where, relus) && !c.absorbed[where.id] {
 			ch.keep = c.isOutput[where] || len(c.users[where.id]) > 1
-			early := !slices.ContainsFunc(n.inputs[:4], func(v *value) bool { return v.node.id > where.id })
+			early := !slices.ContainsFunc(inputs[:4], func(v *value) bool { return v.node.id > where.id })
 			if early || !ch.keep {
 				ch.y, ch.mask = relus[where.inputs[0].node], where
 				c.absorbed[where.id], c.absorbed[n.id] = true, true
@@ -135,23 +140,45 @@ func isZero(v *value) bool {
 	for v.node.op == compute.OpTypeBroadcastInDim || v.node.op == compute.OpTypeReshape {
 		v = v.node.inputs[0]
 	}
-	x, ok := v.node.attrs.([]float32)
-	return ok && !slices.ContainsFunc(x, func(e float32) bool { return e != 0 })
+	switch x := v.node.attrs.(type) {
+	case []float32:
+		return !slices.ContainsFunc(x, func(e float32) bool { return e != 0 })
+	case []bf16.T:
+		return !slices.ContainsFunc(x, func(e bf16.T) bool { return e.Float32() != 0 })
+	}
+	return false
 }
 
 // lowerStats adds the statistics of a batch norm in training, where it stands.
 func (c *compiler) lowerStats(n *node) {
-	x, mean, variance := c.where[n.inputs[0]], c.result(n.outs[1]), c.result(n.outs[2])
+	if c.halves[n] != nil {
+		lowerStats[bf16.T](c, n)
+	} else {
+		lowerStats[float32](c, n)
+	}
+}
+
+func lowerStats[E norm.Element](c *compiler, n *node) {
+	x, mean, variance := c.where[c.operands(n)[0]], c.result(n.outs[1]), c.result(n.outs[2])
 	var s norm.Scratch
 	c.emit("batch norm statistics", []int{x}, []int{mean, variance}, func(m *memory) {
-		norm.Stats(c.backend.pool, c.backend.level, &s, m.floats(x), m.floats(mean), m.floats(variance))
+		norm.Stats(c.backend.pool, c.backend.level, &s, elements[E](m, x), m.floats(mean), m.floats(variance))
 	})
 }
 
 // lowerForward adds the normalisation, where the chain ends.
 func (c *compiler) lowerForward(ch *forwardChain) {
+	if c.halves[ch.norm] != nil {
+		lowerForward[bf16.T](c, ch)
+	} else {
+		lowerForward[float32](c, ch)
+	}
+}
+
+func lowerForward[E norm.Element](c *compiler, ch *forwardChain) {
 	n := ch.norm
-	reads := []int{c.where[n.inputs[0]], c.where[n.inputs[1]], c.where[n.inputs[2]], c.where[ch.mean], c.where[ch.variance]}
+	in := c.operands(n)
+	reads := []int{c.where[in[0]], c.where[in[1]], c.where[in[2]], c.where[ch.mean], c.where[ch.variance]}
 	name := "batch norm"
 	if ch.residual != nil {
 		reads = append(reads, c.where[ch.residual])
@@ -163,12 +190,12 @@ func (c *compiler) lowerForward(ch *forwardChain) {
 	y, eps := c.result(ch.out), n.attrs.(normAttr).epsilon
 	var s norm.Scratch
 	c.emit(name, reads, []int{y}, func(m *memory) {
-		f := norm.Forward{
-			X: m.floats(reads[0]), Y: m.floats(y), Scale: m.floats(reads[1]), Offset: m.floats(reads[2]),
+		f := norm.Forward[E]{
+			X: elements[E](m, reads[0]), Y: elements[E](m, y), Scale: m.floats(reads[1]), Offset: m.floats(reads[2]),
 			Mean: m.floats(reads[3]), Variance: m.floats(reads[4]), Epsilon: eps, ReLU: ch.relu,
 		}
 		if ch.residual != nil {
-			f.Residual = m.floats(reads[5])
+			f.Residual = elements[E](m, reads[5])
 		}
 		norm.Normalize(c.backend.pool, c.backend.level, &s, &f)
 	})
@@ -176,8 +203,19 @@ func (c *compiler) lowerForward(ch *forwardChain) {
 
 // lowerBackward adds the gradient of a batch norm.
 func (c *compiler) lowerBackward(ch *backwardChain) {
+	if c.halves[ch.norm] != nil {
+		lowerBackward[bf16.T](c, ch)
+	} else {
+		lowerBackward[float32](c, ch)
+	}
+}
+
+func lowerBackward[E norm.Element](c *compiler, ch *backwardChain) {
 	n := ch.norm
-	in, eps, name := n.inputs, n.attrs.(normAttr).epsilon, "batch norm gradient"
+	in, out, eps, name := c.operands(n), n.outs[0], n.attrs.(normAttr).epsilon, "batch norm gradient"
+	if conversion := c.halves[n]; conversion != nil {
+		out = conversion.outs[0]
+	}
 	reads, y, residual := c.slotsOf(in[:4]), -1, -1
 	if ch.mask == nil {
 		reads = append(reads, c.where[in[4]])
@@ -187,20 +225,20 @@ func (c *compiler) lowerBackward(ch *backwardChain) {
 		name = "batch norm + ReLU gradient"
 	}
 	sums := []int{c.result(n.outs[1]), c.result(n.outs[2])}
-	dx := c.result(n.outs[0])
+	dx := c.result(out)
 	writes := []int{dx}
 	if ch.keep && ch.mask != nil {
 		residual = c.result(ch.mask.outs[0])
 		writes = append(writes, residual)
 		name = "batch norm + ReLU + residual gradient"
 	}
-	args := func(m *memory) *norm.Backward {
-		b := &norm.Backward{
-			X: m.floats(reads[0]), Scale: m.floats(reads[1]), Mean: m.floats(reads[2]), Variance: m.floats(reads[3]), DY: m.floats(reads[4]),
+	args := func(m *memory) *norm.Backward[E] {
+		b := &norm.Backward[E]{
+			X: elements[E](m, reads[0]), Scale: m.floats(reads[1]), Mean: m.floats(reads[2]), Variance: m.floats(reads[3]), DY: elements[E](m, reads[4]),
 			Epsilon: eps, DScale: m.floats(sums[0]), DOffset: m.floats(sums[1]),
 		}
 		if y >= 0 {
-			b.Y = m.floats(y)
+			b.Y = elements[E](m, y)
 		}
 		return b
 	}
@@ -210,9 +248,9 @@ func (c *compiler) lowerBackward(ch *backwardChain) {
 	})
 	c.emit(name, append(reads, sums...), writes, func(m *memory) {
 		b := args(m)
-		b.DX = m.floats(dx)
+		b.DX = elements[E](m, dx)
 		if residual >= 0 {
-			b.DResidual = m.floats(residual)
+			b.DResidual = elements[E](m, residual)
 		}
 		norm.GradInput(c.backend.pool, c.backend.level, &s, b)
 	})

@@ -12,8 +12,8 @@ import (
 // constant, or memory of the program.
 type slot struct {
 	shape    shapes.Shape
-	flat     any // constants, and what is not float32
-	offset   int // in the arena, for float32
+	flat     any // constants, and what is not in the arena
+	offset   int // in the arena
 	arena    bool
 	constant bool
 }
@@ -48,6 +48,8 @@ type compiler struct {
 	absorbed []bool // by node: a chain computes it
 	forward  map[int]*forwardChain
 	backward map[int]*backwardChain
+	halves   map[*node]*node   // by node that computes between conversions from and to bfloat16: the latter one
+	sums     map[*node]*node   // by sum: the convolution that makes it
 	instead  map[*value]*value // what inlined nodes read for a value that is never stored
 
 	slots  []slot
@@ -60,9 +62,10 @@ type compiler struct {
 func compile(b *Backend, name string, f *function) (*executable, error) {
 	c := &compiler{
 		backend: b, f: f, where: map[*value]int{}, isOutput: map[*node]bool{},
-		forward: map[int]*forwardChain{}, backward: map[int]*backwardChain{}, instead: map[*value]*value{},
+		forward: map[int]*forwardChain{}, backward: map[int]*backwardChain{}, halves: map[*node]*node{}, sums: map[*node]*node{}, instead: map[*value]*value{},
 	}
 	c.findLive()
+	c.findHalves()
 	c.chains()
 	c.fuse()
 	for _, n := range f.nodes {
@@ -97,10 +100,14 @@ func (c *compiler) findLive() {
 }
 
 // operands are the values that a node's step reads: its inputs, or for a
-// recognised convolution those of what is folded into it.
+// recognised convolution those of what is folded into it, or those of the
+// conversions that are.
 func (c *compiler) operands(n *node) []*value {
 	if k := matchConv(n); k != nil {
 		return []*value{k.a, k.b}
+	}
+	if c.halves[n] != nil {
+		return unconverted(n)
 	}
 	return n.inputs
 }
@@ -122,6 +129,10 @@ func (c *compiler) lower(n *node) error {
 	}
 	if ch := c.backward[n.id]; ch != nil {
 		c.lowerBackward(ch)
+		return nil
+	}
+	if c.sums[n] != nil {
+		c.lowerSum(n)
 		return nil
 	}
 	if c.absorbed[n.id] {
@@ -161,7 +172,7 @@ func (c *compiler) newSlot(s slot) int {
 
 // result gives a value memory of the program.
 func (c *compiler) result(v *value) int {
-	s := slot{shape: v.shape(), arena: isFloat32(v.shape())}
+	s := slot{shape: v.shape(), arena: inArena(v.shape())}
 	if !s.arena {
 		s.flat = newFlat(v.shape())
 	}

@@ -63,7 +63,7 @@ var ones = [2]int{1, 1}
 // matchConv recognises a node, or returns nil.
 func matchConv(n *node) *convolution {
 	attr, ok := n.attrs.(convAttr)
-	if !ok || attr.groups != 1 || len(attr.axes.InputSpatial) != 2 || !isFloat32(n.shapes[0]) {
+	if !ok || attr.groups != 1 || len(attr.axes.InputSpatial) != 2 || !isFloat32(n.shapes[0]) && !allHalf(n) {
 		return nil
 	}
 	var (

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -68,6 +69,13 @@ func (a array) as(dtype dtypes.DType) *tensors.Tensor {
 	if dtype == dtypes.Float32 {
 		return tensors.FromFlatDataAndDimensions(slices.Clone(a.flat), a.dims...)
 	}
+	if dtype == dtypes.BFloat16 {
+		half := make([]bfloat16.BFloat16, len(a.flat))
+		for i, x := range a.flat {
+			half[i] = bfloat16.FromFloat32(x)
+		}
+		return tensors.FromFlatDataAndDimensions(half, a.dims...)
+	}
 	double := make([]float64, len(a.flat))
 	for i, x := range a.flat {
 		double[i] = float64(x)
@@ -115,6 +123,12 @@ func numbers(t *tensors.Tensor) []float64 {
 		return convert[float32](t)
 	case dtypes.Float64:
 		return convert[float64](t)
+	case dtypes.BFloat16:
+		var out []float64
+		for _, x := range tensors.MustCopyFlatData[bfloat16.BFloat16](t) {
+			out = append(out, x.Float64())
+		}
+		return out
 	case dtypes.Int32:
 		return convert[int32](t)
 	case dtypes.Int64:

@@ -30,15 +30,15 @@ var elementwise = map[compute.OpType]eltwise.Op{
 // maxLoop is the most operations of one loop, so that its tiles stay in cache.
 const maxLoop = 24
 
-// fusible says whether a loop can hold the node: float32 and booleans (as
-// masks), with operands of the result's shape or spread over it.
+// fusible says whether a loop can hold the node: float32, bfloat16 (as float32)
+// and booleans (as masks), with operands of the result's shape or spread over it.
 func fusible(n *node) bool {
 	if len(n.shapes) != 1 || !laneType(n.shapes[0]) || n.shapes[0].Size() == 0 {
 		return false
 	}
 	switch n.op {
 	case compute.OpTypeWhere, compute.OpTypeBroadcastInDim:
-	case compute.OpTypeConvertDType: // between masks and numbers
+	case compute.OpTypeConvertDType: // between masks and numbers, and between numbers
 	case compute.OpTypeReshape: // the elements keep their order
 		return laneType(n.inputs[0].shape())
 	default:
@@ -57,7 +57,9 @@ func fusible(n *node) bool {
 	return true
 }
 
-func laneType(s shapes.Shape) bool { return s.DType == dtypes.Float32 || s.DType == dtypes.Bool }
+func laneType(s shapes.Shape) bool { return isFloat32(s) || isHalf(s) || isMask(s) }
+
+func isMask(s shapes.Shape) bool { return s.DType == dtypes.Bool }
 
 // spread says which element of an operand belongs to element i of a result:
 // (i / outer) n + (i / inner) % n.

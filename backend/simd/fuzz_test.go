@@ -21,6 +21,7 @@ type sketch struct {
 	code    []operation
 	outputs []int // nodes
 	integer bool  // numbers are small integers, so every sum is exact in any order
+	half    bool  // they are small enough for bfloat16
 
 	nodes []*Node   // of the graph that is drawn with
 	bound []float64 // by node: the largest absolute value, for integers
@@ -41,8 +42,13 @@ func (s *sketch) add(bound float64, op operation) {
 	s.bound = append(s.bound, bound)
 }
 
-// largest is what integers may grow to.
-const largest = 1 << 10
+// largest is what integers may grow to: in bfloat16 those up to 256 are exact.
+func (s *sketch) largest() float64 {
+	if s.half {
+		return 1 << 8
+	}
+	return 1 << 10
+}
 
 // numbers are the nodes of a float type, masks those of booleans.
 func (s *sketch) numbers() (list []int) {
@@ -149,7 +155,7 @@ func (s *sketch) unary() {
 		most -= 2
 	}
 	f := exact[s.int("function", 0, most)]
-	if f.bound <= largest {
+	if f.bound <= s.largest() {
 		s.add(f.bound, func(n []*Node) *Node { return f.f(n[i]) })
 	}
 }
@@ -213,7 +219,7 @@ func (s *sketch) binary() {
 		most--
 	}
 	f, swap := exact[s.int("function", 0, most)], s.coin("swap")
-	if f.bound > largest {
+	if f.bound > s.largest() {
 		return
 	}
 	s.add(f.bound, func(n []*Node) *Node {
@@ -409,7 +415,7 @@ func (s *sketch) reduce() {
 		}
 	}
 	reduction := []func(x *Node, axes ...int) *Node{ReduceSum, ReduceMax, ReduceMin}[s.int("reduction", 0, 2)]
-	if s.bound[i]*float64(count) > 1<<18 {
+	if most := s.bound[i] * float64(count); most > 1<<18 || s.half && most > s.largest() {
 		return
 	}
 	keep := s.coin("keep")
@@ -464,7 +470,7 @@ func (s *sketch) product() {
 		f = func(x, y *Node) *Node { return EinsumAxes(x, y, [][2]int{{rank, rank}}, nil) }
 	}
 	bound *= s.bound[i] * float64(count)
-	if bound > 1<<16 {
+	if bound > 1<<16 || s.half && bound > s.largest() {
 		return
 	}
 	s.add(bound, func(n []*Node) *Node { return f(n[i], n[j]) })
@@ -593,6 +599,20 @@ func TestIntegerGraphs(t *testing.T) {
 		}
 		s.compareWith("simd in float32", s.run(b, dtypes.Float32), want)
 		s.compareWith("simd in float64", s.run(b, dtypes.Float64), want)
+	})
+}
+
+// TestHalfGraphs draws sums and products of integers that bfloat16 has.
+func TestHalfGraphs(t *testing.T) {
+	b, reference := engine(t, "workers=3"), portable(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s := &sketch{T: t, integer: true, half: true}
+		g := NewGraph(reference, "drawing")
+		defer g.Finalize()
+		s.draw(g, dtypes.Float64)
+		s.describe()
+		s.integer = false // without gradients, which would be larger
+		s.compareWith("simd in bfloat16", s.run(b, dtypes.BFloat16), s.run(reference, dtypes.Float64))
 	})
 }
 

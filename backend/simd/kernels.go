@@ -16,7 +16,13 @@ import (
 
 // lowerKernel adds the kernel of a node, if there is one for it.
 func (c *compiler) lowerKernel(n *node) bool {
-	if slices.ContainsFunc(n.shapes, func(s shapes.Shape) bool { return !isFloat32(s) || s.Size() == 0 }) {
+	if slices.ContainsFunc(n.shapes, func(s shapes.Shape) bool { return s.Size() == 0 }) {
+		return false
+	}
+	if allHalf(n) {
+		return c.lowerHalf(n)
+	}
+	if slices.ContainsFunc(n.shapes, func(s shapes.Shape) bool { return !isFloat32(s) }) {
 		return false
 	}
 	switch n.op {
@@ -65,11 +71,15 @@ func (c *compiler) lowerConv(n *node) bool {
 	c.emit(name, []int{a, b}, []int{y}, func(m *memory) {
 		run(c.backend.pool, c.backend.level, k.shape, m.floats(a), m.floats(b), m.floats(y))
 	})
-	s := k.shape
+	c.describeConv(k.shape)
+	return true
+}
+
+// describeConv says what the last step multiplies.
+func (c *compiler) describeConv(s conv.Shape) {
 	last := &c.steps[len(c.steps)-1]
 	last.shape = fmt.Sprintf("%d x %dx%dx%d -> %dx%dx%d, %dx%d", s.N, s.H, s.W, s.C, s.OutH, s.OutW, s.O, s.KH, s.KW)
 	last.flops = 2 * float64(s.N*s.OutH*s.OutW*s.O) * float64(s.KH*s.KW*s.C)
-	return true
 }
 
 // lowerDot recognises products of two matrices.

@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes/bfloat16"
 
+	"alike/internal/kernel/bf16"
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/eltwise"
 )
@@ -21,6 +23,7 @@ const (
 type load struct {
 	slot, register int
 	mask           bool // a []bool
+	half           bool // a []bf16.T
 	spread
 }
 
@@ -41,11 +44,12 @@ type loop struct {
 	result    int // register
 	slot      int // of the result
 	mask      bool
+	half      bool
 }
 
 // lowerLoop adds the loop that ends in root.
 func (c *compiler) lowerLoop(root *node) error {
-	l := &loop{n: root.shapes[0].Size(), mask: !isFloat32(root.shapes[0])}
+	l := &loop{n: root.shapes[0].Size(), mask: isMask(root.shapes[0]), half: isHalf(root.shapes[0])}
 	var reads []int
 	done := map[*value]int{} // register of each value inside
 	leaves := map[load]int{} // register of each leaf
@@ -60,7 +64,7 @@ func (c *compiler) lowerLoop(root *node) error {
 		if c.inline[n.id] && c.instead[in] != nil {
 			in = c.instead[in]
 		}
-		key := load{slot: c.where[in], mask: !isFloat32(in.shape()), spread: sp}
+		key := load{slot: c.where[in], mask: isMask(in.shape()), half: isHalf(in.shape()), spread: sp}
 		if r, ok := leaves[key]; ok {
 			return r
 		}
@@ -81,7 +85,7 @@ func (c *compiler) lowerLoop(root *node) error {
 		}
 		r := src[0]
 		switch {
-		case n.op == compute.OpTypeBroadcastInDim, n.op == compute.OpTypeReshape, n.op == compute.OpTypeConvertDType && (isFloat32(n.shapes[0]) || n.inputs[0].shape().DType == n.shapes[0].DType):
+		case n.op == compute.OpTypeBroadcastInDim, n.op == compute.OpTypeReshape, n.op == compute.OpTypeConvertDType && (!isMask(n.shapes[0]) || isMask(n.inputs[0].shape())):
 			// the load has spread it, and a mask is a number already
 		case n.op == compute.OpTypeConvertDType: // a number as a mask
 			zero := l.registers
@@ -124,21 +128,21 @@ func (l *loop) run(b *Backend, m memory) {
 		defer b.pool.Return(memory)
 		registers := make([][]float32, l.registers)
 		for t := task * taskTiles; t < min((task+1)*taskTiles, tiles); t++ {
-			l.tile(b.level, m, registers, memory, t*tile, min((t+1)*tile, l.n))
+			l.tile(b, m, registers, memory, t*tile, min((t+1)*tile, l.n))
 		}
 	})
 }
 
 // tile computes the elements [from, to).
-func (l *loop) tile(lv cpu.Level, m memory, registers [][]float32, memory []float32, from, to int) {
-	n := to - from
+func (l *loop) tile(b *Backend, m memory, registers [][]float32, memory []float32, from, to int) {
+	n, lv := to-from, b.level
 	own := func(r int) []float32 { return memory[r*tile:][:n] }
 	for _, ld := range l.loads {
-		registers[ld.register] = ld.fetch(m, own(ld.register), from, l.n)
+		registers[ld.register] = ld.fetch(lv, m, own(ld.register), from, l.n)
 	}
 	for i, in := range l.code {
 		dst := own(in.dst)
-		if i == len(l.code)-1 && in.dst == l.result && !l.mask {
+		if i == len(l.code)-1 && in.dst == l.result && !l.mask && !l.half {
 			dst = m.floats(l.slot)[from:to]
 		}
 		registers[in.dst] = dst
@@ -152,16 +156,25 @@ func (l *loop) tile(lv cpu.Level, m memory, registers [][]float32, memory []floa
 			eltwise.Select(lv, dst, a, registers[in.src[1]], registers[in.src[2]])
 		}
 	}
-	l.store(m, registers[l.result], from, to)
+	l.store(lv, m, registers[l.result], from, to)
 }
 
 // store writes a tile of the result, unless the last instruction has done so.
-func (l *loop) store(m memory, x []float32, from, to int) {
+func (l *loop) store(lv cpu.Level, m memory, x []float32, from, to int) {
 	if l.mask {
 		dst := m[l.slot].([]bool)[from:to]
 		for i := range dst {
 			dst[i] = x[min(i, len(x)-1)] != 0
 		}
+		return
+	}
+	if l.half {
+		dst := m.halves(l.slot)[from:to]
+		if len(x) == 1 {
+			fill(dst, bfloat16.FromFloat32(x[0]))
+			return
+		}
+		bf16.Narrow(lv, dst, x)
 		return
 	}
 	dst := m.floats(l.slot)[from:to]
@@ -177,7 +190,7 @@ var zero = []float32{0}
 
 // fetch returns the elements of a leaf that belong to elements from on of the
 // result, in buf if they have to be gathered. A single value stays single.
-func (ld *load) fetch(m memory, buf []float32, from, total int) []float32 {
+func (ld *load) fetch(lv cpu.Level, m memory, buf []float32, from, total int) []float32 {
 	if ld.slot < 0 {
 		return zero
 	}
@@ -197,6 +210,9 @@ func (ld *load) fetch(m memory, buf []float32, from, total int) []float32 {
 			}
 		})
 		return buf
+	}
+	if ld.half {
+		return ld.fetchHalf(lv, m.halves(ld.slot), buf, from, total)
 	}
 	x := m.floats(ld.slot)
 	switch {
@@ -224,7 +240,7 @@ func (s spread) runs(buf []float32, from int, same, consecutive func(to []float3
 	}
 }
 
-func fill(x []float32, v float32) {
+func fill[E float32 | bf16.T](x []E, v E) {
 	for i := range x {
 		x[i] = v
 	}

@@ -5,12 +5,28 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
+
+	"alike/internal/kernel/bf16"
 )
 
 // line is the length of a cache line in floats: tensors begin on one.
 const line = 16
 
 func isFloat32(s shapes.Shape) bool { return s.DType == dtypes.Float32 }
+
+// inArena says whether tensors of that type live in the arena.
+func inArena(s shapes.Shape) bool { return isFloat32(s) || isHalf(s) }
+
+// arenaFloats is the memory of a tensor in the arena, in floats.
+func arenaFloats(s shapes.Shape) int { return int(s.ByteSize()+3) / 4 }
+
+// typed is memory of the arena as the elements of a tensor.
+func typed(s shapes.Shape, floats []float32) any {
+	if isHalf(s) {
+		return bf16.Of(floats)[:s.Size():s.Size()]
+	}
+	return floats[:s.Size():s.Size()]
+}
 
 // alignedFloats allocates n floats that begin on a cache line.
 func alignedFloats(n int) []float32 {

@@ -41,7 +41,7 @@ func (c *compiler) plan() *executable {
 	for i, s := range c.slots {
 		switch {
 		case s.arena:
-			e.memory[i] = block[s.offset : s.offset+s.shape.Size() : s.offset+s.shape.Size()]
+			e.memory[i] = typed(s.shape, block[s.offset:s.offset+arenaFloats(s.shape)])
 		case s.flat != nil:
 			e.memory[i] = s.flat
 		}
@@ -132,11 +132,11 @@ func (p *planner) arena() int {
 	for i := range p.steps {
 		for _, s := range p.writes[i] {
 			if p.slots[s].arena && p.first[s] == i {
-				p.slots[s].offset = a.take(p.slots[s].shape.Size())
+				p.slots[s].offset = a.take(arenaFloats(p.slots[s].shape))
 			}
 		}
 		for _, s := range ends[i] {
-			a.give(p.slots[s].offset, p.slots[s].shape.Size())
+			a.give(p.slots[s].offset, arenaFloats(p.slots[s].shape))
 		}
 	}
 	return a.size

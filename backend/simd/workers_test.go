@@ -19,9 +19,9 @@ import (
 	"alike/optimize"
 )
 
-// train makes steps of a SimCLR training, as package train does, and returns the
+// train makes steps of a SimCLR training in a type, as package train does, and returns the
 // bits of what each reports and of all that is kept at the end, by name.
-func train(t *testing.T, b compute.Backend, optimizer string, steps int) map[string][]uint32 {
+func train(t *testing.T, b compute.Backend, dtype dtypes.DType, optimizer string, steps int) map[string][]uint32 {
 	t.Helper()
 	const pairs = 5
 	e, err := encoder.Encoders.Default("resnet8")
@@ -41,7 +41,7 @@ func train(t *testing.T, b compute.Backend, optimizer string, steps int) map[str
 	exec, err := model.NewExec(b, store, func(scope *model.Scope, x, lr *Node) []*Node {
 		g := x.Graph()
 		scope.Store().SetTraining(g, true)
-		z := h.Graph(scope.In("head"), e.Graph(scope, x))
+		z := h.Graph(scope.In("head"), e.Graph(scope, ConvertDType(x, dtype)))
 		positive := loss.ViewPositives(g, pairs, 2)
 		v := l.Graph(loss.Batch{Z: z, Positive: positive})
 		opt.Update(scope, lr, optimize.Gradients(scope, v))
@@ -79,13 +79,13 @@ func bitsOf(t *tensors.Tensor) []uint32 {
 }
 
 func TestTrainingDoesNotDependOnWorkers(t *testing.T) {
-	for _, optimizer := range []string{"lars", "sgd"} {
-		want := train(t, engine(t, "workers=1"), optimizer, 3)
+	for optimizer, dtype := range map[string]dtypes.DType{"lars": dtypes.Float32, "sgd": dtypes.Float32, "adamw": dtypes.BFloat16} {
+		want := train(t, engine(t, "workers=1"), dtype, optimizer, 3)
 		if len(want) < 30 {
 			t.Fatalf("only %d tensors are compared", len(want))
 		}
 		for _, workers := range []int{2, 3, 5, 7, 1} { // 1 again: nor on when
-			got := train(t, engine(t, fmt.Sprint("workers=", workers)), optimizer, 3)
+			got := train(t, engine(t, fmt.Sprint("workers=", workers)), dtype, optimizer, 3)
 			for name := range want {
 				if !slices.Equal(got[name], want[name]) {
 					t.Errorf("%s: %d workers: %s has other bits than with one", optimizer, workers, name)
@@ -106,7 +106,7 @@ func TestTrainingAgreesBetweenLevels(t *testing.T) {
 			continue
 		}
 		defer b.Finalize()
-		got := train(t, b, "sgd", 1)["step 0: output 0"]
+		got := train(t, b, dtypes.Float32, "sgd", 1)["step 0: output 0"]
 		if want == nil {
 			want = got
 		}

@@ -77,7 +77,7 @@ func (a *app) benchNetwork(ctx context.Context, f *networkFlags, c *train.Config
 	if *f.asJSON {
 		return a.printJSON(map[string]any{
 			"images_per_s": rate, what + "_seconds": median.Seconds(), "encoder": f.encoder, "batch_images": images, "size": f.size,
-			"dtype": f.dtype, "backend": backend.Variant(engine), "threads": runtime.GOMAXPROCS(0), "peak_memory_bytes": train.PeakMemory(),
+			"dtype": f.dtype, "backend": c.EngineVariant(engine), "threads": runtime.GOMAXPROCS(0), "peak_memory_bytes": train.PeakMemory(),
 		})
 	}
 	fmt.Fprintf(a.stdout, "%s in %s, %d images of %d, %s: median %s %s, %.1f images/s, %d MiB of memory at most\n",

@@ -283,7 +283,7 @@ func TestCompareTakesTheScoresThatWereMeasuredAlike(t *testing.T) {
 	}
 	must(t, "eval", "knn", b, "-q")
 	must(t, "eval", "knn", b, "--k", "5", "-q") // hides nothing
-	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy") != 2 || strings.Count(out, "k 200") != 2 {
+	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy ") != 2 || strings.Count(out, "k 200") != 2 || !strings.Contains(out, "the mean of 2 seeds") {
 		t.Errorf("compare prints %s", out)
 	}
 	c := trainedRun(t, "--epochs", "0")

@@ -12,6 +12,7 @@ import (
 type engineInfo struct {
 	Name    string       `json:"name"`
 	Variant string       `json:"variant,omitempty"` // as runs record it, where it can be used
+	Half    string       `json:"variant_bf16,omitempty"`
 	Missing string       `json:"missing,omitempty"` // why it cannot
 	Plugins []xla.Plugin `json:"plugins,omitempty"` // of xla, the preferred first
 }
@@ -27,7 +28,7 @@ func (a *app) listEngines(asJSON bool) error {
 		if b, err := backend.Open(name); err != nil {
 			e.Missing = strings.TrimPrefix(err.Error(), "backend "+name+": ")
 		} else {
-			e.Variant = backend.Variant(b)
+			e.Variant, e.Half = backend.Variant(b), backend.HalfVariant(b)
 			b.Finalize()
 		}
 		engines = append(engines, e)
@@ -37,6 +38,9 @@ func (a *app) listEngines(asJSON bool) error {
 	}
 	for _, e := range engines {
 		state := "usable as " + e.Variant
+		if e.Half != e.Variant {
+			state += ", in bf16 as " + e.Half
+		}
 		if e.Missing != "" {
 			state = "not usable: " + e.Missing
 		}

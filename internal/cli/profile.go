@@ -34,7 +34,7 @@ func (a *app) printProfile(b *simd.Backend, steps int) {
 	sortByTime(order, kinds)
 	peak := cpu.PeakGFLOPS(b.Level()) * float64(b.Workers())
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "operation\tcalls\tms a step\tshare\tspeed\tof %.0f GFLOP/s\n", peak)
+	fmt.Fprintf(w, "operation\tcalls\tms a step\tshare\tspeed\tof %.0f GFLOP/s in fp32\n", peak)
 	row := func(name string, t *simd.OpTime) {
 		speed, share := fmt.Sprintf("%.1f GB/s", t.Bytes/t.Time.Seconds()/1e9), ""
 		if t.Flops > 0 {

@@ -48,7 +48,7 @@ func TestParametersOfAMethodCanBeSet(t *testing.T) {
 		t.Errorf("info prints %s", out)
 	}
 	for setting, want := range map[string]string{
-		"method.name=byol":  "method.name is decided by",
+		"method.name=byol":  "method is decided by",
 		"method=byol":       "method is decided by",
 		"method.queue=0":    "queue 0: must be at least 1",
 		"method.tail=1":     "there is no key",

@@ -356,7 +356,7 @@ func setKey(cfg *train.Config, setting string) error {
 	}
 	path := strings.Split(key, ".")
 	if by, ok := owned[strings.TrimSuffix(key, ".name")]; ok {
-		return fmt.Errorf("%s is decided by %s", key, by)
+		return fmt.Errorf("%s is decided by %s", path[0], by)
 	}
 	var parsed yaml.Node
 	if err := yaml.Unmarshal([]byte(value), &parsed); err != nil {

@@ -5,6 +5,7 @@
 //	go run ./internal/experiments cub64 ../shared/data/cub-100-64.tar.gz
 //	go run ./internal/experiments cifar10 ../shared/data/cifar-10-binary.tar.gz
 //	go run ./internal/experiments methods ../shared/data/cifar-10-binary.tar.gz
+//	go run ./internal/experiments dtype ../shared/data/cifar-10-binary.tar.gz
 package main
 
 import (
@@ -22,9 +23,9 @@ import (
 )
 
 func main() {
-	tables := map[string]func(*lab) error{"cub64": cub64, "cifar10": cifar10, "methods": methods}
+	tables := map[string]func(*lab) error{"cub64": cub64, "cifar10": cifar10, "dtype": dtype, "methods": methods}
 	if len(os.Args) != 3 || tables[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "experiments: want cub64, cifar10 or methods, and the SPEC of its images")
+		fmt.Fprintln(os.Stderr, "experiments: want cub64, cifar10, dtype or methods, and the SPEC of its images")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

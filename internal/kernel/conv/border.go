@@ -1,19 +1,23 @@
 package conv
 
+import "alike/internal/kernel/bf16"
+
 // border is a window on an image [h, w, c] that may reach beyond it: of some
 // channels, height rows from top on, every stepH-th, and width columns from left
 // on, every stepW-th.
 type border struct {
 	h, w, c        int
 	from, channels int
+	pad            int  // channels of zeros after those
+	padded         bool // which are there already
 	top, left      int
 	stepH, stepW   int
 	height, width  int
 }
 
-// copy copies the window, with zeros outside the image.
-func (b *border) copy(dst, x []float32) {
-	row := b.width * b.channels
+// copyBorder copies the window, with zeros outside the image.
+func copyBorder[E float32 | bf16.T](b *border, dst, x []E) {
+	row, pixel := b.width*(b.channels+b.pad), b.channels+b.pad
 	first := min(max(0, ceil(-b.left, b.stepW)), b.width)      // the columns inside
 	end := max(first, min(b.width, ceil(b.w-b.left, b.stepW))) // the image: [first, end)
 	for r := range b.height {
@@ -23,19 +27,39 @@ func (b *border) copy(dst, x []float32) {
 			clear(to)
 			continue
 		}
-		clear(to[:first*b.channels])
-		clear(to[end*b.channels:])
-		b.pixels(to[first*b.channels:end*b.channels], x[(h*b.w+b.left+first*b.stepW)*b.c+b.from:])
+		clear(to[:first*pixel])
+		clear(to[end*pixel:])
+		copyPixels(b, to[first*pixel:end*pixel], x[(h*b.w+b.left+first*b.stepW)*b.c+b.from:])
 	}
 }
 
-// pixels copies the pixels of one row.
-func (b *border) pixels(dst, x []float32) {
-	if b.stepW == 1 && b.channels == b.c {
+// copyPixels copies the pixels of one row.
+func copyPixels[E float32 | bf16.T](b *border, dst, x []E) {
+	if b.stepW == 1 && b.channels == b.c && b.pad == 0 {
 		copy(dst, x)
 		return
 	}
-	for i, j := 0, 0; i < len(dst); i, j = i+b.channels, j+b.stepW*b.c {
+	pixel, step := b.channels+b.pad, b.stepW*b.c
+	if b.channels <= fewChannels {
+		for len(dst) >= pixel {
+			//lint:ignore S1001 a call costs more than four moves
+			for k, e := range x[:b.channels] {
+				dst[k] = e
+			}
+			if !b.padded {
+				clear(dst[b.channels:pixel])
+			}
+			if dst = dst[pixel:]; len(dst) > 0 {
+				x = x[step:]
+			}
+		}
+		return
+	}
+	for i, j := 0, 0; i < len(dst); i, j = i+pixel, j+step {
 		copy(dst[i:][:b.channels], x[j:])
+		clear(dst[i+b.channels:][:b.pad])
 	}
 }
+
+// fewChannels are copied one by one.
+const fewChannels = 4

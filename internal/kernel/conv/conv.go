@@ -67,19 +67,23 @@ func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
 		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.C, K: s.O, A: dy, LDA: s.O, B: w, LDB: s.O, TransB: true, C: dx, LDC: s.C})
 		return
 	}
-	g := &sweep{
+	(&sweep{
 		n: s.N, h: s.OutH, w: s.OutW, c: s.O, outH: s.H, outW: s.W, o: s.C,
-		weights: w, kw: s.KW, row: 1, column: s.O,
-	}
+		phases: s.inputPhases(), weights: w, kw: s.KW, row: 1, column: s.O,
+	}).run(p, lv, dy, dx)
+}
+
+// inputPhases are the phases of dx.
+func (s Shape) inputPhases() (phases []phase) {
 	for i := range s.StrideH {
 		for j := range s.StrideW {
-			g.phases = append(g.phases, phase{
+			phases = append(phases, phase{
 				v: residue(i, s.H, s.KH, s.StrideH, s.PadTop),
 				h: residue(j, s.W, s.KW, s.StrideW, s.PadLeft),
 			})
 		}
 	}
-	g.run(p, lv, dy, dx)
+	return phases
 }
 
 // fewer says whether Winograd's products, and the transforms around them, cost

@@ -17,6 +17,7 @@ type plan struct {
 	*sweep
 	kernel tile.Kernel
 	panels int // of kernel.Width columns of y
+	budget int // elements of x, with its border, that a task may take to hold several images
 
 	images, rows, columns int // of a task; columns in panels
 	groups, bands, parts  int // how many there are
@@ -33,8 +34,8 @@ type plan struct {
 // first band, and the columns from left on.
 type window struct{ top, left, height, width int }
 
-func newPlan(g *sweep, kernel tile.Kernel) *plan {
-	t := &plan{sweep: g, kernel: kernel, panels: ceil(g.o, kernel.Width)}
+func newPlan(g *sweep, kernel tile.Kernel, budget int) *plan {
+	t := &plan{sweep: g, kernel: kernel, panels: ceil(g.o, kernel.Width), budget: budget}
 	for _, ph := range t.phases {
 		t.count, t.stepH, t.strideH = max(t.count, ph.v.count), ph.v.step, ph.v.stride
 		t.hollow = t.hollow || ph.v.taps*ph.h.taps*t.c == 0
@@ -66,7 +67,7 @@ func (t *plan) cut() {
 	}
 	if t.rows == t.count {
 		floats := max(1, t.height*t.width*t.c)
-		t.images = t.fullest(min(taskPixels/pixels, imageFloats/floats, t.n*ceil(t.panels, columns)/minTasks))
+		t.images = t.fullest(min(taskPixels/pixels, t.budget/floats, t.n*ceil(t.panels, columns)/minTasks))
 	}
 	t.groups, t.bands = ceil(t.n, t.images), ceil(t.count, t.rows)
 	t.columns = max(columns, ceil(t.panels, ceil(minTasks, t.groups*t.bands)))

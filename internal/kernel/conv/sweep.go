@@ -35,7 +35,7 @@ func (g *sweep) run(p *pool.Pool, lv cpu.Level, x, y []float32) {
 	if g.n*g.outH*g.outW*g.o == 0 {
 		return
 	}
-	t := newPlan(g, tile.For(lv, g.o))
+	t := newPlan(g, tile.For(lv, g.o), imageFloats)
 	floats := p.Borrow(t.packedFloats())
 	defer p.Return(floats)
 	packed := t.pack(p, floats)

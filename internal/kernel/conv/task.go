@@ -35,7 +35,7 @@ func (k *task) run(p *pool.Pool, x, y []float32) {
 			top: top, left: left, stepH: 1, stepW: 1, height: k.height, width: k.width,
 		}
 		for i := range images {
-			b.copy(copied[i*k.imageStep:], x[i*k.h*k.w*k.c:])
+			copyBorder(&b, copied[i*k.imageStep:], x[i*k.h*k.w*k.c:])
 		}
 		x = copied
 	}

@@ -184,7 +184,7 @@ func (t *gradTask) input(xs, x []float32, n, images, row, rows int) ([]float32, 
 	}
 	size := b.height * b.width * t.c
 	for i := range images {
-		b.copy(xs[i*size:], x[(n+i)*image:])
+		copyBorder(&b, xs[i*size:], x[(n+i)*image:])
 	}
 	return xs, [3]int{size, t.StrideH / t.stepH * b.width * t.c, t.StrideW / t.stepW * t.c}
 }

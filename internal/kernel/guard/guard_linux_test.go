@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"alike/internal/kernel/bf16"
 	"alike/internal/kernel/conv"
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/eltwise"
@@ -26,10 +27,11 @@ type fence struct {
 	atEnd bool
 }
 
-func (f *fence) floats(n int) []float32 {
+// bytes hands out so many.
+func (f *fence) bytes(n int) []byte {
 	f.t.Helper()
 	page := unix.Getpagesize()
-	inner := (4*n + page - 1) / page * page
+	inner := (n + page - 1) / page * page
 	b, err := unix.Mmap(-1, 0, inner+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		f.t.Fatal(err)
@@ -46,14 +48,29 @@ func (f *fence) floats(n int) []float32 {
 	}
 	body := b[page : page+inner]
 	if f.atEnd {
-		body = body[inner-4*n:]
+		body = body[inner-n:]
 	}
+	return body
+}
+
+func (f *fence) floats(n int) []float32 {
 	if n == 0 {
 		return nil
 	}
-	x := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(body))), n)
+	x := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(f.bytes(4*n)))), n)
 	for i := range x {
 		x[i] = 2*f.r.Float32() - 1
+	}
+	return x
+}
+
+func (f *fence) halves(n int) []bf16.T {
+	if n == 0 {
+		return nil
+	}
+	x := unsafe.Slice((*bf16.T)(unsafe.Pointer(unsafe.SliceData(f.bytes(2*n)))), n)
+	for i := range x {
+		x[i].SetFloat32(2*f.r.Float32() - 1)
 	}
 	return x
 }
@@ -106,6 +123,38 @@ func TestKernelsStayInside(t *testing.T) {
 	}
 }
 
+// TestHalfKernelsStayInside is the same for bfloat16.
+func TestHalfKernelsStayInside(t *testing.T) {
+	p := pool.New(2)
+	defer p.Close()
+	for _, u := range cpu.BF16Units() {
+		for _, atEnd := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%v/end=%t", u, atEnd), func(t *testing.T) {
+				f := &fence{t, rand.New(rand.NewPCG(1, 2)), atEnd}
+				for _, n := range []int{1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 130} {
+					bf16.Widen(cpu.Detect(), f.floats(n), f.halves(n))
+					bf16.Narrow(cpu.Detect(), f.halves(n), f.floats(n))
+					bf16.Interleave(cpu.Detect(), f.halves(2*n), 2*n, f.halves(2*n), n, 2, n)
+					bf16.TransposePairs(cpu.Detect(), f.halves(2*n*n), 2*n, f.halves(2*n*n), 2*n, n, n)
+					f.normalisationHalf(p, n)
+				}
+				bf16.Transpose(cpu.Detect(), f.halves(64*48), 64, f.halves(64*48), 48, 64, 48)
+				for _, s := range []conv.Shape{
+					same(1, 1, 1, 1, 1), same(2, 5, 3, 17, 3), same(1, 4, 17, 5, 3), same(2, 7, 5, 3, 5), same(1, 6, 130, 33, 1), same(3, 16, 33, 37, 3), same(2, 16, 64, 64, 1), same(24, 8, 32, 48, 3),
+				} {
+					for _, stride := range []int{1, 2} {
+						s.StrideH, s.StrideW, s.OutH, s.OutW = stride, stride, (s.H+stride-1)/stride, (s.W+stride-1)/stride
+						x, w, y := f.halves(s.N*s.H*s.W*s.C), f.halves(s.KH*s.KW*s.C*s.O), f.halves(s.N*s.OutH*s.OutW*s.O)
+						conv.ForwardHalf(p, u, cpu.Detect(), s, x, w, y)
+						conv.InputGradHalf(p, u, cpu.Detect(), s, y, w, f.halves(len(x)), x)
+						conv.WeightGradHalf(p, u, cpu.Detect(), s, x, y, f.floats(len(w)))
+					}
+				}
+			})
+		}
+	}
+}
+
 func same(n, side, c, o, kernel int) conv.Shape {
 	return conv.Shape{N: n, H: side, W: side, C: c, KH: kernel, KW: kernel, O: o, StrideH: 1, StrideW: 1, PadTop: kernel / 2, PadLeft: kernel / 2, OutH: side, OutW: side}
 }
@@ -129,8 +178,20 @@ func (f *fence) normalisation(p *pool.Pool, lv cpu.Level, channels int) {
 	mean, variance, scale, offset := f.floats(channels), f.floats(channels), f.floats(channels), f.floats(channels)
 	var s norm.Scratch
 	norm.Stats(p, lv, &s, x, mean, variance)
-	norm.Normalize(p, lv, &s, &norm.Forward{X: x, Y: y, Mean: mean, Variance: variance, Scale: scale, Offset: offset, Epsilon: 1e-5, Residual: residual, ReLU: true})
-	b := &norm.Backward{X: x, DY: dy, Y: y, Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: f.floats(channels), DOffset: f.floats(channels), DX: dx, DResidual: residual}
+	norm.Normalize(p, lv, &s, &norm.Forward[float32]{X: x, Y: y, Mean: mean, Variance: variance, Scale: scale, Offset: offset, Epsilon: 1e-5, Residual: residual, ReLU: true})
+	b := &norm.Backward[float32]{X: x, DY: dy, Y: y, Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: f.floats(channels), DOffset: f.floats(channels), DX: dx, DResidual: residual}
 	norm.GradSums(p, lv, &s, b)
 	norm.GradInput(p, lv, &s, b)
+}
+
+func (f *fence) normalisationHalf(p *pool.Pool, channels int) {
+	const rows = 37
+	x, y, dy, dx, residual := f.halves(rows*channels), f.halves(rows*channels), f.halves(rows*channels), f.halves(rows*channels), f.halves(rows*channels)
+	mean, variance, scale, offset := f.floats(channels), f.floats(channels), f.floats(channels), f.floats(channels)
+	var s norm.Scratch
+	norm.Stats(p, cpu.Detect(), &s, x, mean, variance)
+	norm.Normalize(p, cpu.Detect(), &s, &norm.Forward[bf16.T]{X: x, Y: y, Mean: mean, Variance: variance, Scale: scale, Offset: offset, Epsilon: 1e-5, Residual: residual, ReLU: true})
+	b := &norm.Backward[bf16.T]{X: x, DY: dy, Y: y, Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: f.floats(channels), DOffset: f.floats(channels), DX: dx, DResidual: residual}
+	norm.GradSums(p, cpu.Detect(), &s, b)
+	norm.GradInput(p, cpu.Detect(), &s, b)
 }

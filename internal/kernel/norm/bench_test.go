@@ -41,10 +41,10 @@ func BenchmarkNorm(b *testing.B) {
 		})
 		for _, cols := range []int{16, 64, 128, 512} {
 			vec := func() []float32 { return x[:cols] }
-			f := Forward{X: x[:n], Y: y[:n], Mean: vec(), Variance: vec(), Scale: vec(), Offset: vec(), Epsilon: epsilon, ReLU: true}
+			f := Forward[float32]{X: x[:n], Y: y[:n], Mean: vec(), Variance: vec(), Scale: vec(), Offset: vec(), Epsilon: epsilon, ReLU: true}
 			fr := f
 			fr.Residual = dy[:n]
-			g := Backward{X: x[:n], DY: dy[:n], Mean: vec(), Variance: vec(), Scale: vec(), Epsilon: epsilon,
+			g := Backward[float32]{X: x[:n], DY: dy[:n], Mean: vec(), Variance: vec(), Scale: vec(), Epsilon: epsilon,
 				DScale: make([]float32, cols), DOffset: make([]float32, cols), DX: dx[:n]}
 			gr := g
 			gr.Y = y[:n]

@@ -5,91 +5,143 @@ package norm
 import (
 	"unsafe"
 
+	"alike/internal/kernel/bf16"
 	"alike/internal/kernel/cpu"
 )
 
 // The functions below give the whole strips of a span to a vector kernel, and
 // return how many columns those are.
 
-func momentsVector(lv cpu.Level, acc sums[float32], x, shift []float32, at span) int {
-	cols := at.strips(lv)
-	if cols > 0 {
-		pick(lv, momentsAVX2, momentsAVX512)(&x[at.from], &shift[0], &acc[0][0], &acc[1][0], at.rows, cols, 4*at.stride)
+func momentsVector[E Element](lv cpu.Level, acc sums[float32], x []E, shift []float32, at span) int {
+	cols := strips[E](at, lv)
+	if cols == 0 {
+		return 0
+	}
+	k, s, s2 := &shift[0], &acc[0][0], &acc[1][0]
+	switch x := any(x).(type) {
+	case []bf16.T:
+		momentsHalf(raw(x, at), k, s, s2, at.rows, cols, 2*at.stride)
+	case []float32:
+		pick(lv, momentsAVX2, momentsAVX512)(&x[at.from], k, s, s2, at.rows, cols, 4*at.stride)
 	}
 	return cols
 }
 
-func normalizeVector(lv cpu.Level, f *Forward, mean, scale, offset []float32, at span) int {
-	cols := at.strips(lv)
+func normalizeVector[E Element](lv cpu.Level, f *Forward[E], mean, scale, offset []float32, at span) int {
+	cols := strips[E](at, lv)
 	if cols == 0 {
 		return 0
 	}
-	x, y, m, s, o := &f.X[at.from], &f.Y[at.from], &mean[0], &scale[0], &offset[0]
-	rows, stride, stream := at.rows, 4*at.stride, streaming(f.Y)
-	switch {
-	case f.Residual == nil && !f.ReLU:
-		pick(lv, normalizeAVX2, normalizeAVX512)(x, y, m, s, o, rows, cols, stride, stream)
-	case f.Residual == nil:
-		pick(lv, normalizeReLUAVX2, normalizeReLUAVX512)(x, y, m, s, o, rows, cols, stride, stream)
-	case !f.ReLU:
-		pick(lv, normalizeResidualAVX2, normalizeResidualAVX512)(x, y, &f.Residual[at.from], m, s, o, rows, cols, stride, stream)
-	default:
-		pick(lv, normalizeResidualReLUAVX2, normalizeResidualReLUAVX512)(x, y, &f.Residual[at.from], m, s, o, rows, cols, stride, stream)
+	m, s, o := &mean[0], &scale[0], &offset[0]
+	rows, stream := at.rows, streaming(f.Y)
+	switch f := any(f).(type) {
+	case *Forward[bf16.T]:
+		x, y, stride := raw(f.X, at), raw(f.Y, at), 2*at.stride
+		switch {
+		case f.Residual == nil && !f.ReLU:
+			normalizeHalf(x, y, m, s, o, rows, cols, stride, stream)
+		case f.Residual == nil:
+			normalizeReLUHalf(x, y, m, s, o, rows, cols, stride, stream)
+		case !f.ReLU:
+			normalizeResidualHalf(x, y, raw(f.Residual, at), m, s, o, rows, cols, stride, stream)
+		default:
+			normalizeResidualReLUHalf(x, y, raw(f.Residual, at), m, s, o, rows, cols, stride, stream)
+		}
+	case *Forward[float32]:
+		x, y, stride := &f.X[at.from], &f.Y[at.from], 4*at.stride
+		switch {
+		case f.Residual == nil && !f.ReLU:
+			pick(lv, normalizeAVX2, normalizeAVX512)(x, y, m, s, o, rows, cols, stride, stream)
+		case f.Residual == nil:
+			pick(lv, normalizeReLUAVX2, normalizeReLUAVX512)(x, y, m, s, o, rows, cols, stride, stream)
+		case !f.ReLU:
+			pick(lv, normalizeResidualAVX2, normalizeResidualAVX512)(x, y, &f.Residual[at.from], m, s, o, rows, cols, stride, stream)
+		default:
+			pick(lv, normalizeResidualReLUAVX2, normalizeResidualReLUAVX512)(x, y, &f.Residual[at.from], m, s, o, rows, cols, stride, stream)
+		}
 	}
 	return cols
 }
 
-func gradSumsVector(lv cpu.Level, acc sums[float32], b *Backward, mean []float32, at span) int {
-	cols := at.strips(lv)
+func gradSumsVector[E Element](lv cpu.Level, acc sums[float32], b *Backward[E], mean []float32, at span) int {
+	cols := strips[E](at, lv)
 	if cols == 0 {
 		return 0
 	}
-	x, dy, m, s, sx := &b.X[at.from], &b.DY[at.from], &mean[0], &acc[0][0], &acc[1][0]
-	rows, stride := at.rows, 4*at.stride
-	if b.Y == nil {
-		pick(lv, gradSumsAVX2, gradSumsAVX512)(x, dy, m, s, sx, rows, cols, stride)
-	} else {
-		pick(lv, gradSumsReLUAVX2, gradSumsReLUAVX512)(x, dy, &b.Y[at.from], m, s, sx, rows, cols, stride)
+	m, s, sx := &mean[0], &acc[0][0], &acc[1][0]
+	switch b := any(b).(type) {
+	case *Backward[bf16.T]:
+		x, dy, stride := raw(b.X, at), raw(b.DY, at), 2*at.stride
+		if b.Y == nil {
+			gradSumsHalf(x, dy, m, s, sx, at.rows, cols, stride)
+		} else {
+			gradSumsReLUHalf(x, dy, raw(b.Y, at), m, s, sx, at.rows, cols, stride)
+		}
+	case *Backward[float32]:
+		x, dy, stride := &b.X[at.from], &b.DY[at.from], 4*at.stride
+		if b.Y == nil {
+			pick(lv, gradSumsAVX2, gradSumsAVX512)(x, dy, m, s, sx, at.rows, cols, stride)
+		} else {
+			pick(lv, gradSumsReLUAVX2, gradSumsReLUAVX512)(x, dy, &b.Y[at.from], m, s, sx, at.rows, cols, stride)
+		}
 	}
 	return cols
 }
 
-func gradInputVector(lv cpu.Level, b *Backward, mean []float32, k [3][]float32, at span) int {
-	cols := at.strips(lv)
+func gradInputVector[E Element](lv cpu.Level, b *Backward[E], mean []float32, k [3][]float32, at span) int {
+	cols := strips[E](at, lv)
 	if cols == 0 {
 		return 0
 	}
-	x, dy, dx, m, k0, k1, k2 := &b.X[at.from], &b.DY[at.from], &b.DX[at.from], &mean[0], &k[0][0], &k[1][0], &k[2][0]
-	rows, stride, stream := at.rows, 4*at.stride, streaming(b.DX, b.DResidual)
-	switch {
-	case b.Y == nil:
-		pick(lv, gradInputAVX2, gradInputAVX512)(x, dy, dx, m, k0, k1, k2, rows, cols, stride, stream)
-	case b.DResidual == nil:
-		pick(lv, gradInputReLUAVX2, gradInputReLUAVX512)(x, dy, dx, &b.Y[at.from], m, k0, k1, k2, rows, cols, stride, stream)
-	default:
-		pick(lv, gradInputReLUResidualAVX2, gradInputReLUResidualAVX512)(
-			x, dy, dx, &b.Y[at.from], &b.DResidual[at.from], m, k0, k1, k2, rows, cols, stride, stream)
+	m, k0, k1, k2 := &mean[0], &k[0][0], &k[1][0], &k[2][0]
+	rows, stream := at.rows, streaming(b.DX, b.DResidual)
+	switch b := any(b).(type) {
+	case *Backward[bf16.T]:
+		x, dy, dx, stride := raw(b.X, at), raw(b.DY, at), raw(b.DX, at), 2*at.stride
+		switch {
+		case b.Y == nil:
+			gradInputHalf(x, dy, dx, m, k0, k1, k2, rows, cols, stride, stream)
+		case b.DResidual == nil:
+			gradInputReLUHalf(x, dy, dx, raw(b.Y, at), m, k0, k1, k2, rows, cols, stride, stream)
+		default:
+			gradInputReLUResidualHalf(x, dy, dx, raw(b.Y, at), raw(b.DResidual, at), m, k0, k1, k2, rows, cols, stride, stream)
+		}
+	case *Backward[float32]:
+		x, dy, dx, stride := &b.X[at.from], &b.DY[at.from], &b.DX[at.from], 4*at.stride
+		switch {
+		case b.Y == nil:
+			pick(lv, gradInputAVX2, gradInputAVX512)(x, dy, dx, m, k0, k1, k2, rows, cols, stride, stream)
+		case b.DResidual == nil:
+			pick(lv, gradInputReLUAVX2, gradInputReLUAVX512)(x, dy, dx, &b.Y[at.from], m, k0, k1, k2, rows, cols, stride, stream)
+		default:
+			pick(lv, gradInputReLUResidualAVX2, gradInputReLUResidualAVX512)(
+				x, dy, dx, &b.Y[at.from], &b.DResidual[at.from], m, k0, k1, k2, rows, cols, stride, stream)
+		}
 	}
 	return cols
 }
+
+// raw is where a span begins in a tensor, as kernels take it.
+func raw(x []bf16.T, at span) *uint16 { return (*uint16)(&x[at.from]) }
 
 // streaming says whether kernels write these tensors past the caches, as 1 or 0.
 // Of large ones little would stay there until it is read, and a line that is not
 // cached would first be read in vain: writing around saves a third of the traffic.
-func streaming(tensors ...[]float32) int {
-	const large = 1 << 22  // elements; 16 MB is half of a big third-level cache
+func streaming[E Element](tensors ...[]E) int {
+	const large = 16 << 20 // bytes: half of a big third-level cache
 	const vector = 512 / 8 // bytes
 	for _, t := range tensors {
-		if t != nil && (len(t) < large || uintptr(unsafe.Pointer(&t[0]))%vector != 0) {
+		if t != nil && (len(t)*int(unsafe.Sizeof(t[0])) < large || uintptr(unsafe.Pointer(&t[0]))%vector != 0) {
 			return 0
 		}
 	}
 	return 1
 }
 
-// strips is how many of the columns a vector kernel takes.
-func (at span) strips(lv cpu.Level) int {
-	if lv == cpu.Generic {
+// strips is how many of the columns a vector kernel takes. Those of bfloat16 are
+// for AVX-512 only.
+func strips[E Element](at span, lv cpu.Level) int {
+	if _, half := any(E(0)).(bf16.T); lv == cpu.Generic || half && lv < cpu.AVX512 {
 		return 0
 	}
 	return at.cols / stripWidth * stripWidth
@@ -103,7 +155,7 @@ func pick[F any](lv cpu.Level, avx2, avx512 F) F {
 }
 
 func widenVector(lv cpu.Level, acc []float64, x []float32) int {
-	n := span{cols: len(x)}.strips(lv)
+	n := strips[float32](span{cols: len(x)}, lv)
 	if n > 0 {
 		pick(lv, widenAVX2, widenAVX512)(&acc[0], &x[0], n)
 	}

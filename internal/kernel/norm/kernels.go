@@ -1,6 +1,7 @@
 package norm
 
 import (
+	"alike/internal/kernel/bf16"
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/fma"
 )
@@ -14,12 +15,12 @@ import (
 // others, and are what the vector variants compute, to the bit.
 
 // moments adds Σ d and Σ d² to acc, d = x - shift.
-func moments(lv cpu.Level, acc sums[float32], x, shift []float32, at span) {
+func moments[E Element](lv cpu.Level, acc sums[float32], x []E, shift []float32, at span) {
 	done := momentsVector(lv, acc, x, shift, at)
 	for r := range at.rows {
 		row := at.from + r*at.stride
 		for c := done; c < at.cols; c++ {
-			d := x[row+c] - shift[c]
+			d := value(x[row+c]) - shift[c]
 			acc[0][c] += d
 			acc[1][c] = fma.Float32(d, d, acc[1][c])
 		}
@@ -28,59 +29,76 @@ func moments(lv cpu.Level, acc sums[float32], x, shift []float32, at span) {
 
 // normalize writes y = (x - mean) scale + offset, then adds the residual, then
 // applies the ReLU.
-func normalize(lv cpu.Level, f *Forward, mean, scale, offset []float32, at span) {
+func normalize[E Element](lv cpu.Level, f *Forward[E], mean, scale, offset []float32, at span) {
 	done := normalizeVector(lv, f, mean, scale, offset, at)
 	for r := range at.rows {
 		row := at.from + r*at.stride
 		for c := done; c < at.cols; c++ {
-			v := fma.Float32(f.X[row+c]-mean[c], scale[c], offset[c])
+			v := fma.Float32(value(f.X[row+c])-mean[c], scale[c], offset[c])
 			if f.Residual != nil {
-				v += f.Residual[row+c]
+				v += value(f.Residual[row+c])
 			}
 			if f.ReLU && v < 0 {
 				v = 0
 			}
-			f.Y[row+c] = v
+			f.Y[row+c] = element[E](v)
 		}
 	}
 }
 
 // gradSums adds Σ g and Σ g (x - mean) to acc.
-func gradSums(lv cpu.Level, acc sums[float32], b *Backward, mean []float32, at span) {
+func gradSums[E Element](lv cpu.Level, acc sums[float32], b *Backward[E], mean []float32, at span) {
 	done := gradSumsVector(lv, acc, b, mean, at)
 	for r := range at.rows {
 		row := at.from + r*at.stride
 		for c := done; c < at.cols; c++ {
 			g := b.g(row + c)
 			acc[0][c] += g
-			acc[1][c] = fma.Float32(g, b.X[row+c]-mean[c], acc[1][c])
+			acc[1][c] = fma.Float32(g, value(b.X[row+c])-mean[c], acc[1][c])
 		}
 	}
 }
 
 // gradInput writes DX = k[0] g + (k[1] (x - mean) + k[2]), and DResidual = g.
-func gradInput(lv cpu.Level, b *Backward, mean []float32, k [3][]float32, at span) {
+func gradInput[E Element](lv cpu.Level, b *Backward[E], mean []float32, k [3][]float32, at span) {
 	done := gradInputVector(lv, b, mean, k, at)
 	for r := range at.rows {
 		row := at.from + r*at.stride
 		for c := done; c < at.cols; c++ {
 			i := row + c
 			g := b.g(i)
-			v := fma.Float32(k[1][c], b.X[i]-mean[c], k[2][c])
+			v := fma.Float32(k[1][c], value(b.X[i])-mean[c], k[2][c])
 			if b.DResidual != nil {
-				b.DResidual[i] = g
+				b.DResidual[i] = element[E](g)
 			}
-			b.DX[i] = fma.Float32(k[0][c], g, v)
+			b.DX[i] = element[E](fma.Float32(k[0][c], g, v))
 		}
 	}
 }
 
 // g is DY at element i, or 0 where the ReLU was off.
-func (b *Backward) g(i int) float32 {
-	if b.Y != nil && !(b.Y[i] > 0) {
+func (b *Backward[E]) g(i int) float32 {
+	if b.Y != nil && !(value(b.Y[i]) > 0) {
 		return 0
 	}
-	return b.DY[i]
+	return value(b.DY[i])
+}
+
+// value is an element as a number.
+func value[E Element](e E) float32 {
+	if h, ok := any(e).(bf16.T); ok {
+		return h.Float32()
+	}
+	return float32(e)
+}
+
+// element is the one nearest to a number.
+func element[E Element](v float32) (e E) {
+	if h, ok := any(&e).(*bf16.T); ok {
+		h.SetFloat32(v)
+		return e
+	}
+	return E(v)
 }
 
 // widen adds x to acc.

@@ -69,3 +69,33 @@ func gradInputReLUResidualAVX2(x *float32, dy *float32, dx *float32, y *float32,
 
 //go:noescape
 func widenAVX2(acc *float64, x *float32, n int)
+
+//go:noescape
+func momentsHalf(x *uint16, shift *float32, sum *float32, sum2 *float32, rows int, cols int, stride int)
+
+//go:noescape
+func normalizeHalf(x *uint16, y *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
+func normalizeResidualHalf(x *uint16, y *uint16, residual *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
+func gradSumsHalf(x *uint16, dy *uint16, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+
+//go:noescape
+func gradInputHalf(x *uint16, dy *uint16, dx *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
+func normalizeReLUHalf(x *uint16, y *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
+func normalizeResidualReLUHalf(x *uint16, y *uint16, residual *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
+func gradSumsReLUHalf(x *uint16, dy *uint16, y *uint16, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+
+//go:noescape
+func gradInputReLUHalf(x *uint16, dy *uint16, dx *uint16, y *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
+func gradInputReLUResidualHalf(x *uint16, dy *uint16, dx *uint16, y *uint16, dResidual *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)

@@ -2925,3 +2925,2086 @@ loop:
 	JNZ       loop
 	VZEROUPPER
 	RET
+
+// func momentsHalf(x *uint16, shift *float32, sum *float32, sum2 *float32, rows int, cols int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·momentsHalf(SB), NOSPLIT, $0-56
+	MOVQ x+0(FP), CX
+	MOVQ shift+8(FP), DX
+	MOVQ sum+16(FP), BX
+	MOVQ sum2+24(FP), SI
+	MOVQ rows+32(FP), DI
+	MOVQ cols+40(FP), R8
+	MOVQ stride+48(FP), R9
+	CMPQ R8, $0x00000040
+	JEQ  narrow64
+	CMPQ R8, $0x00000080
+	JEQ  narrow128
+	SHLQ $0x01, R8
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (CX)(AX*1), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     (BX)(AX*2), Z1
+	VMOVUPS     (SI)(AX*2), Z2
+	VSUBPS      (DX)(AX*2), Z0, Z0
+	VADDPS      Z0, Z1, Z1
+	VFMADD231PS Z0, Z0, Z2
+	VMOVUPS     Z1, (BX)(AX*2)
+	VMOVUPS     Z2, (SI)(AX*2)
+	VPMOVZXWD   32(CX)(AX*1), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     64(BX)(AX*2), Z1
+	VMOVUPS     64(SI)(AX*2), Z2
+	VSUBPS      64(DX)(AX*2), Z0, Z0
+	VADDPS      Z0, Z1, Z1
+	VFMADD231PS Z0, Z0, Z2
+	VMOVUPS     Z1, 64(BX)(AX*2)
+	VMOVUPS     Z2, 64(SI)(AX*2)
+	VPMOVZXWD   64(CX)(AX*1), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     128(BX)(AX*2), Z1
+	VMOVUPS     128(SI)(AX*2), Z2
+	VSUBPS      128(DX)(AX*2), Z0, Z0
+	VADDPS      Z0, Z1, Z1
+	VFMADD231PS Z0, Z0, Z2
+	VMOVUPS     Z1, 128(BX)(AX*2)
+	VMOVUPS     Z2, 128(SI)(AX*2)
+	VPMOVZXWD   96(CX)(AX*1), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS     192(BX)(AX*2), Z1
+	VMOVUPS     192(SI)(AX*2), Z2
+	VSUBPS      192(DX)(AX*2), Z0, Z0
+	VADDPS      Z0, Z1, Z1
+	VFMADD231PS Z0, Z0, Z2
+	VMOVUPS     Z1, 192(BX)(AX*2)
+	VMOVUPS     Z2, 192(SI)(AX*2)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R8
+	JLT         columns
+	ADDQ        R9, CX
+	DECQ        DI
+	JNZ         row
+	VZEROUPPER
+	RET
+
+narrow64:
+	XORQ    AX, AX
+	VMOVUPS (DX)(AX*2), Z0
+	VMOVUPS 64(DX)(AX*2), Z1
+	VMOVUPS 128(DX)(AX*2), Z2
+	VMOVUPS 192(DX)(AX*2), Z3
+	VMOVUPS (BX)(AX*2), Z4
+	VMOVUPS 64(BX)(AX*2), Z5
+	VMOVUPS 128(BX)(AX*2), Z6
+	VMOVUPS 192(BX)(AX*2), Z7
+	VMOVUPS (SI)(AX*2), Z8
+	VMOVUPS 64(SI)(AX*2), Z9
+	VMOVUPS 128(SI)(AX*2), Z10
+	VMOVUPS 192(SI)(AX*2), Z11
+
+narrow64row:
+	VPMOVZXWD   (CX)(AX*1), Z12
+	VPSLLD      $0x10, Z12, Z12
+	VSUBPS      Z0, Z12, Z12
+	VADDPS      Z12, Z4, Z4
+	VFMADD231PS Z12, Z12, Z8
+	VPMOVZXWD   32(CX)(AX*1), Z12
+	VPSLLD      $0x10, Z12, Z12
+	VSUBPS      Z1, Z12, Z12
+	VADDPS      Z12, Z5, Z5
+	VFMADD231PS Z12, Z12, Z9
+	VPMOVZXWD   64(CX)(AX*1), Z12
+	VPSLLD      $0x10, Z12, Z12
+	VSUBPS      Z2, Z12, Z12
+	VADDPS      Z12, Z6, Z6
+	VFMADD231PS Z12, Z12, Z10
+	VPMOVZXWD   96(CX)(AX*1), Z12
+	VPSLLD      $0x10, Z12, Z12
+	VSUBPS      Z3, Z12, Z12
+	VADDPS      Z12, Z7, Z7
+	VFMADD231PS Z12, Z12, Z11
+	ADDQ        R9, CX
+	DECQ        DI
+	JNZ         narrow64row
+	VMOVUPS     Z4, (BX)(AX*2)
+	VMOVUPS     Z5, 64(BX)(AX*2)
+	VMOVUPS     Z6, 128(BX)(AX*2)
+	VMOVUPS     Z7, 192(BX)(AX*2)
+	VMOVUPS     Z8, (SI)(AX*2)
+	VMOVUPS     Z9, 64(SI)(AX*2)
+	VMOVUPS     Z10, 128(SI)(AX*2)
+	VMOVUPS     Z11, 192(SI)(AX*2)
+	VZEROUPPER
+	RET
+
+narrow128:
+	XORQ    AX, AX
+	VMOVUPS (DX)(AX*2), Z0
+	VMOVUPS 64(DX)(AX*2), Z1
+	VMOVUPS 128(DX)(AX*2), Z2
+	VMOVUPS 192(DX)(AX*2), Z3
+	VMOVUPS 256(DX)(AX*2), Z4
+	VMOVUPS 320(DX)(AX*2), Z5
+	VMOVUPS 384(DX)(AX*2), Z6
+	VMOVUPS 448(DX)(AX*2), Z7
+	VMOVUPS (BX)(AX*2), Z8
+	VMOVUPS 64(BX)(AX*2), Z9
+	VMOVUPS 128(BX)(AX*2), Z10
+	VMOVUPS 192(BX)(AX*2), Z11
+	VMOVUPS 256(BX)(AX*2), Z12
+	VMOVUPS 320(BX)(AX*2), Z13
+	VMOVUPS 384(BX)(AX*2), Z14
+	VMOVUPS 448(BX)(AX*2), Z15
+	VMOVUPS (SI)(AX*2), Z16
+	VMOVUPS 64(SI)(AX*2), Z17
+	VMOVUPS 128(SI)(AX*2), Z18
+	VMOVUPS 192(SI)(AX*2), Z19
+	VMOVUPS 256(SI)(AX*2), Z20
+	VMOVUPS 320(SI)(AX*2), Z21
+	VMOVUPS 384(SI)(AX*2), Z22
+	VMOVUPS 448(SI)(AX*2), Z23
+
+narrow128row:
+	VPMOVZXWD   (CX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VSUBPS      Z0, Z24, Z24
+	VADDPS      Z24, Z8, Z8
+	VFMADD231PS Z24, Z24, Z16
+	VPMOVZXWD   32(CX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VSUBPS      Z1, Z24, Z24
+	VADDPS      Z24, Z9, Z9
+	VFMADD231PS Z24, Z24, Z17
+	VPMOVZXWD   64(CX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VSUBPS      Z2, Z24, Z24
+	VADDPS      Z24, Z10, Z10
+	VFMADD231PS Z24, Z24, Z18
+	VPMOVZXWD   96(CX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VSUBPS      Z3, Z24, Z24
+	VADDPS      Z24, Z11, Z11
+	VFMADD231PS Z24, Z24, Z19
+	VPMOVZXWD   128(CX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VSUBPS      Z4, Z24, Z24
+	VADDPS      Z24, Z12, Z12
+	VFMADD231PS Z24, Z24, Z20
+	VPMOVZXWD   160(CX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VSUBPS      Z5, Z24, Z24
+	VADDPS      Z24, Z13, Z13
+	VFMADD231PS Z24, Z24, Z21
+	VPMOVZXWD   192(CX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VSUBPS      Z6, Z24, Z24
+	VADDPS      Z24, Z14, Z14
+	VFMADD231PS Z24, Z24, Z22
+	VPMOVZXWD   224(CX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VSUBPS      Z7, Z24, Z24
+	VADDPS      Z24, Z15, Z15
+	VFMADD231PS Z24, Z24, Z23
+	ADDQ        R9, CX
+	DECQ        DI
+	JNZ         narrow128row
+	VMOVUPS     Z8, (BX)(AX*2)
+	VMOVUPS     Z9, 64(BX)(AX*2)
+	VMOVUPS     Z10, 128(BX)(AX*2)
+	VMOVUPS     Z11, 192(BX)(AX*2)
+	VMOVUPS     Z12, 256(BX)(AX*2)
+	VMOVUPS     Z13, 320(BX)(AX*2)
+	VMOVUPS     Z14, 384(BX)(AX*2)
+	VMOVUPS     Z15, 448(BX)(AX*2)
+	VMOVUPS     Z16, (SI)(AX*2)
+	VMOVUPS     Z17, 64(SI)(AX*2)
+	VMOVUPS     Z18, 128(SI)(AX*2)
+	VMOVUPS     Z19, 192(SI)(AX*2)
+	VMOVUPS     Z20, 256(SI)(AX*2)
+	VMOVUPS     Z21, 320(SI)(AX*2)
+	VMOVUPS     Z22, 384(SI)(AX*2)
+	VMOVUPS     Z23, 448(SI)(AX*2)
+	VZEROUPPER
+	RET
+
+// func normalizeHalf(x *uint16, y *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·normalizeHalf(SB), NOSPLIT, $0-72
+	MOVQ         x+0(FP), CX
+	MOVQ         y+8(FP), DX
+	MOVQ         mean+16(FP), BX
+	MOVQ         scale+24(FP), SI
+	MOVQ         offset+32(FP), DI
+	MOVL         $0x00000001, AX
+	VPBROADCASTD AX, Z0
+	MOVL         $0x00007fff, AX
+	VPBROADCASTD AX, Z1
+	VXORPS       Z2, Z2, Z2
+	MOVQ         rows+40(FP), R8
+	MOVQ         cols+48(FP), R9
+	MOVQ         stride+56(FP), R10
+	MOVQ         stream+64(FP), AX
+	TESTQ        AX, AX
+	JNZ          stream
+	SHLQ         $0x01, R9
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     (SI)(AX*2), Z3
+	VSUBPS      (BX)(AX*2), Z2, Z2
+	VFMADD213PS (DI)(AX*2), Z3, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVDQU     Y2, (DX)(AX*1)
+	VPMOVZXWD   32(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     64(SI)(AX*2), Z3
+	VSUBPS      64(BX)(AX*2), Z2, Z2
+	VFMADD213PS 64(DI)(AX*2), Z3, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVDQU     Y2, 32(DX)(AX*1)
+	VPMOVZXWD   64(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     128(SI)(AX*2), Z3
+	VSUBPS      128(BX)(AX*2), Z2, Z2
+	VFMADD213PS 128(DI)(AX*2), Z3, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVDQU     Y2, 64(DX)(AX*1)
+	VPMOVZXWD   96(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     192(SI)(AX*2), Z3
+	VSUBPS      192(BX)(AX*2), Z2, Z2
+	VFMADD213PS 192(DI)(AX*2), Z3, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVDQU     Y2, 96(DX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R9
+	JLT         columns
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x01, R9
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VPMOVZXWD   (CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     (SI)(AX*2), Z3
+	VSUBPS      (BX)(AX*2), Z2, Z2
+	VFMADD213PS (DI)(AX*2), Z3, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVNTDQ    Y2, (DX)(AX*1)
+	VPMOVZXWD   32(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     64(SI)(AX*2), Z3
+	VSUBPS      64(BX)(AX*2), Z2, Z2
+	VFMADD213PS 64(DI)(AX*2), Z3, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVNTDQ    Y2, 32(DX)(AX*1)
+	VPMOVZXWD   64(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     128(SI)(AX*2), Z3
+	VSUBPS      128(BX)(AX*2), Z2, Z2
+	VFMADD213PS 128(DI)(AX*2), Z3, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVNTDQ    Y2, 64(DX)(AX*1)
+	VPMOVZXWD   96(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     192(SI)(AX*2), Z3
+	VSUBPS      192(BX)(AX*2), Z2, Z2
+	VFMADD213PS 192(DI)(AX*2), Z3, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVNTDQ    Y2, 96(DX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R9
+	JLT         columnsStream
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeResidualHalf(x *uint16, y *uint16, residual *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·normalizeResidualHalf(SB), NOSPLIT, $0-80
+	MOVQ         x+0(FP), CX
+	MOVQ         y+8(FP), DX
+	MOVQ         residual+16(FP), BX
+	MOVQ         mean+24(FP), SI
+	MOVQ         scale+32(FP), DI
+	MOVQ         offset+40(FP), R8
+	MOVL         $0x00000001, AX
+	VPBROADCASTD AX, Z0
+	MOVL         $0x00007fff, AX
+	VPBROADCASTD AX, Z1
+	VXORPS       Z2, Z2, Z2
+	MOVQ         rows+48(FP), R9
+	MOVQ         cols+56(FP), R10
+	MOVQ         stride+64(FP), R11
+	MOVQ         stream+72(FP), AX
+	TESTQ        AX, AX
+	JNZ          stream
+	SHLQ         $0x01, R10
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     (DI)(AX*2), Z3
+	VSUBPS      (SI)(AX*2), Z2, Z2
+	VFMADD213PS (R8)(AX*2), Z3, Z2
+	VPMOVZXWD   (BX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVDQU     Y2, (DX)(AX*1)
+	VPMOVZXWD   32(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     64(DI)(AX*2), Z3
+	VSUBPS      64(SI)(AX*2), Z2, Z2
+	VFMADD213PS 64(R8)(AX*2), Z3, Z2
+	VPMOVZXWD   32(BX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVDQU     Y2, 32(DX)(AX*1)
+	VPMOVZXWD   64(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     128(DI)(AX*2), Z3
+	VSUBPS      128(SI)(AX*2), Z2, Z2
+	VFMADD213PS 128(R8)(AX*2), Z3, Z2
+	VPMOVZXWD   64(BX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVDQU     Y2, 64(DX)(AX*1)
+	VPMOVZXWD   96(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     192(DI)(AX*2), Z3
+	VSUBPS      192(SI)(AX*2), Z2, Z2
+	VFMADD213PS 192(R8)(AX*2), Z3, Z2
+	VPMOVZXWD   96(BX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVDQU     Y2, 96(DX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R10
+	JLT         columns
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x01, R10
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VPMOVZXWD   (CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     (DI)(AX*2), Z3
+	VSUBPS      (SI)(AX*2), Z2, Z2
+	VFMADD213PS (R8)(AX*2), Z3, Z2
+	VPMOVZXWD   (BX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVNTDQ    Y2, (DX)(AX*1)
+	VPMOVZXWD   32(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     64(DI)(AX*2), Z3
+	VSUBPS      64(SI)(AX*2), Z2, Z2
+	VFMADD213PS 64(R8)(AX*2), Z3, Z2
+	VPMOVZXWD   32(BX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVNTDQ    Y2, 32(DX)(AX*1)
+	VPMOVZXWD   64(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     128(DI)(AX*2), Z3
+	VSUBPS      128(SI)(AX*2), Z2, Z2
+	VFMADD213PS 128(R8)(AX*2), Z3, Z2
+	VPMOVZXWD   64(BX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVNTDQ    Y2, 64(DX)(AX*1)
+	VPMOVZXWD   96(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     192(DI)(AX*2), Z3
+	VSUBPS      192(SI)(AX*2), Z2, Z2
+	VFMADD213PS 192(R8)(AX*2), Z3, Z2
+	VPMOVZXWD   96(BX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z2, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y2
+	VMOVNTDQ    Y2, 96(DX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R10
+	JLT         columnsStream
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func gradSumsHalf(x *uint16, dy *uint16, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·gradSumsHalf(SB), NOSPLIT, $0-64
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   mean+16(FP), BX
+	MOVQ   sum+24(FP), SI
+	MOVQ   sumX+32(FP), DI
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+40(FP), R8
+	MOVQ   cols+48(FP), R9
+	MOVQ   stride+56(FP), R10
+	CMPQ   R9, $0x00000040
+	JEQ    narrow64
+	CMPQ   R9, $0x00000080
+	JEQ    narrow128
+	SHLQ   $0x01, R9
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (DX)(AX*1), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VPMOVZXWD   (CX)(AX*1), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS     (SI)(AX*2), Z2
+	VMOVUPS     (DI)(AX*2), Z3
+	VSUBPS      (BX)(AX*2), Z1, Z1
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS Z1, Z0, Z3
+	VMOVUPS     Z2, (SI)(AX*2)
+	VMOVUPS     Z3, (DI)(AX*2)
+	VPMOVZXWD   32(DX)(AX*1), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VPMOVZXWD   32(CX)(AX*1), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS     64(SI)(AX*2), Z2
+	VMOVUPS     64(DI)(AX*2), Z3
+	VSUBPS      64(BX)(AX*2), Z1, Z1
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS Z1, Z0, Z3
+	VMOVUPS     Z2, 64(SI)(AX*2)
+	VMOVUPS     Z3, 64(DI)(AX*2)
+	VPMOVZXWD   64(DX)(AX*1), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VPMOVZXWD   64(CX)(AX*1), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS     128(SI)(AX*2), Z2
+	VMOVUPS     128(DI)(AX*2), Z3
+	VSUBPS      128(BX)(AX*2), Z1, Z1
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS Z1, Z0, Z3
+	VMOVUPS     Z2, 128(SI)(AX*2)
+	VMOVUPS     Z3, 128(DI)(AX*2)
+	VPMOVZXWD   96(DX)(AX*1), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VPMOVZXWD   96(CX)(AX*1), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS     192(SI)(AX*2), Z2
+	VMOVUPS     192(DI)(AX*2), Z3
+	VSUBPS      192(BX)(AX*2), Z1, Z1
+	VADDPS      Z0, Z2, Z2
+	VFMADD231PS Z1, Z0, Z3
+	VMOVUPS     Z2, 192(SI)(AX*2)
+	VMOVUPS     Z3, 192(DI)(AX*2)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R9
+	JLT         columns
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         row
+	VZEROUPPER
+	RET
+
+narrow64:
+	XORQ    AX, AX
+	VMOVUPS (BX)(AX*2), Z0
+	VMOVUPS 64(BX)(AX*2), Z1
+	VMOVUPS 128(BX)(AX*2), Z2
+	VMOVUPS 192(BX)(AX*2), Z3
+	VMOVUPS (SI)(AX*2), Z4
+	VMOVUPS 64(SI)(AX*2), Z5
+	VMOVUPS 128(SI)(AX*2), Z6
+	VMOVUPS 192(SI)(AX*2), Z7
+	VMOVUPS (DI)(AX*2), Z8
+	VMOVUPS 64(DI)(AX*2), Z9
+	VMOVUPS 128(DI)(AX*2), Z10
+	VMOVUPS 192(DI)(AX*2), Z11
+
+narrow64row:
+	VPMOVZXWD   (DX)(AX*1), Z12
+	VPSLLD      $0x10, Z12, Z12
+	VPMOVZXWD   (CX)(AX*1), Z13
+	VPSLLD      $0x10, Z13, Z13
+	VSUBPS      Z0, Z13, Z13
+	VADDPS      Z12, Z4, Z4
+	VFMADD231PS Z13, Z12, Z8
+	VPMOVZXWD   32(DX)(AX*1), Z12
+	VPSLLD      $0x10, Z12, Z12
+	VPMOVZXWD   32(CX)(AX*1), Z13
+	VPSLLD      $0x10, Z13, Z13
+	VSUBPS      Z1, Z13, Z13
+	VADDPS      Z12, Z5, Z5
+	VFMADD231PS Z13, Z12, Z9
+	VPMOVZXWD   64(DX)(AX*1), Z12
+	VPSLLD      $0x10, Z12, Z12
+	VPMOVZXWD   64(CX)(AX*1), Z13
+	VPSLLD      $0x10, Z13, Z13
+	VSUBPS      Z2, Z13, Z13
+	VADDPS      Z12, Z6, Z6
+	VFMADD231PS Z13, Z12, Z10
+	VPMOVZXWD   96(DX)(AX*1), Z12
+	VPSLLD      $0x10, Z12, Z12
+	VPMOVZXWD   96(CX)(AX*1), Z13
+	VPSLLD      $0x10, Z13, Z13
+	VSUBPS      Z3, Z13, Z13
+	VADDPS      Z12, Z7, Z7
+	VFMADD231PS Z13, Z12, Z11
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         narrow64row
+	VMOVUPS     Z4, (SI)(AX*2)
+	VMOVUPS     Z5, 64(SI)(AX*2)
+	VMOVUPS     Z6, 128(SI)(AX*2)
+	VMOVUPS     Z7, 192(SI)(AX*2)
+	VMOVUPS     Z8, (DI)(AX*2)
+	VMOVUPS     Z9, 64(DI)(AX*2)
+	VMOVUPS     Z10, 128(DI)(AX*2)
+	VMOVUPS     Z11, 192(DI)(AX*2)
+	VZEROUPPER
+	RET
+
+narrow128:
+	XORQ    AX, AX
+	VMOVUPS (BX)(AX*2), Z0
+	VMOVUPS 64(BX)(AX*2), Z1
+	VMOVUPS 128(BX)(AX*2), Z2
+	VMOVUPS 192(BX)(AX*2), Z3
+	VMOVUPS 256(BX)(AX*2), Z4
+	VMOVUPS 320(BX)(AX*2), Z5
+	VMOVUPS 384(BX)(AX*2), Z6
+	VMOVUPS 448(BX)(AX*2), Z7
+	VMOVUPS (SI)(AX*2), Z8
+	VMOVUPS 64(SI)(AX*2), Z9
+	VMOVUPS 128(SI)(AX*2), Z10
+	VMOVUPS 192(SI)(AX*2), Z11
+	VMOVUPS 256(SI)(AX*2), Z12
+	VMOVUPS 320(SI)(AX*2), Z13
+	VMOVUPS 384(SI)(AX*2), Z14
+	VMOVUPS 448(SI)(AX*2), Z15
+	VMOVUPS (DI)(AX*2), Z16
+	VMOVUPS 64(DI)(AX*2), Z17
+	VMOVUPS 128(DI)(AX*2), Z18
+	VMOVUPS 192(DI)(AX*2), Z19
+	VMOVUPS 256(DI)(AX*2), Z20
+	VMOVUPS 320(DI)(AX*2), Z21
+	VMOVUPS 384(DI)(AX*2), Z22
+	VMOVUPS 448(DI)(AX*2), Z23
+
+narrow128row:
+	VPMOVZXWD   (DX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VPMOVZXWD   (CX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VSUBPS      Z0, Z25, Z25
+	VADDPS      Z24, Z8, Z8
+	VFMADD231PS Z25, Z24, Z16
+	VPMOVZXWD   32(DX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VPMOVZXWD   32(CX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VSUBPS      Z1, Z25, Z25
+	VADDPS      Z24, Z9, Z9
+	VFMADD231PS Z25, Z24, Z17
+	VPMOVZXWD   64(DX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VPMOVZXWD   64(CX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VSUBPS      Z2, Z25, Z25
+	VADDPS      Z24, Z10, Z10
+	VFMADD231PS Z25, Z24, Z18
+	VPMOVZXWD   96(DX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VPMOVZXWD   96(CX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VSUBPS      Z3, Z25, Z25
+	VADDPS      Z24, Z11, Z11
+	VFMADD231PS Z25, Z24, Z19
+	VPMOVZXWD   128(DX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VPMOVZXWD   128(CX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VSUBPS      Z4, Z25, Z25
+	VADDPS      Z24, Z12, Z12
+	VFMADD231PS Z25, Z24, Z20
+	VPMOVZXWD   160(DX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VPMOVZXWD   160(CX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VSUBPS      Z5, Z25, Z25
+	VADDPS      Z24, Z13, Z13
+	VFMADD231PS Z25, Z24, Z21
+	VPMOVZXWD   192(DX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VPMOVZXWD   192(CX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VSUBPS      Z6, Z25, Z25
+	VADDPS      Z24, Z14, Z14
+	VFMADD231PS Z25, Z24, Z22
+	VPMOVZXWD   224(DX)(AX*1), Z24
+	VPSLLD      $0x10, Z24, Z24
+	VPMOVZXWD   224(CX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VSUBPS      Z7, Z25, Z25
+	VADDPS      Z24, Z15, Z15
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         narrow128row
+	VMOVUPS     Z8, (SI)(AX*2)
+	VMOVUPS     Z9, 64(SI)(AX*2)
+	VMOVUPS     Z10, 128(SI)(AX*2)
+	VMOVUPS     Z11, 192(SI)(AX*2)
+	VMOVUPS     Z12, 256(SI)(AX*2)
+	VMOVUPS     Z13, 320(SI)(AX*2)
+	VMOVUPS     Z14, 384(SI)(AX*2)
+	VMOVUPS     Z15, 448(SI)(AX*2)
+	VMOVUPS     Z16, (DI)(AX*2)
+	VMOVUPS     Z17, 64(DI)(AX*2)
+	VMOVUPS     Z18, 128(DI)(AX*2)
+	VMOVUPS     Z19, 192(DI)(AX*2)
+	VMOVUPS     Z20, 256(DI)(AX*2)
+	VMOVUPS     Z21, 320(DI)(AX*2)
+	VMOVUPS     Z22, 384(DI)(AX*2)
+	VMOVUPS     Z23, 448(DI)(AX*2)
+	VZEROUPPER
+	RET
+
+// func gradInputHalf(x *uint16, dy *uint16, dx *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gradInputHalf(SB), NOSPLIT, $0-88
+	MOVQ         x+0(FP), CX
+	MOVQ         dy+8(FP), DX
+	MOVQ         dx+16(FP), BX
+	MOVQ         mean+24(FP), SI
+	MOVQ         k0+32(FP), DI
+	MOVQ         k1+40(FP), R8
+	MOVQ         k2+48(FP), R9
+	MOVL         $0x00000001, AX
+	VPBROADCASTD AX, Z0
+	MOVL         $0x00007fff, AX
+	VPBROADCASTD AX, Z1
+	VXORPS       Z2, Z2, Z2
+	MOVQ         rows+56(FP), R10
+	MOVQ         cols+64(FP), R11
+	MOVQ         stride+72(FP), R12
+	MOVQ         stream+80(FP), AX
+	TESTQ        AX, AX
+	JNZ          stream
+	SHLQ         $0x01, R11
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXWD   (CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     (R8)(AX*2), Z4
+	VSUBPS      (SI)(AX*2), Z3, Z3
+	VFMADD213PS (R9)(AX*2), Z4, Z3
+	VFMADD231PS (DI)(AX*2), Z2, Z3
+	VPSRLD      $0x10, Z3, Z2
+	VPANDD      Z0, Z2, Z2
+	VPADDD      Z1, Z2, Z2
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z2
+	VPMOVDW     Z2, Y2
+	VMOVDQU     Y2, (BX)(AX*1)
+	VPMOVZXWD   32(DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXWD   32(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     64(R8)(AX*2), Z4
+	VSUBPS      64(SI)(AX*2), Z3, Z3
+	VFMADD213PS 64(R9)(AX*2), Z4, Z3
+	VFMADD231PS 64(DI)(AX*2), Z2, Z3
+	VPSRLD      $0x10, Z3, Z2
+	VPANDD      Z0, Z2, Z2
+	VPADDD      Z1, Z2, Z2
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z2
+	VPMOVDW     Z2, Y2
+	VMOVDQU     Y2, 32(BX)(AX*1)
+	VPMOVZXWD   64(DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXWD   64(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     128(R8)(AX*2), Z4
+	VSUBPS      128(SI)(AX*2), Z3, Z3
+	VFMADD213PS 128(R9)(AX*2), Z4, Z3
+	VFMADD231PS 128(DI)(AX*2), Z2, Z3
+	VPSRLD      $0x10, Z3, Z2
+	VPANDD      Z0, Z2, Z2
+	VPADDD      Z1, Z2, Z2
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z2
+	VPMOVDW     Z2, Y2
+	VMOVDQU     Y2, 64(BX)(AX*1)
+	VPMOVZXWD   96(DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXWD   96(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     192(R8)(AX*2), Z4
+	VSUBPS      192(SI)(AX*2), Z3, Z3
+	VFMADD213PS 192(R9)(AX*2), Z4, Z3
+	VFMADD231PS 192(DI)(AX*2), Z2, Z3
+	VPSRLD      $0x10, Z3, Z2
+	VPANDD      Z0, Z2, Z2
+	VPADDD      Z1, Z2, Z2
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z2
+	VPMOVDW     Z2, Y2
+	VMOVDQU     Y2, 96(BX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R11
+	JLT         columns
+	ADDQ        R12, CX
+	ADDQ        R12, DX
+	ADDQ        R12, BX
+	DECQ        R10
+	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x01, R11
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VPMOVZXWD   (DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXWD   (CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     (R8)(AX*2), Z4
+	VSUBPS      (SI)(AX*2), Z3, Z3
+	VFMADD213PS (R9)(AX*2), Z4, Z3
+	VFMADD231PS (DI)(AX*2), Z2, Z3
+	VPSRLD      $0x10, Z3, Z2
+	VPANDD      Z0, Z2, Z2
+	VPADDD      Z1, Z2, Z2
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z2
+	VPMOVDW     Z2, Y2
+	VMOVNTDQ    Y2, (BX)(AX*1)
+	VPMOVZXWD   32(DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXWD   32(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     64(R8)(AX*2), Z4
+	VSUBPS      64(SI)(AX*2), Z3, Z3
+	VFMADD213PS 64(R9)(AX*2), Z4, Z3
+	VFMADD231PS 64(DI)(AX*2), Z2, Z3
+	VPSRLD      $0x10, Z3, Z2
+	VPANDD      Z0, Z2, Z2
+	VPADDD      Z1, Z2, Z2
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z2
+	VPMOVDW     Z2, Y2
+	VMOVNTDQ    Y2, 32(BX)(AX*1)
+	VPMOVZXWD   64(DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXWD   64(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     128(R8)(AX*2), Z4
+	VSUBPS      128(SI)(AX*2), Z3, Z3
+	VFMADD213PS 128(R9)(AX*2), Z4, Z3
+	VFMADD231PS 128(DI)(AX*2), Z2, Z3
+	VPSRLD      $0x10, Z3, Z2
+	VPANDD      Z0, Z2, Z2
+	VPADDD      Z1, Z2, Z2
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z2
+	VPMOVDW     Z2, Y2
+	VMOVNTDQ    Y2, 64(BX)(AX*1)
+	VPMOVZXWD   96(DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXWD   96(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     192(R8)(AX*2), Z4
+	VSUBPS      192(SI)(AX*2), Z3, Z3
+	VFMADD213PS 192(R9)(AX*2), Z4, Z3
+	VFMADD231PS 192(DI)(AX*2), Z2, Z3
+	VPSRLD      $0x10, Z3, Z2
+	VPANDD      Z0, Z2, Z2
+	VPADDD      Z1, Z2, Z2
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x10, Z2, Z2
+	VPMOVDW     Z2, Y2
+	VMOVNTDQ    Y2, 96(BX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R11
+	JLT         columnsStream
+	ADDQ        R12, CX
+	ADDQ        R12, DX
+	ADDQ        R12, BX
+	DECQ        R10
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeReLUHalf(x *uint16, y *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·normalizeReLUHalf(SB), NOSPLIT, $0-72
+	MOVQ         x+0(FP), CX
+	MOVQ         y+8(FP), DX
+	MOVQ         mean+16(FP), BX
+	MOVQ         scale+24(FP), SI
+	MOVQ         offset+32(FP), DI
+	MOVL         $0x00000001, AX
+	VPBROADCASTD AX, Z0
+	MOVL         $0x00007fff, AX
+	VPBROADCASTD AX, Z1
+	VXORPS       Z2, Z2, Z2
+	MOVQ         rows+40(FP), R8
+	MOVQ         cols+48(FP), R9
+	MOVQ         stride+56(FP), R10
+	MOVQ         stream+64(FP), AX
+	TESTQ        AX, AX
+	JNZ          stream
+	SHLQ         $0x01, R9
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     (SI)(AX*2), Z4
+	VSUBPS      (BX)(AX*2), Z3, Z3
+	VFMADD213PS (DI)(AX*2), Z4, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVDQU     Y3, (DX)(AX*1)
+	VPMOVZXWD   32(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     64(SI)(AX*2), Z4
+	VSUBPS      64(BX)(AX*2), Z3, Z3
+	VFMADD213PS 64(DI)(AX*2), Z4, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVDQU     Y3, 32(DX)(AX*1)
+	VPMOVZXWD   64(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     128(SI)(AX*2), Z4
+	VSUBPS      128(BX)(AX*2), Z3, Z3
+	VFMADD213PS 128(DI)(AX*2), Z4, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVDQU     Y3, 64(DX)(AX*1)
+	VPMOVZXWD   96(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     192(SI)(AX*2), Z4
+	VSUBPS      192(BX)(AX*2), Z3, Z3
+	VFMADD213PS 192(DI)(AX*2), Z4, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVDQU     Y3, 96(DX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R9
+	JLT         columns
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x01, R9
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VPMOVZXWD   (CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     (SI)(AX*2), Z4
+	VSUBPS      (BX)(AX*2), Z3, Z3
+	VFMADD213PS (DI)(AX*2), Z4, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVNTDQ    Y3, (DX)(AX*1)
+	VPMOVZXWD   32(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     64(SI)(AX*2), Z4
+	VSUBPS      64(BX)(AX*2), Z3, Z3
+	VFMADD213PS 64(DI)(AX*2), Z4, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVNTDQ    Y3, 32(DX)(AX*1)
+	VPMOVZXWD   64(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     128(SI)(AX*2), Z4
+	VSUBPS      128(BX)(AX*2), Z3, Z3
+	VFMADD213PS 128(DI)(AX*2), Z4, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVNTDQ    Y3, 64(DX)(AX*1)
+	VPMOVZXWD   96(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     192(SI)(AX*2), Z4
+	VSUBPS      192(BX)(AX*2), Z3, Z3
+	VFMADD213PS 192(DI)(AX*2), Z4, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVNTDQ    Y3, 96(DX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R9
+	JLT         columnsStream
+	ADDQ        R10, CX
+	ADDQ        R10, DX
+	DECQ        R8
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeResidualReLUHalf(x *uint16, y *uint16, residual *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·normalizeResidualReLUHalf(SB), NOSPLIT, $0-80
+	MOVQ         x+0(FP), CX
+	MOVQ         y+8(FP), DX
+	MOVQ         residual+16(FP), BX
+	MOVQ         mean+24(FP), SI
+	MOVQ         scale+32(FP), DI
+	MOVQ         offset+40(FP), R8
+	MOVL         $0x00000001, AX
+	VPBROADCASTD AX, Z0
+	MOVL         $0x00007fff, AX
+	VPBROADCASTD AX, Z1
+	VXORPS       Z2, Z2, Z2
+	MOVQ         rows+48(FP), R9
+	MOVQ         cols+56(FP), R10
+	MOVQ         stride+64(FP), R11
+	MOVQ         stream+72(FP), AX
+	TESTQ        AX, AX
+	JNZ          stream
+	SHLQ         $0x01, R10
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     (DI)(AX*2), Z4
+	VSUBPS      (SI)(AX*2), Z3, Z3
+	VFMADD213PS (R8)(AX*2), Z4, Z3
+	VPMOVZXWD   (BX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVDQU     Y3, (DX)(AX*1)
+	VPMOVZXWD   32(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     64(DI)(AX*2), Z4
+	VSUBPS      64(SI)(AX*2), Z3, Z3
+	VFMADD213PS 64(R8)(AX*2), Z4, Z3
+	VPMOVZXWD   32(BX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVDQU     Y3, 32(DX)(AX*1)
+	VPMOVZXWD   64(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     128(DI)(AX*2), Z4
+	VSUBPS      128(SI)(AX*2), Z3, Z3
+	VFMADD213PS 128(R8)(AX*2), Z4, Z3
+	VPMOVZXWD   64(BX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVDQU     Y3, 64(DX)(AX*1)
+	VPMOVZXWD   96(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     192(DI)(AX*2), Z4
+	VSUBPS      192(SI)(AX*2), Z3, Z3
+	VFMADD213PS 192(R8)(AX*2), Z4, Z3
+	VPMOVZXWD   96(BX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVDQU     Y3, 96(DX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R10
+	JLT         columns
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x01, R10
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VPMOVZXWD   (CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     (DI)(AX*2), Z4
+	VSUBPS      (SI)(AX*2), Z3, Z3
+	VFMADD213PS (R8)(AX*2), Z4, Z3
+	VPMOVZXWD   (BX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVNTDQ    Y3, (DX)(AX*1)
+	VPMOVZXWD   32(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     64(DI)(AX*2), Z4
+	VSUBPS      64(SI)(AX*2), Z3, Z3
+	VFMADD213PS 64(R8)(AX*2), Z4, Z3
+	VPMOVZXWD   32(BX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVNTDQ    Y3, 32(DX)(AX*1)
+	VPMOVZXWD   64(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     128(DI)(AX*2), Z4
+	VSUBPS      128(SI)(AX*2), Z3, Z3
+	VFMADD213PS 128(R8)(AX*2), Z4, Z3
+	VPMOVZXWD   64(BX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVNTDQ    Y3, 64(DX)(AX*1)
+	VPMOVZXWD   96(CX)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS     192(DI)(AX*2), Z4
+	VSUBPS      192(SI)(AX*2), Z3, Z3
+	VFMADD213PS 192(R8)(AX*2), Z4, Z3
+	VPMOVZXWD   96(BX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VADDPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VPSRLD      $0x10, Z3, Z4
+	VPANDD      Z0, Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD      Z3, Z4, Z4
+	VPSRLD      $0x10, Z4, Z4
+	VPMOVDW     Z4, Y3
+	VMOVNTDQ    Y3, 96(DX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R10
+	JLT         columnsStream
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func gradSumsReLUHalf(x *uint16, dy *uint16, y *uint16, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·gradSumsReLUHalf(SB), NOSPLIT, $0-72
+	MOVQ   x+0(FP), CX
+	MOVQ   dy+8(FP), DX
+	MOVQ   y+16(FP), BX
+	MOVQ   mean+24(FP), SI
+	MOVQ   sum+32(FP), DI
+	MOVQ   sumX+40(FP), R8
+	VXORPS Z0, Z0, Z0
+	MOVQ   rows+48(FP), R9
+	MOVQ   cols+56(FP), R10
+	MOVQ   stride+64(FP), R11
+	CMPQ   R10, $0x00000040
+	JEQ    narrow64
+	CMPQ   R10, $0x00000080
+	JEQ    narrow128
+	SHLQ   $0x01, R10
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (BX)(AX*1), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VPMOVZXWD   (DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VCMPPS      $0x11, Z1, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z1
+	VPMOVZXWD   (CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     (DI)(AX*2), Z3
+	VMOVUPS     (R8)(AX*2), Z4
+	VSUBPS      (SI)(AX*2), Z2, Z2
+	VADDPS      Z1, Z3, Z3
+	VFMADD231PS Z2, Z1, Z4
+	VMOVUPS     Z3, (DI)(AX*2)
+	VMOVUPS     Z4, (R8)(AX*2)
+	VPMOVZXWD   32(BX)(AX*1), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VPMOVZXWD   32(DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VCMPPS      $0x11, Z1, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z1
+	VPMOVZXWD   32(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     64(DI)(AX*2), Z3
+	VMOVUPS     64(R8)(AX*2), Z4
+	VSUBPS      64(SI)(AX*2), Z2, Z2
+	VADDPS      Z1, Z3, Z3
+	VFMADD231PS Z2, Z1, Z4
+	VMOVUPS     Z3, 64(DI)(AX*2)
+	VMOVUPS     Z4, 64(R8)(AX*2)
+	VPMOVZXWD   64(BX)(AX*1), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VPMOVZXWD   64(DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VCMPPS      $0x11, Z1, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z1
+	VPMOVZXWD   64(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     128(DI)(AX*2), Z3
+	VMOVUPS     128(R8)(AX*2), Z4
+	VSUBPS      128(SI)(AX*2), Z2, Z2
+	VADDPS      Z1, Z3, Z3
+	VFMADD231PS Z2, Z1, Z4
+	VMOVUPS     Z3, 128(DI)(AX*2)
+	VMOVUPS     Z4, 128(R8)(AX*2)
+	VPMOVZXWD   96(BX)(AX*1), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VPMOVZXWD   96(DX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VCMPPS      $0x11, Z1, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z1
+	VPMOVZXWD   96(CX)(AX*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS     192(DI)(AX*2), Z3
+	VMOVUPS     192(R8)(AX*2), Z4
+	VSUBPS      192(SI)(AX*2), Z2, Z2
+	VADDPS      Z1, Z3, Z3
+	VFMADD231PS Z2, Z1, Z4
+	VMOVUPS     Z3, 192(DI)(AX*2)
+	VMOVUPS     Z4, 192(R8)(AX*2)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R10
+	JLT         columns
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+narrow64:
+	XORQ    AX, AX
+	VMOVUPS (SI)(AX*2), Z1
+	VMOVUPS 64(SI)(AX*2), Z2
+	VMOVUPS 128(SI)(AX*2), Z3
+	VMOVUPS 192(SI)(AX*2), Z4
+	VMOVUPS (DI)(AX*2), Z5
+	VMOVUPS 64(DI)(AX*2), Z6
+	VMOVUPS 128(DI)(AX*2), Z7
+	VMOVUPS 192(DI)(AX*2), Z8
+	VMOVUPS (R8)(AX*2), Z9
+	VMOVUPS 64(R8)(AX*2), Z10
+	VMOVUPS 128(R8)(AX*2), Z11
+	VMOVUPS 192(R8)(AX*2), Z12
+
+narrow64row:
+	VPMOVZXWD   (BX)(AX*1), Z13
+	VPSLLD      $0x10, Z13, Z13
+	VPMOVZXWD   (DX)(AX*1), Z14
+	VPSLLD      $0x10, Z14, Z14
+	VCMPPS      $0x11, Z13, Z0, K1
+	VMOVAPS.Z   Z14, K1, Z13
+	VPMOVZXWD   (CX)(AX*1), Z14
+	VPSLLD      $0x10, Z14, Z14
+	VSUBPS      Z1, Z14, Z14
+	VADDPS      Z13, Z5, Z5
+	VFMADD231PS Z14, Z13, Z9
+	VPMOVZXWD   32(BX)(AX*1), Z13
+	VPSLLD      $0x10, Z13, Z13
+	VPMOVZXWD   32(DX)(AX*1), Z14
+	VPSLLD      $0x10, Z14, Z14
+	VCMPPS      $0x11, Z13, Z0, K1
+	VMOVAPS.Z   Z14, K1, Z13
+	VPMOVZXWD   32(CX)(AX*1), Z14
+	VPSLLD      $0x10, Z14, Z14
+	VSUBPS      Z2, Z14, Z14
+	VADDPS      Z13, Z6, Z6
+	VFMADD231PS Z14, Z13, Z10
+	VPMOVZXWD   64(BX)(AX*1), Z13
+	VPSLLD      $0x10, Z13, Z13
+	VPMOVZXWD   64(DX)(AX*1), Z14
+	VPSLLD      $0x10, Z14, Z14
+	VCMPPS      $0x11, Z13, Z0, K1
+	VMOVAPS.Z   Z14, K1, Z13
+	VPMOVZXWD   64(CX)(AX*1), Z14
+	VPSLLD      $0x10, Z14, Z14
+	VSUBPS      Z3, Z14, Z14
+	VADDPS      Z13, Z7, Z7
+	VFMADD231PS Z14, Z13, Z11
+	VPMOVZXWD   96(BX)(AX*1), Z13
+	VPSLLD      $0x10, Z13, Z13
+	VPMOVZXWD   96(DX)(AX*1), Z14
+	VPSLLD      $0x10, Z14, Z14
+	VCMPPS      $0x11, Z13, Z0, K1
+	VMOVAPS.Z   Z14, K1, Z13
+	VPMOVZXWD   96(CX)(AX*1), Z14
+	VPSLLD      $0x10, Z14, Z14
+	VSUBPS      Z4, Z14, Z14
+	VADDPS      Z13, Z8, Z8
+	VFMADD231PS Z14, Z13, Z12
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         narrow64row
+	VMOVUPS     Z5, (DI)(AX*2)
+	VMOVUPS     Z6, 64(DI)(AX*2)
+	VMOVUPS     Z7, 128(DI)(AX*2)
+	VMOVUPS     Z8, 192(DI)(AX*2)
+	VMOVUPS     Z9, (R8)(AX*2)
+	VMOVUPS     Z10, 64(R8)(AX*2)
+	VMOVUPS     Z11, 128(R8)(AX*2)
+	VMOVUPS     Z12, 192(R8)(AX*2)
+	VZEROUPPER
+	RET
+
+narrow128:
+	XORQ    AX, AX
+	VMOVUPS (SI)(AX*2), Z1
+	VMOVUPS 64(SI)(AX*2), Z2
+	VMOVUPS 128(SI)(AX*2), Z3
+	VMOVUPS 192(SI)(AX*2), Z4
+	VMOVUPS 256(SI)(AX*2), Z5
+	VMOVUPS 320(SI)(AX*2), Z6
+	VMOVUPS 384(SI)(AX*2), Z7
+	VMOVUPS 448(SI)(AX*2), Z8
+	VMOVUPS (DI)(AX*2), Z9
+	VMOVUPS 64(DI)(AX*2), Z10
+	VMOVUPS 128(DI)(AX*2), Z11
+	VMOVUPS 192(DI)(AX*2), Z12
+	VMOVUPS 256(DI)(AX*2), Z13
+	VMOVUPS 320(DI)(AX*2), Z14
+	VMOVUPS 384(DI)(AX*2), Z15
+	VMOVUPS 448(DI)(AX*2), Z16
+	VMOVUPS (R8)(AX*2), Z17
+	VMOVUPS 64(R8)(AX*2), Z18
+	VMOVUPS 128(R8)(AX*2), Z19
+	VMOVUPS 192(R8)(AX*2), Z20
+	VMOVUPS 256(R8)(AX*2), Z21
+	VMOVUPS 320(R8)(AX*2), Z22
+	VMOVUPS 384(R8)(AX*2), Z23
+	VMOVUPS 448(R8)(AX*2), Z24
+
+narrow128row:
+	VPMOVZXWD   (BX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VPMOVZXWD   (DX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VCMPPS      $0x11, Z25, Z0, K1
+	VMOVAPS.Z   Z26, K1, Z25
+	VPMOVZXWD   (CX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VSUBPS      Z1, Z26, Z26
+	VADDPS      Z25, Z9, Z9
+	VFMADD231PS Z26, Z25, Z17
+	VPMOVZXWD   32(BX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VPMOVZXWD   32(DX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VCMPPS      $0x11, Z25, Z0, K1
+	VMOVAPS.Z   Z26, K1, Z25
+	VPMOVZXWD   32(CX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VSUBPS      Z2, Z26, Z26
+	VADDPS      Z25, Z10, Z10
+	VFMADD231PS Z26, Z25, Z18
+	VPMOVZXWD   64(BX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VPMOVZXWD   64(DX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VCMPPS      $0x11, Z25, Z0, K1
+	VMOVAPS.Z   Z26, K1, Z25
+	VPMOVZXWD   64(CX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VSUBPS      Z3, Z26, Z26
+	VADDPS      Z25, Z11, Z11
+	VFMADD231PS Z26, Z25, Z19
+	VPMOVZXWD   96(BX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VPMOVZXWD   96(DX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VCMPPS      $0x11, Z25, Z0, K1
+	VMOVAPS.Z   Z26, K1, Z25
+	VPMOVZXWD   96(CX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VSUBPS      Z4, Z26, Z26
+	VADDPS      Z25, Z12, Z12
+	VFMADD231PS Z26, Z25, Z20
+	VPMOVZXWD   128(BX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VPMOVZXWD   128(DX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VCMPPS      $0x11, Z25, Z0, K1
+	VMOVAPS.Z   Z26, K1, Z25
+	VPMOVZXWD   128(CX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VSUBPS      Z5, Z26, Z26
+	VADDPS      Z25, Z13, Z13
+	VFMADD231PS Z26, Z25, Z21
+	VPMOVZXWD   160(BX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VPMOVZXWD   160(DX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VCMPPS      $0x11, Z25, Z0, K1
+	VMOVAPS.Z   Z26, K1, Z25
+	VPMOVZXWD   160(CX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VSUBPS      Z6, Z26, Z26
+	VADDPS      Z25, Z14, Z14
+	VFMADD231PS Z26, Z25, Z22
+	VPMOVZXWD   192(BX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VPMOVZXWD   192(DX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VCMPPS      $0x11, Z25, Z0, K1
+	VMOVAPS.Z   Z26, K1, Z25
+	VPMOVZXWD   192(CX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VSUBPS      Z7, Z26, Z26
+	VADDPS      Z25, Z15, Z15
+	VFMADD231PS Z26, Z25, Z23
+	VPMOVZXWD   224(BX)(AX*1), Z25
+	VPSLLD      $0x10, Z25, Z25
+	VPMOVZXWD   224(DX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VCMPPS      $0x11, Z25, Z0, K1
+	VMOVAPS.Z   Z26, K1, Z25
+	VPMOVZXWD   224(CX)(AX*1), Z26
+	VPSLLD      $0x10, Z26, Z26
+	VSUBPS      Z8, Z26, Z26
+	VADDPS      Z25, Z16, Z16
+	VFMADD231PS Z26, Z25, Z24
+	ADDQ        R11, CX
+	ADDQ        R11, DX
+	ADDQ        R11, BX
+	DECQ        R9
+	JNZ         narrow128row
+	VMOVUPS     Z9, (DI)(AX*2)
+	VMOVUPS     Z10, 64(DI)(AX*2)
+	VMOVUPS     Z11, 128(DI)(AX*2)
+	VMOVUPS     Z12, 192(DI)(AX*2)
+	VMOVUPS     Z13, 256(DI)(AX*2)
+	VMOVUPS     Z14, 320(DI)(AX*2)
+	VMOVUPS     Z15, 384(DI)(AX*2)
+	VMOVUPS     Z16, 448(DI)(AX*2)
+	VMOVUPS     Z17, (R8)(AX*2)
+	VMOVUPS     Z18, 64(R8)(AX*2)
+	VMOVUPS     Z19, 128(R8)(AX*2)
+	VMOVUPS     Z20, 192(R8)(AX*2)
+	VMOVUPS     Z21, 256(R8)(AX*2)
+	VMOVUPS     Z22, 320(R8)(AX*2)
+	VMOVUPS     Z23, 384(R8)(AX*2)
+	VMOVUPS     Z24, 448(R8)(AX*2)
+	VZEROUPPER
+	RET
+
+// func gradInputReLUHalf(x *uint16, dy *uint16, dx *uint16, y *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gradInputReLUHalf(SB), NOSPLIT, $0-96
+	MOVQ         x+0(FP), CX
+	MOVQ         dy+8(FP), DX
+	MOVQ         dx+16(FP), BX
+	MOVQ         y+24(FP), SI
+	MOVQ         mean+32(FP), DI
+	MOVQ         k0+40(FP), R8
+	MOVQ         k1+48(FP), R9
+	MOVQ         k2+56(FP), R10
+	MOVL         $0x00000001, AX
+	VPBROADCASTD AX, Z0
+	MOVL         $0x00007fff, AX
+	VPBROADCASTD AX, Z1
+	VXORPS       Z2, Z2, Z2
+	MOVQ         rows+64(FP), R11
+	MOVQ         cols+72(FP), R12
+	MOVQ         stride+80(FP), R13
+	MOVQ         stream+88(FP), AX
+	TESTQ        AX, AX
+	JNZ          stream
+	SHLQ         $0x01, R12
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   (DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   (CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     (R9)(AX*2), Z5
+	VSUBPS      (DI)(AX*2), Z4, Z4
+	VFMADD213PS (R10)(AX*2), Z5, Z4
+	VFMADD231PS (R8)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVDQU     Y3, (BX)(AX*1)
+	VPMOVZXWD   32(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   32(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   32(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     64(R9)(AX*2), Z5
+	VSUBPS      64(DI)(AX*2), Z4, Z4
+	VFMADD213PS 64(R10)(AX*2), Z5, Z4
+	VFMADD231PS 64(R8)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVDQU     Y3, 32(BX)(AX*1)
+	VPMOVZXWD   64(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   64(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   64(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     128(R9)(AX*2), Z5
+	VSUBPS      128(DI)(AX*2), Z4, Z4
+	VFMADD213PS 128(R10)(AX*2), Z5, Z4
+	VFMADD231PS 128(R8)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVDQU     Y3, 64(BX)(AX*1)
+	VPMOVZXWD   96(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   96(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   96(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     192(R9)(AX*2), Z5
+	VSUBPS      192(DI)(AX*2), Z4, Z4
+	VFMADD213PS 192(R10)(AX*2), Z5, Z4
+	VFMADD231PS 192(R8)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVDQU     Y3, 96(BX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R12
+	JLT         columns
+	ADDQ        R13, CX
+	ADDQ        R13, DX
+	ADDQ        R13, BX
+	ADDQ        R13, SI
+	DECQ        R11
+	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x01, R12
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VPMOVZXWD   (SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   (DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   (CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     (R9)(AX*2), Z5
+	VSUBPS      (DI)(AX*2), Z4, Z4
+	VFMADD213PS (R10)(AX*2), Z5, Z4
+	VFMADD231PS (R8)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVNTDQ    Y3, (BX)(AX*1)
+	VPMOVZXWD   32(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   32(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   32(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     64(R9)(AX*2), Z5
+	VSUBPS      64(DI)(AX*2), Z4, Z4
+	VFMADD213PS 64(R10)(AX*2), Z5, Z4
+	VFMADD231PS 64(R8)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVNTDQ    Y3, 32(BX)(AX*1)
+	VPMOVZXWD   64(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   64(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   64(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     128(R9)(AX*2), Z5
+	VSUBPS      128(DI)(AX*2), Z4, Z4
+	VFMADD213PS 128(R10)(AX*2), Z5, Z4
+	VFMADD231PS 128(R8)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVNTDQ    Y3, 64(BX)(AX*1)
+	VPMOVZXWD   96(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   96(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   96(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     192(R9)(AX*2), Z5
+	VSUBPS      192(DI)(AX*2), Z4, Z4
+	VFMADD213PS 192(R10)(AX*2), Z5, Z4
+	VFMADD231PS 192(R8)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVNTDQ    Y3, 96(BX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R12
+	JLT         columnsStream
+	ADDQ        R13, CX
+	ADDQ        R13, DX
+	ADDQ        R13, BX
+	ADDQ        R13, SI
+	DECQ        R11
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func gradInputReLUResidualHalf(x *uint16, dy *uint16, dx *uint16, y *uint16, dResidual *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gradInputReLUResidualHalf(SB), NOSPLIT, $0-104
+	MOVQ         x+0(FP), CX
+	MOVQ         dy+8(FP), DX
+	MOVQ         dx+16(FP), BX
+	MOVQ         y+24(FP), SI
+	MOVQ         dResidual+32(FP), DI
+	MOVQ         mean+40(FP), R8
+	MOVQ         k0+48(FP), R9
+	MOVQ         k1+56(FP), R10
+	MOVQ         k2+64(FP), R11
+	MOVL         $0x00000001, AX
+	VPBROADCASTD AX, Z0
+	MOVL         $0x00007fff, AX
+	VPBROADCASTD AX, Z1
+	VXORPS       Z2, Z2, Z2
+	MOVQ         rows+72(FP), R12
+	MOVQ         cols+80(FP), R13
+	MOVQ         stride+88(FP), R14
+	MOVQ         stream+96(FP), AX
+	TESTQ        AX, AX
+	JNZ          stream
+	SHLQ         $0x01, R13
+
+row:
+	XORQ AX, AX
+
+columns:
+	VPMOVZXWD   (SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   (DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   (CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     (R10)(AX*2), Z5
+	VSUBPS      (R8)(AX*2), Z4, Z4
+	VFMADD213PS (R11)(AX*2), Z5, Z4
+	VPSRLD      $0x10, Z3, Z5
+	VPANDD      Z0, Z5, Z5
+	VPADDD      Z1, Z5, Z5
+	VPADDD      Z3, Z5, Z5
+	VPSRLD      $0x10, Z5, Z5
+	VPMOVDW     Z5, Y5
+	VMOVDQU     Y5, (DI)(AX*1)
+	VFMADD231PS (R9)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVDQU     Y3, (BX)(AX*1)
+	VPMOVZXWD   32(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   32(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   32(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     64(R10)(AX*2), Z5
+	VSUBPS      64(R8)(AX*2), Z4, Z4
+	VFMADD213PS 64(R11)(AX*2), Z5, Z4
+	VPSRLD      $0x10, Z3, Z5
+	VPANDD      Z0, Z5, Z5
+	VPADDD      Z1, Z5, Z5
+	VPADDD      Z3, Z5, Z5
+	VPSRLD      $0x10, Z5, Z5
+	VPMOVDW     Z5, Y5
+	VMOVDQU     Y5, 32(DI)(AX*1)
+	VFMADD231PS 64(R9)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVDQU     Y3, 32(BX)(AX*1)
+	VPMOVZXWD   64(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   64(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   64(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     128(R10)(AX*2), Z5
+	VSUBPS      128(R8)(AX*2), Z4, Z4
+	VFMADD213PS 128(R11)(AX*2), Z5, Z4
+	VPSRLD      $0x10, Z3, Z5
+	VPANDD      Z0, Z5, Z5
+	VPADDD      Z1, Z5, Z5
+	VPADDD      Z3, Z5, Z5
+	VPSRLD      $0x10, Z5, Z5
+	VPMOVDW     Z5, Y5
+	VMOVDQU     Y5, 64(DI)(AX*1)
+	VFMADD231PS 128(R9)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVDQU     Y3, 64(BX)(AX*1)
+	VPMOVZXWD   96(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   96(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   96(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     192(R10)(AX*2), Z5
+	VSUBPS      192(R8)(AX*2), Z4, Z4
+	VFMADD213PS 192(R11)(AX*2), Z5, Z4
+	VPSRLD      $0x10, Z3, Z5
+	VPANDD      Z0, Z5, Z5
+	VPADDD      Z1, Z5, Z5
+	VPADDD      Z3, Z5, Z5
+	VPSRLD      $0x10, Z5, Z5
+	VPMOVDW     Z5, Y5
+	VMOVDQU     Y5, 96(DI)(AX*1)
+	VFMADD231PS 192(R9)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVDQU     Y3, 96(BX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R13
+	JLT         columns
+	ADDQ        R14, CX
+	ADDQ        R14, DX
+	ADDQ        R14, BX
+	ADDQ        R14, SI
+	ADDQ        R14, DI
+	DECQ        R12
+	JNZ         row
+	VZEROUPPER
+	RET
+
+stream:
+	SHLQ $0x01, R13
+
+rowStream:
+	XORQ AX, AX
+
+columnsStream:
+	VPMOVZXWD   (SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   (DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   (CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     (R10)(AX*2), Z5
+	VSUBPS      (R8)(AX*2), Z4, Z4
+	VFMADD213PS (R11)(AX*2), Z5, Z4
+	VPSRLD      $0x10, Z3, Z5
+	VPANDD      Z0, Z5, Z5
+	VPADDD      Z1, Z5, Z5
+	VPADDD      Z3, Z5, Z5
+	VPSRLD      $0x10, Z5, Z5
+	VPMOVDW     Z5, Y5
+	VMOVNTDQ    Y5, (DI)(AX*1)
+	VFMADD231PS (R9)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVNTDQ    Y3, (BX)(AX*1)
+	VPMOVZXWD   32(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   32(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   32(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     64(R10)(AX*2), Z5
+	VSUBPS      64(R8)(AX*2), Z4, Z4
+	VFMADD213PS 64(R11)(AX*2), Z5, Z4
+	VPSRLD      $0x10, Z3, Z5
+	VPANDD      Z0, Z5, Z5
+	VPADDD      Z1, Z5, Z5
+	VPADDD      Z3, Z5, Z5
+	VPSRLD      $0x10, Z5, Z5
+	VPMOVDW     Z5, Y5
+	VMOVNTDQ    Y5, 32(DI)(AX*1)
+	VFMADD231PS 64(R9)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVNTDQ    Y3, 32(BX)(AX*1)
+	VPMOVZXWD   64(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   64(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   64(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     128(R10)(AX*2), Z5
+	VSUBPS      128(R8)(AX*2), Z4, Z4
+	VFMADD213PS 128(R11)(AX*2), Z5, Z4
+	VPSRLD      $0x10, Z3, Z5
+	VPANDD      Z0, Z5, Z5
+	VPADDD      Z1, Z5, Z5
+	VPADDD      Z3, Z5, Z5
+	VPSRLD      $0x10, Z5, Z5
+	VPMOVDW     Z5, Y5
+	VMOVNTDQ    Y5, 64(DI)(AX*1)
+	VFMADD231PS 128(R9)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVNTDQ    Y3, 64(BX)(AX*1)
+	VPMOVZXWD   96(SI)(AX*1), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXWD   96(DX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VCMPPS      $0x11, Z3, Z2, K1
+	VMOVAPS.Z   Z4, K1, Z3
+	VPMOVZXWD   96(CX)(AX*1), Z4
+	VPSLLD      $0x10, Z4, Z4
+	VMOVUPS     192(R10)(AX*2), Z5
+	VSUBPS      192(R8)(AX*2), Z4, Z4
+	VFMADD213PS 192(R11)(AX*2), Z5, Z4
+	VPSRLD      $0x10, Z3, Z5
+	VPANDD      Z0, Z5, Z5
+	VPADDD      Z1, Z5, Z5
+	VPADDD      Z3, Z5, Z5
+	VPSRLD      $0x10, Z5, Z5
+	VPMOVDW     Z5, Y5
+	VMOVNTDQ    Y5, 96(DI)(AX*1)
+	VFMADD231PS 192(R9)(AX*2), Z3, Z4
+	VPSRLD      $0x10, Z4, Z3
+	VPANDD      Z0, Z3, Z3
+	VPADDD      Z1, Z3, Z3
+	VPADDD      Z4, Z3, Z3
+	VPSRLD      $0x10, Z3, Z3
+	VPMOVDW     Z3, Y3
+	VMOVNTDQ    Y3, 96(BX)(AX*1)
+	ADDQ        $0x00000080, AX
+	CMPQ        AX, R13
+	JLT         columnsStream
+	ADDQ        R14, CX
+	ADDQ        R14, DX
+	ADDQ        R14, BX
+	ADDQ        R14, SI
+	ADDQ        R14, DI
+	DECQ        R12
+	JNZ         rowStream
+	SFENCE
+	VZEROUPPER
+	RET

@@ -9,6 +9,9 @@
 // and its gradient, optionally together with the ReLU and the residual addition
 // that follow it in a network. Each function reads its tensors once.
 //
+// Tensors are float32 or bfloat16, computed with in float32; what belongs to a
+// channel is float32.
+//
 // Results depend on the shape alone: neither the number of workers nor the variant
 // (generic, AVX2, AVX-512) changes a bit. Slices of wrong length panic.
 package norm
@@ -16,12 +19,17 @@ package norm
 import (
 	"fmt"
 	"math"
+	"slices"
 
+	"alike/internal/kernel/bf16"
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/pool"
 )
 
 //go:generate go run -C gen . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg norm
+
+// Element is what tensors are made of.
+type Element interface{ float32 | bf16.T }
 
 // Scratch is working memory, grown as needed and kept from call to call; one call
 // at a time may use it. The zero value is ready.
@@ -35,12 +43,12 @@ type Scratch struct {
 // Sums are taken of x - K, with K[c] the mean of a few rows spread over x, so a
 // mean far from zero costs no precision: the variance is right to about 1e-5 of
 // itself unless the column's mean is tens of standard deviations away from K.
-func Stats(p *pool.Pool, lv cpu.Level, s *Scratch, x, mean, variance []float32) {
+func Stats[E Element](p *pool.Pool, lv cpu.Level, s *Scratch, x []E, mean, variance []float32) {
 	t := newTable(len(x), len(mean))
-	t.expect("variance", variance, t.cols)
-	params := s.tile(t, 2)
+	t.expect("variance", len(variance), t.cols)
+	params := s.tile(t, 3)
 	shift := params[0]
-	t.sampleMeans(lv, x, shift, params[1][:t.cols])
+	sampleMeans(t, lv, x, shift, params[1][:t.cols], params[2][:t.cols])
 	total := t.sum(p, lv, s, func(acc sums[float32], at span) {
 		moments(lv, acc, x, shift, at)
 	})
@@ -54,21 +62,21 @@ func Stats(p *pool.Pool, lv cpu.Level, s *Scratch, x, mean, variance []float32) 
 
 // Forward is the normalisation of X with given statistics: those of Stats when
 // training, running averages in inference.
-type Forward struct {
-	X, Y                          []float32 // [R, C]; Y is written and may be X
+type Forward[E Element] struct {
+	X, Y                          []E       // [R, C]; Y is written and may be X
 	Mean, Variance, Scale, Offset []float32 // [C]
 	Epsilon                       float32   // ε > 0
-	Residual                      []float32 // nil, or [R, C] added to y
+	Residual                      []E       // nil, or [R, C] added to y
 	ReLU                          bool      // y = max(0, y), last of all; NaN stays NaN
 }
 
 // Normalize writes f.Y.
-func Normalize(p *pool.Pool, lv cpu.Level, s *Scratch, f *Forward) {
+func Normalize[E Element](p *pool.Pool, lv cpu.Level, s *Scratch, f *Forward[E]) {
 	t := newTable(len(f.X), len(f.Scale))
-	t.expect("Y", f.Y, len(f.X))
-	t.expect("Residual", f.Residual, 0, len(f.X))
+	t.expect("Y", len(f.Y), len(f.X))
+	t.expect("Residual", len(f.Residual), 0, len(f.X))
 	for _, v := range [][]float32{f.Mean, f.Variance, f.Offset} {
-		t.expect("a parameter", v, t.cols)
+		t.expect("a parameter", len(v), t.cols)
 	}
 	params := s.tile(t, 3)
 	mean, scale, offset := params[0], params[1], params[2]
@@ -89,18 +97,18 @@ func Normalize(p *pool.Pool, lv cpu.Level, s *Scratch, f *Forward) {
 //	DScale[c]      = Σ_r g[r,c] x̂[r,c]
 //	DX[r,c]        = ŝ[c] (g[r,c] - DOffset[c]/R - x̂[r,c] DScale[c]/R)
 //	DResidual[r,c] = g[r,c]
-type Backward struct {
-	X, DY                 []float32 // [R, C]
-	Y                     []float32 // nil, or [R, C], what Normalize wrote with ReLU: g passes where Y > 0
+type Backward[E Element] struct {
+	X, DY                 []E       // [R, C]
+	Y                     []E       // nil, or [R, C], what Normalize wrote with ReLU: g passes where Y > 0
 	Mean, Variance, Scale []float32 // [C]
 	Epsilon               float32
 	DScale, DOffset       []float32 // [C]: GradSums writes, GradInput reads
-	DX                    []float32 // [R, C], written by GradInput; may be DY
-	DResidual             []float32 // nil, or [R, C], written by GradInput if Y is given; may be DY
+	DX                    []E       // [R, C], written by GradInput; may be DY
+	DResidual             []E       // nil, or [R, C], written by GradInput if Y is given; may be DY
 }
 
 // GradSums writes b.DScale and b.DOffset.
-func GradSums(p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward) {
+func GradSums[E Element](p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward[E]) {
 	t := b.table()
 	mean := s.tile(t, 1)[0]
 	copy(mean, b.Mean)
@@ -113,10 +121,10 @@ func GradSums(p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward) {
 }
 
 // GradInput writes b.DX, and b.DResidual if there is one.
-func GradInput(p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward) {
+func GradInput[E Element](p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward[E]) {
 	t := b.table()
-	t.expect("DX", b.DX, len(b.X))
-	t.expect("DResidual", b.DResidual, 0, len(b.Y))
+	t.expect("DX", len(b.DX), len(b.X))
+	t.expect("DResidual", len(b.DResidual), 0, len(b.Y))
 	params := s.tile(t, 4)
 	mean, k := params[0], [3][]float32(params[1:])
 	rows := float64(len(b.X) / t.cols)
@@ -137,22 +145,19 @@ func rstd(variance, epsilon float32) float64 {
 	return 1 / math.Sqrt(float64(variance)+float64(epsilon))
 }
 
-func (b *Backward) table() table {
+func (b *Backward[E]) table() table {
 	t := newTable(len(b.X), len(b.Scale))
-	t.expect("DY", b.DY, len(b.X))
-	t.expect("Y", b.Y, 0, len(b.X))
+	t.expect("DY", len(b.DY), len(b.X))
+	t.expect("Y", len(b.Y), 0, len(b.X))
 	for _, v := range [][]float32{b.Mean, b.Variance, b.DScale, b.DOffset} {
-		t.expect("a parameter", v, t.cols)
+		t.expect("a parameter", len(v), t.cols)
 	}
 	return t
 }
 
-// expect panics unless x has one of the given lengths.
-func (t table) expect(name string, x []float32, lengths ...int) {
-	for _, n := range lengths {
-		if len(x) == n {
-			return
-		}
+// expect panics unless length is one of lengths.
+func (t table) expect(name string, length int, lengths ...int) {
+	if !slices.Contains(lengths, length) {
+		panic(fmt.Sprintf("norm: %s has %d elements, want %d", name, length, lengths[len(lengths)-1]))
 	}
-	panic(fmt.Sprintf("norm: %s has %d elements, want %d", name, len(x), lengths[len(lengths)-1]))
 }

@@ -151,7 +151,7 @@ func TestNormalize(t *testing.T) {
 	var s Scratch
 	shapes(func(rows, cols int) {
 		r := rand.New(rand.NewPCG(2, uint64(rows*cols)))
-		f := Forward{X: input(r, rows, cols), Epsilon: epsilon}
+		f := Forward[float32]{X: input(r, rows, cols), Epsilon: epsilon}
 		f.Mean, f.Variance, f.Scale, f.Offset = parameters(r, cols)
 		residual := draw(r, rows*cols)
 		for option := range 4 {
@@ -198,7 +198,7 @@ func TestGradient(t *testing.T) {
 	shapes(func(rows, cols int) {
 		r := rand.New(rand.NewPCG(3, uint64(rows*cols)))
 		n := rows * cols
-		b := Backward{X: input(r, rows, cols), DY: draw(r, n), Epsilon: epsilon}
+		b := Backward[float32]{X: input(r, rows, cols), DY: draw(r, n), Epsilon: epsilon}
 		b.Mean, b.Variance, b.Scale, _ = parameters(r, cols)
 		y := draw(r, n)
 		for option := range 3 {
@@ -207,7 +207,7 @@ func TestGradient(t *testing.T) {
 				b.Y = y
 			}
 			want := naiveGradient(&b)
-			var first Backward
+			var first Backward[float32]
 			for _, lv := range cpu.Levels() {
 				var guards [2][]float32
 				b.DScale, b.DOffset = make([]float32, cols), make([]float32, cols)
@@ -244,7 +244,7 @@ type gradient struct {
 	tolOffset, tolScale []float64
 }
 
-func naiveGradient(b *Backward) gradient {
+func naiveGradient(b *Backward[float32]) gradient {
 	cols := len(b.Scale)
 	sums := func() []float64 { return make([]float64, cols) }
 	w := gradient{make([]float64, len(b.X)), sums(), sums(), sums(), sums()}
@@ -263,7 +263,7 @@ func naiveGradient(b *Backward) gradient {
 }
 
 // dx uses the sums in b, which have been checked, rather than its own.
-func (w gradient) dx(b *Backward) (dx, tol []float64) {
+func (w gradient) dx(b *Backward[float32]) (dx, tol []float64) {
 	cols := len(b.Scale)
 	rows := float64(len(b.X) / cols)
 	dx, tol = make([]float64, len(b.X)), make([]float64, len(b.X))
@@ -277,7 +277,7 @@ func (w gradient) dx(b *Backward) (dx, tol []float64) {
 	return dx, tol
 }
 
-func xhat(b *Backward, i int) float64 {
+func xhat(b *Backward[float32], i int) float64 {
 	c := i % len(b.Scale)
 	return (float64(b.X[i]) - float64(b.Mean[c])) / math.Sqrt(float64(b.Variance[c])+float64(b.Epsilon))
 }
@@ -291,9 +291,9 @@ func TestLargeTensors(t *testing.T) {
 	var s Scratch
 	r := rand.New(rand.NewPCG(6, 6))
 	x, dy, y := input(r, rows, cols), draw(r, rows*cols), draw(r, rows*cols)
-	f := Forward{X: x, Epsilon: epsilon}
+	f := Forward[float32]{X: x, Epsilon: epsilon}
 	f.Mean, f.Variance, f.Scale, f.Offset = parameters(r, cols)
-	b := Backward{X: x, DY: dy, Mean: f.Mean, Variance: f.Variance, Scale: f.Scale, Epsilon: epsilon, DScale: f.Offset, DOffset: f.Scale}
+	b := Backward[float32]{X: x, DY: dy, Mean: f.Mean, Variance: f.Variance, Scale: f.Scale, Epsilon: epsilon, DScale: f.Offset, DOffset: f.Scale}
 	var first [3][]float32
 	for offset, lv := range slices.Concat(cpu.Levels(), cpu.Levels()) {
 		var outs, guards [3][]float32
@@ -356,7 +356,7 @@ func TestNaNStaysNaN(t *testing.T) {
 	for _, lv := range cpu.Levels() {
 		mean, variance := make([]float32, 64), make([]float32, 64)
 		Stats(p, lv, &s, x, mean, variance)
-		f := Forward{X: x, Y: make([]float32, len(x)), Mean: one, Variance: one, Scale: one, Offset: one, Epsilon: epsilon, ReLU: true}
+		f := Forward[float32]{X: x, Y: make([]float32, len(x)), Mean: one, Variance: one, Scale: one, Offset: one, Epsilon: epsilon, ReLU: true}
 		Normalize(p, lv, &s, &f)
 		if mean[6] == mean[6] || variance[6] == variance[6] || f.Y[70] == f.Y[70] {
 			t.Errorf("%s: NaN became mean %g, variance %g, y %g", lv, mean[6], variance[6], f.Y[70])
@@ -375,7 +375,7 @@ func TestWorkersDoNotChangeTheBits(t *testing.T) {
 		mean, variance, scale, _ := parameters(r, cols)
 		Stats(p, cpu.Detect(), &s, x, mean, variance)
 		copy(scale, mean)
-		b := Backward{X: x, DY: dy, Mean: mean, Variance: variance, Scale: scale, Epsilon: epsilon,
+		b := Backward[float32]{X: x, DY: dy, Mean: mean, Variance: variance, Scale: scale, Epsilon: epsilon,
 			DScale: make([]float32, cols), DOffset: make([]float32, cols), DX: make([]float32, rows*cols)}
 		GradSums(p, cpu.Detect(), &s, &b)
 		GradInput(p, cpu.Detect(), &s, &b)

@@ -133,14 +133,19 @@ func (t table) join(p *pool.Pool, parts []float64) sums[float64] {
 }
 
 // sampleMeans sets shift to about the means of a few rows of x, spread over all of
-// it. A column with one value all through gets exactly that value. tmp has t.cols
-// elements.
-func (t table) sampleMeans(lv cpu.Level, x, shift, tmp []float32) {
+// it. A column with one value all through gets exactly that value. row and tmp have
+// t.cols elements.
+func sampleMeans[E Element](t table, lv cpu.Level, x []E, shift, row, tmp []float32) {
 	rows := len(x) / t.cols
 	n, mean := min(samples, rows), shift[:t.cols]
-	copy(mean, x)
-	for i := 1; i < n; i++ {
-		row := x[i*rows/n*t.cols:][:t.cols]
+	for i := range n {
+		for c, e := range x[i*rows/n*t.cols:][:t.cols] {
+			row[c] = value(e)
+		}
+		if i == 0 {
+			copy(mean, row)
+			continue
+		}
 		eltwise.Binary(lv, eltwise.Sub, tmp, row, mean)
 		eltwise.MulAdd(lv, mean, tmp, []float32{1 / float32(i+1)}, mean)
 	}

@@ -11,10 +11,20 @@ import (
 
 type vec = reg.VecVirtual
 
-// A set is an instruction set.
+// A set is an instruction set, and the elements of tensors: float32, or with half
+// bfloat16. Columns and sums are float32.
 type set struct {
 	name  string
 	lanes int
+	half  bool
+}
+
+// element is the size of a tensor's elements in bytes.
+func (s set) element() int {
+	if s.half {
+		return 2
+	}
+	return 4
 }
 
 func (s set) vec() vec {
@@ -47,12 +57,16 @@ type kernel struct {
 	stream                 bool
 	base                   map[string]reg.Register // where a tensor's row starts, or columns or sums
 	col                    reg.Register            // bytes from there to the first of the columns at hand
+	one, almostHalf        vec                     // of half: what rounding adds
 	resident               map[string][]vec        // columns and sums, where registers hold them
 }
 
 func (s set) begin(name string, tensors, columns, sums []string) *kernel {
 	names := slices.Concat(tensors, columns, sums)
 	sign := "func(" + strings.Join(names, ", ") + " *float32, rows, cols, stride"
+	if s.half {
+		sign = "func(" + strings.Join(tensors, ", ") + " *uint16, " + strings.Join(names[len(tensors):], ", ") + " *float32, rows, cols, stride"
+	}
 	if sums == nil {
 		sign += ", stream"
 	}
@@ -62,13 +76,21 @@ func (s set) begin(name string, tensors, columns, sums []string) *kernel {
 	for _, n := range names {
 		k.base[n] = Load(Param(n), GP64())
 	}
+	if s.half && sums == nil {
+		k.one, k.almostHalf = s.constant(1), s.constant(0x7fff)
+	}
 	return k
 }
 
 // at is vector j of the columns at hand.
 func (k *kernel) at(name string, j int) Mem {
-	return Mem{Base: k.base[name], Index: k.col, Scale: 1, Disp: 4 * k.set.lanes * j}
+	if k.isTensor(name) {
+		return Mem{Base: k.base[name], Index: k.col, Scale: 1, Disp: k.set.element() * k.set.lanes * j}
+	}
+	return Mem{Base: k.base[name], Index: k.col, Scale: uint8(4 / k.set.element()), Disp: 4 * k.set.lanes * j}
 }
+
+func (k *kernel) isTensor(name string) bool { return slices.Contains(k.tensors, name) }
 
 // load reads vector j, unless a register holds it.
 func (k *kernel) load(name string, j int) vec {
@@ -76,8 +98,21 @@ func (k *kernel) load(name string, j int) vec {
 		return v[j]
 	}
 	v := k.set.vec()
+	if k.set.half && k.isTensor(name) {
+		VPMOVZXWD(k.at(name, j), v)
+		VPSLLD(U8(16), v, v)
+		return v
+	}
 	VMOVUPS(k.at(name, j), v)
 	return v
+}
+
+// operand is vector j of a tensor as an operand.
+func (k *kernel) operand(name string, j int) Op {
+	if k.set.half {
+		return k.load(name, j)
+	}
+	return k.at(name, j)
 }
 
 // column is vector j as an operand.
@@ -97,11 +132,40 @@ func (k *kernel) keep(name string, j int, v vec) {
 
 // store writes vector j of a tensor.
 func (k *kernel) store(name string, j int, v vec) {
+	if k.set.half {
+		k.round(k.at(name, j), v)
+		return
+	}
 	if k.stream {
 		VMOVNTPS(v, k.at(name, j))
 	} else {
 		VMOVUPS(v, k.at(name, j))
 	}
+}
+
+// round writes the nearest bfloat16 of v, which it keeps: half of their distance
+// is added, or a little less where the lower one is even.
+func (k *kernel) round(to Mem, v vec) {
+	r, low := k.set.vec(), YMM()
+	VPSRLD(U8(16), v, r)
+	VPANDD(k.one, r, r)
+	VPADDD(k.almostHalf, r, r)
+	VPADDD(v, r, r)
+	VPSRLD(U8(16), r, r)
+	VPMOVDW(r, low)
+	if k.stream {
+		VMOVNTDQ(low, to)
+	} else {
+		VMOVDQU(low, to)
+	}
+}
+
+// constant is a vector of one value.
+func (s set) constant(value uint64) vec {
+	g, v := GP32(), s.vec()
+	MOVL(U32(value), g)
+	VPBROADCASTD(g, v)
+	return v
 }
 
 // loops writes the rest of the function; body is what it does with vector j of the
@@ -150,7 +214,7 @@ func (l *loop) next(label string) {
 
 // wide works for any number of columns; suffix tells its labels from others.
 func (l *loop) wide(suffix string) {
-	SHLQ(U8(2), l.cols) // now in bytes
+	SHLQ(U8(l.set.element()/2), l.cols) // now in bytes
 
 	Label("row" + suffix)
 	XORQ(l.col, l.col)
@@ -159,7 +223,7 @@ func (l *loop) wide(suffix string) {
 	for j := range unroll / l.set.lanes {
 		l.body(j)
 	}
-	ADDQ(U32(4*unroll), l.col)
+	ADDQ(U32(l.set.element()*unroll), l.col)
 	CMPQ(l.col, l.cols)
 	JLT(LabelRef("columns" + suffix))
 	l.next("row" + suffix)

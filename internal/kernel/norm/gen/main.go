@@ -10,7 +10,7 @@ import (
 
 func main() {
 	ConstraintExpr("!purego")
-	for _, s := range []set{{"AVX512", 16}, {"AVX2", 8}} {
+	for _, s := range []set{{"AVX512", 16, false}, {"AVX2", 8, false}, {"Half", 16, true}} {
 		moments(s)
 		for _, relu := range []bool{false, true} {
 			normalize(s, false, relu)
@@ -19,7 +19,9 @@ func main() {
 			gradInput(s, relu, false)
 		}
 		gradInput(s, true, true)
-		widen(s)
+		if !s.half {
+			widen(s)
+		}
 	}
 	Generate()
 }
@@ -53,7 +55,7 @@ func normalize(s set, residual, relu bool) {
 		VSUBPS(k.column("mean", j), v, v)
 		VFMADD213PS(k.column("offset", j), scale, v)
 		if residual {
-			VADDPS(k.at("residual", j), v, v)
+			VADDPS(k.operand("residual", j), v, v)
 		}
 		if relu {
 			VMAXPS(v, zero, v) // NaN stays
@@ -107,10 +109,15 @@ func gradInput(s set, relu, residual bool) {
 // gradient is dy, or where a ReLU followed, dy where y > 0 and 0 elsewhere.
 func (k *kernel) gradient(relu bool, zero vec, j int) vec {
 	const less = 0x11
+	if !relu {
+		return k.load("dy", j)
+	}
 	g := k.set.vec()
 	switch {
-	case !relu:
-		VMOVUPS(k.at("dy", j), g)
+	case k.set.half:
+		on, y, dy := K(), k.load("y", j), k.load("dy", j)
+		VCMPPS(U8(less), y, zero, on)
+		VMOVAPS_Z(dy, on, g)
 	case k.set.lanes == 16:
 		on := K()
 		VCMPPS(U8(less), k.at("y", j), zero, on)
