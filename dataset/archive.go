@@ -56,7 +56,8 @@ func openArchive(ctx context.Context, name string, o Options) (*Source, error) {
 	return collect(ctx, filepath.Base(name), entries, o)
 }
 
-// tarEntry reads a member of a tar archive; read counts the memory of all.
+// tarEntry is a member of a tar archive. Where it lies uncompressed in a file it is read
+// from there when it is needed; otherwise it is read now, and read counts the memory of all.
 func tarEntry(h *tar.Header, r io.Reader, read *int64, o Options) (entry, error) {
 	name, err := memberName(h.Name)
 	switch {
@@ -65,6 +66,12 @@ func tarEntry(h *tar.Header, r io.Reader, read *int64, o Options) (entry, error)
 		err = errIsLink
 	case h.Size > o.MaxFileBytes:
 		_, err = readLimited(nil, h.Size, o.MaxFileBytes)
+	case inPlace(h, r):
+		place := r.(tarFile)
+		if *read += int64(len(name)) + perMember; *read > o.MaxBytes {
+			return entry{}, o.tooLarge()
+		}
+		return entry{name: name, read: func() ([]byte, error) { return readAt(place.file, place.offset, h.Size) }}, nil
 	default:
 		b, err := io.ReadAll(r)
 		if err != nil {
@@ -81,6 +88,51 @@ func tarEntry(h *tar.Header, r io.Reader, read *int64, o Options) (entry, error)
 	return entry{name: name, fault: err}, nil
 }
 
+// tarFile is a file in an uncompressed archive.
+type tarFile struct {
+	io.Reader        // of its content, in passing
+	file      string // the archive
+	offset    int64  // of its content
+}
+
+// inPlace says whether a member's content lies in a file as it is: not compressed, and
+// without the holes of a sparse file.
+func inPlace(h *tar.Header, r io.Reader) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return false
+		}
+	}
+	_, ok := r.(tarFile)
+	return ok
+}
+
+// readAt reads a part of a file.
+func readAt(name string, offset, size int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, size)
+	if _, err := f.ReadAt(b, offset); err != nil {
+		return nil, cutShort(err)
+	}
+	return b, nil
+}
+
+// counter counts what is read through it.
+type counter struct {
+	io.Reader
+	n int64
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n += int64(n)
+	return n, err
+}
+
 // walkTar calls f for each file and link of a tar archive, compressed or not.
 func walkTar(ctx context.Context, name string, f func(h *tar.Header, r io.Reader) error) error {
 	file, err := os.Open(name)
@@ -92,11 +144,16 @@ func walkTar(ctx context.Context, name string, f func(h *tar.Header, r io.Reader
 }
 
 func walkTarReader(ctx context.Context, file io.Reader, f func(h *tar.Header, r io.Reader) error) error {
-	r, err := gunzip(file)
+	r, compressed, err := gunzip(file)
 	if err != nil {
 		return cutShort(err)
 	}
-	archive := tar.NewReader(r)
+	place := func(r io.Reader, _ int64) io.Reader { return r }
+	if f, ok := file.(*os.File); ok && !compressed {
+		place = func(r io.Reader, at int64) io.Reader { return tarFile{r, f.Name(), at} }
+	}
+	passed := &counter{Reader: r}
+	archive := tar.NewReader(passed)
 	for {
 		h, err := archive.Next()
 		switch {
@@ -114,7 +171,7 @@ func walkTarReader(ctx context.Context, file io.Reader, f func(h *tar.Header, r 
 		h.Name = path.Clean(h.Name)
 		switch h.Typeflag {
 		case tar.TypeReg, tar.TypeLink, tar.TypeSymlink:
-			if err := f(h, archive); err != nil {
+			if err := f(h, place(archive, passed.n)); err != nil {
 				return fmt.Errorf("%s: %w", printable(h.Name), err)
 			}
 		}
@@ -129,13 +186,14 @@ func cutShort(err error) error {
 	return fmt.Errorf("the archive is broken or cut short, copy or download it again (%w)", err)
 }
 
-// gunzip reads through gzip if the file begins as one.
-func gunzip(r io.Reader) (io.Reader, error) {
+// gunzip reads through gzip if the file begins as one, and says whether it does.
+func gunzip(r io.Reader) (plain io.Reader, compressed bool, err error) {
 	b := bufio.NewReaderSize(r, 1<<20)
 	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return b, nil
+		return b, false, nil
 	}
-	return gzip.NewReader(b)
+	plain, err = gzip.NewReader(b)
+	return plain, true, err
 }
 
 // errEnough ends a walk that has seen what it looks for.

@@ -125,7 +125,7 @@ func readIDXFile(name string, magic uint32, o Options) (dims []int, data []byte,
 	}
 	defer f.Close()
 	base := filepath.Base(name)
-	r, err := gunzip(f)
+	r, _, err := gunzip(f)
 	if err == nil {
 		data, err = io.ReadAll(io.LimitReader(r, o.MaxBytes))
 	}

@@ -1,10 +1,13 @@
 package dataset
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -169,5 +172,41 @@ func TestVanishingFile(t *testing.T) {
 	s, err := collect(t.Context(), "x", w.entries, w.o)
 	if err != nil || listing(s) != "all: 2.png=-\nskipped 1.png: it is gone, or a link to nothing" {
 		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestTarIsReadInPlace holds an archive that is not compressed to what it promises: files are
+// read from it when they are needed, so that they take no memory.
+func TestTarIsReadInPlace(t *testing.T) {
+	dir := t.TempDir()
+	content := tarOf(t, member{name: "a/1.png", body: pngFile(t, 4, 10)}, member{name: "b/2.png", body: pngFile(t, 5, 200)})
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	z.Write(content)
+	z.Close()
+	images := map[string]Dataset{}
+	for name, b := range map[string][]byte{"x.tar": content, "x.tar.gz": packed.Bytes()} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), path, Options{CacheBytes: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		images[name] = s.Splits[All]
+	}
+	for i := range 2 {
+		x, err1 := images["x.tar"].Image(i)
+		y, err2 := images["x.tar.gz"].Image(i)
+		if err := errors.Join(err1, err2); err != nil || !reflect.DeepEqual(x, y) {
+			t.Errorf("image %d: %v and %v, %v", i, x, y, err)
+		}
+	}
+	if err := os.Truncate(filepath.Join(dir, "x.tar"), 600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := images["x.tar"].Image(1); err == nil {
+		t.Error("the archive is cut short, and its last image is read")
 	}
 }

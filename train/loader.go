@@ -2,9 +2,7 @@ package train
 
 import (
 	"context"
-	"fmt"
 	"image"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -13,9 +11,6 @@ import (
 	"alike/internal/rng"
 	"alike/sampler"
 )
-
-// ahead is how many batches are ready before the trainer asks for them.
-const ahead = 2
 
 // batch is the views of one step in block order: view v of draw i is row v N + i.
 type batch struct {
@@ -38,20 +33,26 @@ type loader struct {
 	pixels string                      // type of the views, PixelsFloat32 or PixelsUint8
 	place  func(batch) (inputs, error) // makes a batch the inputs of a step
 
+	loading  Loading
+	unusable func(index int, err error) error // told of an image that cannot be read; its error stops the run
+
 	ready chan batch
 	free  chan batch
 }
 
 // start prepares the batches of steps [from, to), in order, until ctx is done.
 func (l *loader) start(ctx context.Context, from, to int) {
-	l.ready = make(chan batch, ahead)
-	l.free = make(chan batch, ahead+2) // and one being filled, one in use
+	l.ready = make(chan batch, l.loading.Ahead)
+	l.free = make(chan batch, l.loading.Ahead+2) // and one being filled, one in use
 	for range cap(l.free) {
-		l.free <- batch{views: newPixels(l.pixels, len(l.views)*l.images*l.row), labels: make([]int32, len(l.views)*l.images), index: make([]int32, len(l.views)*l.images)}
+		l.free <- l.newBatch()
 	}
 	go func() {
 		defer close(l.ready)
-		workers := newWorkers()
+		workers := make([]*worker, l.loading.Workers)
+		for i := range workers {
+			workers[i] = newWorker()
+		}
 		draws := make([]sampler.Draw, l.images)
 		for step := from; step < to; step++ {
 			select {
@@ -84,12 +85,12 @@ type worker struct {
 	view    []float32 // before it becomes bytes
 }
 
-func newWorkers() []*worker {
-	workers := make([]*worker, runtime.GOMAXPROCS(0))
-	for i := range workers {
-		workers[i] = &worker{stream: rng.New()}
-	}
-	return workers
+func newWorker() *worker { return &worker{stream: rng.New()} }
+
+// newBatch is memory for a batch.
+func (l *loader) newBatch() batch {
+	rows := len(l.views) * l.images
+	return batch{views: newPixels(l.pixels, rows*l.row), labels: make([]int32, rows), index: make([]int32, rows)}
 }
 
 // fill makes the views of all draws.
@@ -121,8 +122,22 @@ func (l *loader) fill(b batch, draws []sampler.Draw, workers []*worker) error {
 }
 
 // fillImage makes the views of draw i; the image is decoded once, and only what
-// the views are made of.
+// the views are made of. In the place of one that can no longer be read, since its file
+// has changed or is gone, comes the next that can.
 func (l *loader) fillImage(b batch, i int, d sampler.Draw, w *worker) error {
+	for {
+		err := l.tryImage(b, i, d, w)
+		if err == nil {
+			return nil
+		}
+		if err := l.unusable(d.Index, err); err != nil {
+			return err
+		}
+		d.Index = (d.Index + 1) % l.data.Len()
+	}
+}
+
+func (l *loader) tryImage(b batch, i int, d sampler.Draw, w *worker) error {
 	view := func(v int) { w.stream.Reset(rng.View, l.seed, uint64(d.Epoch), uint64(d.Position), uint64(v)) }
 	img, err := dataset.Part(l.data, d.Index, func(width, height int) (needed image.Rectangle) {
 		for v, pipeline := range l.views {
@@ -132,7 +147,7 @@ func (l *loader) fillImage(b batch, i int, d sampler.Draw, w *worker) error {
 		return needed
 	}, &w.buffer)
 	if err != nil {
-		return fmt.Errorf("%s: image %s: %w", l.data.Name(), l.data.ID(d.Index), err)
+		return err
 	}
 	for v, pipeline := range l.views {
 		view(v)

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// freeMemory is the memory that can be had without swapping.
-func freeMemory() (uint64, error) { return lineOf("/proc/meminfo", "MemAvailable: %d kB") }
+// FreeMemory is the memory that can be had without swapping.
+func FreeMemory() (uint64, error) { return lineOf("/proc/meminfo", "MemAvailable: %d kB") }
 
 // PeakMemory is the most memory that the process has held, in bytes; 0 where
 // that is not known.

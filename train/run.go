@@ -46,12 +46,30 @@ func (r *Run) WriteBadFiles(skipped []dataset.Skipped) error {
 		}
 		return nil
 	}
-	oneCell := strings.NewReplacer("\n", "; ", "\t", " ")
-	b := []byte("name\treason\n")
+	b := []byte(badFilesHeader)
 	for _, s := range skipped {
-		b = fmt.Appendf(b, "%s\t%s\n", s.Name, oneCell.Replace(s.Err.Error()))
+		b = append(b, badFileLine(s)...)
 	}
 	return atomicfile.Write(path, b)
+}
+
+const badFilesHeader = "name\treason\n"
+
+func badFileLine(s dataset.Skipped) string {
+	return fmt.Sprintf("%s\t%s\n", s.Name, strings.NewReplacer("\n", "; ", "\t", " ").Replace(s.Err.Error()))
+}
+
+// addBadFile adds a line to the list.
+func (r *Run) addBadFile(s dataset.Skipped) error {
+	path := filepath.Join(r.Dir, "bad-files.tsv")
+	list, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		list, err = []byte(badFilesHeader), nil
+	}
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(path, append(list, badFileLine(s)...))
 }
 
 func (r *Run) checkpointsDir() string { return filepath.Join(r.Dir, "checkpoints") }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -25,6 +26,13 @@ type Options struct {
 	// Monitor, if set, measures the model before the first step, and then as
 	// often as the run's configuration says; what it returns goes into metrics.jsonl.
 	Monitor func(ctx context.Context, m *Model) (map[string]float64, error)
+
+	// MaxBad is the share of images that may become unreadable while the run lasts; others
+	// take their places. 0 stops at the first.
+	MaxBad float64
+	// StepTime is about how long a step takes, as Plan measures it: how views are made is chosen
+	// for it. 0 takes all CPUs.
+	StepTime time.Duration
 
 	Progress func(Progress) // called after each step, may be nil
 	Log      *slog.Logger
@@ -106,6 +114,9 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 		seed:   r.Config.Seed,
 		pixels: r.Config.Pixels,
 		place:  placer(b, &r.Config),
+
+		loading:  defaultLoading(),
+		unusable: (&unusable{run: r, data: data, maxBad: opt.MaxBad, log: opt.Log}).add,
 	}}
 	if err := t.restore(); err != nil {
 		return nil, err
@@ -158,6 +169,17 @@ func (t *trainer) loop(ctx context.Context) error {
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
 	t.start = time.Now()
+	if t.opt.StepTime > 0 {
+		times, err := t.loader.measure(t.state.Step)
+		if err != nil {
+			return err
+		}
+		if len(times) > 0 {
+			var why string
+			t.loader.loading, why = choose(times, t.loader.images, t.opt.StepTime, runtime.GOMAXPROCS(0))
+			t.opt.Log.Info("loading", slog.String("with", why))
+		}
+	}
 	t.loader.start(loading, t.state.Step, t.last())
 	if t.state.Step == 0 {
 		if err := t.initialise(); err != nil {

@@ -14,7 +14,7 @@ func (a *app) commands() []*cobra.Command {
 		a.report(),
 		a.compare(),
 		a.info(),
-		group("data", "Look at image data", a.dataInfo(), a.dataCheck(), a.dataPack()),
+		group("data", "Look at image data", a.dataInfo(), a.dataCheck(), a.dataPack(), a.dataExport()),
 		a.list(),
 		a.verify(),
 		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN()),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"alike/augment"
@@ -30,6 +32,7 @@ type dataFlags struct {
 	spec, classes string
 	strict        bool
 	maxBad        float64
+	cacheMemory   string // bytes with a unit, empty for half of what is free
 
 	unchecked bool // images are only decoded when they are asked for
 }
@@ -53,6 +56,7 @@ func (d *dataFlags) addOthers(c *cobra.Command) {
 func (d *dataFlags) addTolerance(c *cobra.Command) {
 	c.Flags().BoolVar(&d.strict, "strict", false, "stop at the first image that cannot be read instead of skipping it")
 	c.Flags().Float64Var(&d.maxBad, "max-bad", defaultMaxBad, "share of images that may be skipped")
+	c.Flags().StringVar(&d.cacheMemory, "cache-memory", "", "memory for decoded images, e.g. 2GiB; files beyond it are decoded whenever they are needed (default: half of what is free)")
 }
 
 func (d *dataFlags) addClasses(c *cobra.Command) {
@@ -67,9 +71,17 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 	if !(d.maxBad > 0 && d.maxBad <= 1) {
 		return nil, misuse("--max-bad %g: must be a share above 0 and at most 1; --strict allows none", d.maxBad)
 	}
-	s, err := dataset.Open(ctx, d.spec, dataset.Options{Strict: d.strict, MaxBad: d.maxBad, Stdin: a.stdin, Unchecked: d.unchecked})
+	cache, err := d.cacheBytes()
 	if err != nil {
 		return nil, err
+	}
+	s, err := dataset.Open(ctx, d.spec, dataset.Options{Strict: d.strict, MaxBad: d.maxBad, Stdin: a.stdin, Unchecked: d.unchecked, CacheBytes: cache})
+	if err != nil {
+		return nil, err
+	}
+	if kept, all := s.Kept(); kept < all && s.FileTypes != nil && !d.unchecked {
+		a.say("%s: %s of %s of decoded images are kept in memory, the others are decoded when they are needed (--cache-memory)",
+			d.spec, humanize.IBytes(uint64(kept)), humanize.IBytes(uint64(all)))
 	}
 	for _, m := range s.Missing {
 		a.say("%s: %s: %v", d.spec, m.Name, m.Err)
@@ -79,6 +91,31 @@ func (a *app) open(ctx context.Context, d dataFlags) (*dataset.Source, error) {
 		return s.OfClasses(d.classes)
 	}
 	return s, nil
+}
+
+// cacheBytes is the memory for decoded images; at least a byte, since 0 asks dataset.Open to keep all.
+func (d dataFlags) cacheBytes() (int64, error) {
+	if d.cacheMemory != "" {
+		n, err := humanize.ParseBytes(d.cacheMemory)
+		if err != nil || n > math.MaxInt64 {
+			return 0, misuse("--cache-memory %q: want bytes, e.g. 500MB, 2GiB or 0", d.cacheMemory)
+		}
+		return max(int64(n), 1), nil
+	}
+	const unknown = 4 << 30 // where the system does not say
+	free, err := train.FreeMemory()
+	if err != nil {
+		free = 2 * unknown
+	}
+	return int64(free / 2), nil
+}
+
+// tolerance is the share of images that may be unreadable.
+func (d dataFlags) tolerance() float64 {
+	if d.strict {
+		return 0
+	}
+	return d.maxBad
 }
 
 // saySkipped names the first of the bad files, and says how many there are.
@@ -228,6 +265,9 @@ func (a *app) printSource(s *dataset.Source, seconds float64) {
 	fmt.Fprintf(a.stdout, "%s: %d images read in %.2f s (%.0f images/s)\n", s.Format, images, seconds, float64(images)/seconds)
 	for _, kind := range slices.Sorted(maps.Keys(s.FileTypes)) {
 		fmt.Fprintf(a.stdout, "  %s: %d images\n", kind, s.FileTypes[kind])
+	}
+	if kept, all := s.Kept(); all > 0 {
+		fmt.Fprintf(a.stdout, "  memory: %s of decoded images, %s of them kept (--cache-memory)\n", humanize.IBytes(uint64(all)), humanize.IBytes(uint64(kept)))
 	}
 }
 

@@ -199,12 +199,12 @@ configuration is saved in the run directory, --verbose prints it.
 		for range *repeats {
 			run := &train.Run{Dir: seedDir(*out, cfg.Seed, *repeats > 1), Config: cfg}
 			if *dryRun {
-				return a.runTraining(c.Context(), run, engine, source, images, sitting, true)
+				return a.runTraining(c.Context(), run, engine, source, images, data, sitting, true)
 			}
 			if run, err = train.Create(run.Dir, cfg); err != nil {
 				return err
 			}
-			if err := a.runTraining(c.Context(), run, engine, source, images, sitting, false); err != nil {
+			if err := a.runTraining(c.Context(), run, engine, source, images, data, sitting, false); err != nil {
 				return err
 			}
 			dirs = append(dirs, run.Dir)
@@ -470,7 +470,7 @@ func (a *app) resume() *cobra.Command {
 			}
 		}
 		sitting.overlay(&run.Config.Sittings)
-		return a.runTraining(c.Context(), run, engine, source, images, sitting, false)
+		return a.runTraining(c.Context(), run, engine, source, images, data, sitting, false)
 	}
 	return c
 }
@@ -498,7 +498,7 @@ func (a *app) finished(run *train.Run, step, last int) (bool, error) {
 }
 
 // runTraining trains a run to its end, or to that of the sitting.
-func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Backend, source *dataset.Source, images dataset.Dataset, f sittingFlags, dryRun bool) error {
+func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Backend, source *dataset.Source, images dataset.Dataset, d dataFlags, f sittingFlags, dryRun bool) error {
 	if err := run.Config.Resolve(images.Len(), len(images.Classes())); err != nil {
 		return err
 	}
@@ -521,6 +521,8 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 	err = run.Train(ctx, engine, images, train.Options{
 		Steps:       f.steps,
 		MaxDuration: time.Duration(f.minutes * float64(time.Minute)),
+		MaxBad:      d.tolerance(),
+		StepTime:    plan.Step,
 		Monitor:     a.monitor(source, images),
 		Progress:    bar.step,
 		Log:         a.logger(),

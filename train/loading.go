@@ -1,0 +1,66 @@
+package train
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"alike/sampler"
+)
+
+// Loading is how views are made while the trainer computes. Weights do not depend on it.
+type Loading struct {
+	Workers int // goroutines that make views
+	Ahead   int // batches that are ready before the trainer asks for them
+}
+
+// defaultLoading is what a loader does that was not measured.
+func defaultLoading() Loading { return Loading{Workers: runtime.GOMAXPROCS(0), Ahead: 2} }
+
+const (
+	triedImages  = 64  // whose views are timed
+	spareWorkers = 1.5 // how much faster than the trainer the workers are to be
+	mostAhead    = 8   // batches, which are memory
+)
+
+// choose returns what a trainer of such steps needs: workers that make its batches half as
+// fast again as it takes them, and so many batches ahead that the slowest of the images
+// that were timed is not waited for. why says so.
+func choose(times []time.Duration, images int, step time.Duration, cpus int) (l Loading, why string) {
+	var sum time.Duration
+	for _, t := range times {
+		sum += t
+	}
+	mean := max(sum/time.Duration(len(times)), 1)
+	slowest := slices.Max(times)
+	l = Loading{
+		Workers: min(max(ceil(spareWorkers*float64(mean)*float64(images)/float64(step)), 1), cpus),
+		Ahead:   min(max(1+ceil(float64(slowest)/float64(step)), 2), mostAhead),
+	}
+	return l, fmt.Sprintf("%d workers, %d batches ahead: one makes the views of %.0f images/s, the trainer takes %.0f, the slowest image took %s",
+		l.Workers, l.Ahead, 1/mean.Seconds(), float64(images)/step.Seconds(), slowest.Round(10*time.Microsecond))
+}
+
+func ceil(x float64) int {
+	n := int(x)
+	if float64(n) < x {
+		n++
+	}
+	return n
+}
+
+// measure times one worker on the first images of the step, after one to warm up.
+func (l *loader) measure(step int) ([]time.Duration, error) {
+	draws := l.draws.Batch(step, make([]sampler.Draw, l.images))
+	b, w := l.newBatch(), newWorker()
+	var times []time.Duration
+	for i, d := range draws[:min(1+triedImages, len(draws))] {
+		start := time.Now()
+		if err := l.fillImage(b, i, d, w); err != nil {
+			return nil, err
+		}
+		times = append(times, time.Since(start))
+	}
+	return times[1:], nil
+}
