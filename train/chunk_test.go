@@ -45,8 +45,13 @@ func furthest(a, b map[string][]float64) (worst float64, where string) {
 }
 
 func TestOneChunkIsThePlainStep(t *testing.T) {
-	for _, lossName := range []string{"ntxent", "isif_symmetric", "supcon"} {
-		choose := func(c *Config) { c.Loss = registry.Choice{Name: lossName} }
+	for _, lossName := range []string{"ntxent", "isif_symmetric", "supcon", "proxy_nca", "cross_entropy"} {
+		choose := func(c *Config) {
+			c.Loss = registry.Choice{Name: lossName}
+			if lossName == "proxy_nca" || lossName == "cross_entropy" { // which learn from labels
+				c.Method = registry.Choice{Name: "metric"}
+			}
+		}
 		plain := stepWith(t, choose)
 		chunked := stepWith(t, func(c *Config) { choose(c); c.Chunk = c.Batch })
 		if d, where := furthest(plain, chunked); d != 0 {

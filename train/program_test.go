@@ -54,8 +54,17 @@ func firstStep(t *testing.T, c Config, headLR float64) map[string][]float64 {
 		t.Fatal(err)
 	}
 	before := weights(store)
-	rows := shapes.Make(dtypes.Int32, 2*c.Batch)
-	if _, err := p.run(inputs{noise(2*c.Batch, c.Size), tensors.FromShape(rows), tensors.FromShape(rows)}, 0.1, 0); err != nil {
+	parts, err := c.build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := parts.method.Views() * c.Batch
+	labels := make([]int32, rows)
+	for i := range labels {
+		labels[i] = int32(i % 4)
+	}
+	in := inputs{noise(rows, c.Size), tensors.FromFlatDataAndDimensions(labels, rows), tensors.FromShape(shapes.Make(dtypes.Int32, rows))}
+	if _, err := p.run(in, 0.1, 0); err != nil {
 		t.Fatal(err)
 	}
 	return minus(weights(store), before)

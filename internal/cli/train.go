@@ -419,7 +419,7 @@ func (a *app) summarise(cfg train.Config, images dataset.Dataset, whole bool) er
 	s := cfg.Schedule
 	a.say("%s on %d images of %s, seen at %d x %d pixels", cfg.Method.Name, images.Len(), images.Name(), cfg.Size, cfg.Size)
 	a.say("%s, head %s, loss %s, %s with learning rate %.4g, %g epochs in batches of %d images, seed %d",
-		cfg.Encoder.Name, cfg.Head.Name, cfg.Loss.Name, cfg.Optimizer.Name, s.Peak(), s.Epochs, cfg.Batch, cfg.Seed)
+		cfg.Encoder.Name, cfg.Head.Name, cmp.Or(cfg.Loss.Name, "of the method"), cfg.Optimizer.Name, s.Peak(), s.Epochs, cfg.Batch, cfg.Seed)
 	return nil
 }
 
