@@ -129,27 +129,49 @@ func (p *Pipeline) apply(dst []float32, img dataset.Image, draws []draw, buf *Sc
 	pixel.Interleave(level, dst[:3*p.size*p.size], view[0], view[1], view[2])
 }
 
-// resample makes planes of the pixels of img within r, by the taps that buf holds.
+// resample makes planes of the pixels of img within r, by the taps that buf holds: across, then
+// down. It goes through the image in bands of rows, which stay in the cache in between.
 func (buf *Scratch) resample(img dataset.Image, r Rect) Planes {
 	w, h := len(buf.across.First), len(buf.down.First)
-	buf.mid = grow(buf.mid, 3*w*r.H)
-	mid := split(buf.mid)
-	for y := range r.H {
-		row := img.Pix[3*((r.Y+y)*img.Width+r.X):]
-		i := y * w
-		pixel.Across(level, mid[0][i:i+w], mid[1][i:i+w], mid[2][i:i+w], row, &buf.across)
-	}
 	buf.planes = grow(buf.planes, 3*w*h)
 	planes := split(buf.planes)
 	buf.weight = grow(buf.weight, buf.down.Count)
-	for y := range h {
-		first := rowWeights(buf.weight, &buf.down, y, 1.0/255)
-		for c, plane := range planes {
-			pixel.Down(level, plane[y*w:][:w], mid[c][first*w:], w, buf.weight)
+	band := func(y int) (from, to int) { // rows of img that the band of output rows from y on is made of
+		return int(buf.down.First[y]), int(buf.down.First[min(y+bandRows, h)-1]) + buf.down.Count
+	}
+	rows := 0
+	for y := 0; y < h; y += bandRows {
+		from, to := band(y)
+		rows = max(rows, to-from)
+	}
+	buf.mid = grow(buf.mid, 3*w*rows)
+	mid := split(buf.mid)
+	done := 0 // rows of img that went across
+	for y, top := 0, 0; y < h; y += bandRows {
+		from, to := band(y)
+		if from < done {
+			for _, plane := range mid { // what the last band has left
+				copy(plane, plane[(from-top)*w:(done-top)*w])
+			}
+		}
+		top = from
+		for done = max(done, from); done < to; done++ {
+			row := img.Pix[3*((r.Y+done)*img.Width+r.X):]
+			i := (done - top) * w
+			pixel.Across(level, mid[0][i:i+w], mid[1][i:i+w], mid[2][i:i+w], row, &buf.across)
+		}
+		for out := y; out < min(y+bandRows, h); out++ {
+			first := rowWeights(buf.weight, &buf.down, out, 1.0/255)
+			for c, plane := range planes {
+				pixel.Down(level, plane[out*w:][:w], mid[c][(first-top)*w:], w, buf.weight)
+			}
 		}
 	}
 	return planes
 }
+
+// bandRows is the number of rows of a band of output.
+const bandRows = 16
 
 // split cuts x into three planes.
 func split(x []float32) Planes {
