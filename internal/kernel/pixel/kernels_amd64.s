@@ -457,7 +457,7 @@ done:
 	RET
 
 // func acrossAVX512(red *float32, green *float32, blue *float32, n int, pix *uint8, first *int32, weight *float32, taps int)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F
 TEXT ·acrossAVX512(SB), NOSPLIT, $0-64
 	MOVQ         n+24(FP), AX
 	MOVQ         red+0(FP), CX
@@ -475,44 +475,43 @@ TEXT ·acrossAVX512(SB), NOSPLIT, $0-64
 	NEGQ         R10
 	SHLQ         $0x02, R10
 	VBROADCASTSS constants<>+212(SB), Z0
-	VBROADCASTSS constants<>+216(SB), Z1
+	VMOVUPS      constants<>+216(SB), Z1
+	VMOVUPS      constants<>+280(SB), Z2
+	VMOVUPS      constants<>+344(SB), Z3
 
 loop:
-	VMOVUPS (DI), Z2
-	VPMULLD Z1, Z2, Z2
-	VXORPS  Z3, Z3, Z3
-	VXORPS  Z4, Z4, Z4
+	VMOVUPS (DI), Z4
+	VPMULLD Z0, Z4, Z4
 	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
 	MOVQ    R8, R11
 	MOVQ    R9, R12
 
 lowTap:
 	KXNORW     K1, K1, K1
-	VPXORD     Z6, Z6, Z6
-	VPGATHERDD (SI)(Z2*1), K1, Z6
-	VMOVUPS    (R11), Z7
-	VPSRLD     $0x00, Z6, Z8
-	VPANDD     Z0, Z8, Z8
-	VCVTDQ2PS  Z8, Z8
-	VMULPS     Z7, Z8, Z8
-	VADDPS     Z8, Z3, Z3
-	VPSRLD     $0x08, Z6, Z8
-	VPANDD     Z0, Z8, Z8
-	VCVTDQ2PS  Z8, Z8
-	VMULPS     Z7, Z8, Z8
-	VADDPS     Z8, Z4, Z4
-	VPSRLD     $0x10, Z6, Z8
-	VPANDD     Z0, Z8, Z8
-	VCVTDQ2PS  Z8, Z8
-	VMULPS     Z7, Z8, Z8
-	VADDPS     Z8, Z5, Z5
-	VPADDD     Z1, Z2, Z2
+	VPXORD     Z8, Z8, Z8
+	VPGATHERDD (SI)(Z4*1), K1, Z8
+	VMOVUPS    (R11), Z9
+	VPSHUFB    Z1, Z8, Z10
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z9, Z10, Z10
+	VADDPS     Z10, Z5, Z5
+	VPSHUFB    Z2, Z8, Z10
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z9, Z10, Z10
+	VADDPS     Z10, Z6, Z6
+	VPSHUFB    Z3, Z8, Z10
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z9, Z10, Z10
+	VADDPS     Z10, Z7, Z7
+	VPADDD     Z0, Z4, Z4
 	ADDQ       R10, R11
 	DECQ       R12
 	JNZ        lowTap
-	VMOVUPS    Z3, (CX)(AX*4)
-	VMOVUPS    Z4, (DX)(AX*4)
-	VMOVUPS    Z5, (BX)(AX*4)
+	VMOVUPS    Z5, (CX)(AX*4)
+	VMOVUPS    Z6, (DX)(AX*4)
+	VMOVUPS    Z7, (BX)(AX*4)
 	ADDQ       $0x40, DI
 	ADDQ       $0x40, R8
 	ADDQ       $0x10, AX
@@ -871,9 +870,9 @@ TEXT ·interleaveAVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+32(FP), SI
 	VXORPS       Y0, Y0, Y0
 	VBROADCASTSS constants<>+0(SB), Y1
-	VMOVUPS      constants<>+220(SB), Y2
-	VMOVUPS      constants<>+252(SB), Y3
-	VMOVUPS      constants<>+284(SB), Y4
+	VMOVUPS      constants<>+408(SB), Y2
+	VMOVUPS      constants<>+440(SB), Y3
+	VMOVUPS      constants<>+472(SB), Y4
 
 loop:
 	VMOVUPS  (CX)(AX*4), Y5
@@ -1133,79 +1132,75 @@ TEXT ·acrossAVX2(SB), NOSPLIT, $0-64
 	NEGQ         R10
 	SHLQ         $0x02, R10
 	VBROADCASTSS constants<>+212(SB), Y0
-	VBROADCASTSS constants<>+216(SB), Y1
+	VMOVUPS      constants<>+504(SB), Y1
+	VMOVUPS      constants<>+536(SB), Y2
+	VMOVUPS      constants<>+568(SB), Y3
 
 loop:
-	VMOVUPS (DI), Y2
-	VPMULLD Y1, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
+	VMOVUPS (DI), Y4
+	VPMULLD Y0, Y4, Y4
 	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
 	MOVQ    R8, R11
 	MOVQ    R9, R12
 
 lowTap:
-	VPCMPEQD   Y7, Y7, Y7
-	VPXOR      Y6, Y6, Y6
-	VPGATHERDD Y7, (SI)(Y2*1), Y6
-	VMOVUPS    (R11), Y7
-	VPSRLD     $0x00, Y6, Y8
-	VPAND      Y0, Y8, Y8
+	VPCMPEQD   Y9, Y9, Y9
+	VPXOR      Y8, Y8, Y8
+	VPGATHERDD Y9, (SI)(Y4*1), Y8
+	VMOVUPS    (R11), Y9
+	VPSHUFB    Y1, Y8, Y10
+	VCVTDQ2PS  Y10, Y10
+	VMULPS     Y9, Y10, Y10
+	VADDPS     Y10, Y5, Y5
+	VPSHUFB    Y2, Y8, Y10
+	VCVTDQ2PS  Y10, Y10
+	VMULPS     Y9, Y10, Y10
+	VADDPS     Y10, Y6, Y6
+	VPSHUFB    Y3, Y8, Y8
 	VCVTDQ2PS  Y8, Y8
-	VMULPS     Y7, Y8, Y8
-	VADDPS     Y8, Y3, Y3
-	VPSRLD     $0x08, Y6, Y8
-	VPAND      Y0, Y8, Y8
-	VCVTDQ2PS  Y8, Y8
-	VMULPS     Y7, Y8, Y8
-	VADDPS     Y8, Y4, Y4
-	VPSRLD     $0x10, Y6, Y6
-	VPAND      Y0, Y6, Y6
-	VCVTDQ2PS  Y6, Y6
-	VMULPS     Y7, Y6, Y6
-	VADDPS     Y6, Y5, Y5
-	VPADDD     Y1, Y2, Y2
+	VMULPS     Y9, Y8, Y8
+	VADDPS     Y8, Y7, Y7
+	VPADDD     Y0, Y4, Y4
 	ADDQ       R10, R11
 	DECQ       R12
 	JNZ        lowTap
-	VMOVUPS    Y3, (CX)(AX*4)
-	VMOVUPS    Y4, (DX)(AX*4)
-	VMOVUPS    Y5, (BX)(AX*4)
-	VMOVUPS    32(DI), Y2
-	VPMULLD    Y1, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
+	VMOVUPS    Y5, (CX)(AX*4)
+	VMOVUPS    Y6, (DX)(AX*4)
+	VMOVUPS    Y7, (BX)(AX*4)
+	VMOVUPS    32(DI), Y4
+	VPMULLD    Y0, Y4, Y4
 	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
 	MOVQ       R8, R11
 	MOVQ       R9, R12
 
 highTap:
-	VPCMPEQD   Y7, Y7, Y7
-	VPXOR      Y6, Y6, Y6
-	VPGATHERDD Y7, (SI)(Y2*1), Y6
-	VMOVUPS    32(R11), Y7
-	VPSRLD     $0x00, Y6, Y8
-	VPAND      Y0, Y8, Y8
+	VPCMPEQD   Y9, Y9, Y9
+	VPXOR      Y8, Y8, Y8
+	VPGATHERDD Y9, (SI)(Y4*1), Y8
+	VMOVUPS    32(R11), Y9
+	VPSHUFB    Y1, Y8, Y10
+	VCVTDQ2PS  Y10, Y10
+	VMULPS     Y9, Y10, Y10
+	VADDPS     Y10, Y5, Y5
+	VPSHUFB    Y2, Y8, Y10
+	VCVTDQ2PS  Y10, Y10
+	VMULPS     Y9, Y10, Y10
+	VADDPS     Y10, Y6, Y6
+	VPSHUFB    Y3, Y8, Y8
 	VCVTDQ2PS  Y8, Y8
-	VMULPS     Y7, Y8, Y8
-	VADDPS     Y8, Y3, Y3
-	VPSRLD     $0x08, Y6, Y8
-	VPAND      Y0, Y8, Y8
-	VCVTDQ2PS  Y8, Y8
-	VMULPS     Y7, Y8, Y8
-	VADDPS     Y8, Y4, Y4
-	VPSRLD     $0x10, Y6, Y6
-	VPAND      Y0, Y6, Y6
-	VCVTDQ2PS  Y6, Y6
-	VMULPS     Y7, Y6, Y6
-	VADDPS     Y6, Y5, Y5
-	VPADDD     Y1, Y2, Y2
+	VMULPS     Y9, Y8, Y8
+	VADDPS     Y8, Y7, Y7
+	VPADDD     Y0, Y4, Y4
 	ADDQ       R10, R11
 	DECQ       R12
 	JNZ        highTap
-	VMOVUPS    Y3, 32(CX)(AX*4)
-	VMOVUPS    Y4, 32(DX)(AX*4)
-	VMOVUPS    Y5, 32(BX)(AX*4)
+	VMOVUPS    Y5, 32(CX)(AX*4)
+	VMOVUPS    Y6, 32(DX)(AX*4)
+	VMOVUPS    Y7, 32(BX)(AX*4)
 	ADDQ       $0x40, DI
 	ADDQ       $0x40, R8
 	ADDQ       $0x10, AX
@@ -1266,30 +1261,101 @@ DATA constants<>+196(SB)/4, $0x0000000e
 DATA constants<>+200(SB)/4, $0x0000000f
 DATA constants<>+204(SB)/4, $0x0000000f
 DATA constants<>+208(SB)/4, $0x0000000f
-DATA constants<>+212(SB)/4, $0x000000ff
-DATA constants<>+216(SB)/4, $0x00000003
-DATA constants<>+220(SB)/4, $0x00000000
-DATA constants<>+224(SB)/4, $0x00000000
-DATA constants<>+228(SB)/4, $0x00000000
-DATA constants<>+232(SB)/4, $0x00000001
-DATA constants<>+236(SB)/4, $0x00000001
-DATA constants<>+240(SB)/4, $0x00000001
-DATA constants<>+244(SB)/4, $0x00000002
-DATA constants<>+248(SB)/4, $0x00000002
-DATA constants<>+252(SB)/4, $0x00000002
-DATA constants<>+256(SB)/4, $0x00000003
-DATA constants<>+260(SB)/4, $0x00000003
-DATA constants<>+264(SB)/4, $0x00000003
-DATA constants<>+268(SB)/4, $0x00000004
-DATA constants<>+272(SB)/4, $0x00000004
-DATA constants<>+276(SB)/4, $0x00000004
-DATA constants<>+280(SB)/4, $0x00000005
-DATA constants<>+284(SB)/4, $0x00000005
-DATA constants<>+288(SB)/4, $0x00000005
-DATA constants<>+292(SB)/4, $0x00000006
-DATA constants<>+296(SB)/4, $0x00000006
-DATA constants<>+300(SB)/4, $0x00000006
-DATA constants<>+304(SB)/4, $0x00000007
-DATA constants<>+308(SB)/4, $0x00000007
-DATA constants<>+312(SB)/4, $0x00000007
-GLOBL constants<>(SB), RODATA|NOPTR, $316
+DATA constants<>+212(SB)/4, $0x00000003
+DATA constants<>+216(SB)/4, $0x80808000
+DATA constants<>+220(SB)/4, $0x80808004
+DATA constants<>+224(SB)/4, $0x80808008
+DATA constants<>+228(SB)/4, $0x8080800c
+DATA constants<>+232(SB)/4, $0x80808000
+DATA constants<>+236(SB)/4, $0x80808004
+DATA constants<>+240(SB)/4, $0x80808008
+DATA constants<>+244(SB)/4, $0x8080800c
+DATA constants<>+248(SB)/4, $0x80808000
+DATA constants<>+252(SB)/4, $0x80808004
+DATA constants<>+256(SB)/4, $0x80808008
+DATA constants<>+260(SB)/4, $0x8080800c
+DATA constants<>+264(SB)/4, $0x80808000
+DATA constants<>+268(SB)/4, $0x80808004
+DATA constants<>+272(SB)/4, $0x80808008
+DATA constants<>+276(SB)/4, $0x8080800c
+DATA constants<>+280(SB)/4, $0x80808001
+DATA constants<>+284(SB)/4, $0x80808005
+DATA constants<>+288(SB)/4, $0x80808009
+DATA constants<>+292(SB)/4, $0x8080800d
+DATA constants<>+296(SB)/4, $0x80808001
+DATA constants<>+300(SB)/4, $0x80808005
+DATA constants<>+304(SB)/4, $0x80808009
+DATA constants<>+308(SB)/4, $0x8080800d
+DATA constants<>+312(SB)/4, $0x80808001
+DATA constants<>+316(SB)/4, $0x80808005
+DATA constants<>+320(SB)/4, $0x80808009
+DATA constants<>+324(SB)/4, $0x8080800d
+DATA constants<>+328(SB)/4, $0x80808001
+DATA constants<>+332(SB)/4, $0x80808005
+DATA constants<>+336(SB)/4, $0x80808009
+DATA constants<>+340(SB)/4, $0x8080800d
+DATA constants<>+344(SB)/4, $0x80808002
+DATA constants<>+348(SB)/4, $0x80808006
+DATA constants<>+352(SB)/4, $0x8080800a
+DATA constants<>+356(SB)/4, $0x8080800e
+DATA constants<>+360(SB)/4, $0x80808002
+DATA constants<>+364(SB)/4, $0x80808006
+DATA constants<>+368(SB)/4, $0x8080800a
+DATA constants<>+372(SB)/4, $0x8080800e
+DATA constants<>+376(SB)/4, $0x80808002
+DATA constants<>+380(SB)/4, $0x80808006
+DATA constants<>+384(SB)/4, $0x8080800a
+DATA constants<>+388(SB)/4, $0x8080800e
+DATA constants<>+392(SB)/4, $0x80808002
+DATA constants<>+396(SB)/4, $0x80808006
+DATA constants<>+400(SB)/4, $0x8080800a
+DATA constants<>+404(SB)/4, $0x8080800e
+DATA constants<>+408(SB)/4, $0x00000000
+DATA constants<>+412(SB)/4, $0x00000000
+DATA constants<>+416(SB)/4, $0x00000000
+DATA constants<>+420(SB)/4, $0x00000001
+DATA constants<>+424(SB)/4, $0x00000001
+DATA constants<>+428(SB)/4, $0x00000001
+DATA constants<>+432(SB)/4, $0x00000002
+DATA constants<>+436(SB)/4, $0x00000002
+DATA constants<>+440(SB)/4, $0x00000002
+DATA constants<>+444(SB)/4, $0x00000003
+DATA constants<>+448(SB)/4, $0x00000003
+DATA constants<>+452(SB)/4, $0x00000003
+DATA constants<>+456(SB)/4, $0x00000004
+DATA constants<>+460(SB)/4, $0x00000004
+DATA constants<>+464(SB)/4, $0x00000004
+DATA constants<>+468(SB)/4, $0x00000005
+DATA constants<>+472(SB)/4, $0x00000005
+DATA constants<>+476(SB)/4, $0x00000005
+DATA constants<>+480(SB)/4, $0x00000006
+DATA constants<>+484(SB)/4, $0x00000006
+DATA constants<>+488(SB)/4, $0x00000006
+DATA constants<>+492(SB)/4, $0x00000007
+DATA constants<>+496(SB)/4, $0x00000007
+DATA constants<>+500(SB)/4, $0x00000007
+DATA constants<>+504(SB)/4, $0x80808000
+DATA constants<>+508(SB)/4, $0x80808004
+DATA constants<>+512(SB)/4, $0x80808008
+DATA constants<>+516(SB)/4, $0x8080800c
+DATA constants<>+520(SB)/4, $0x80808000
+DATA constants<>+524(SB)/4, $0x80808004
+DATA constants<>+528(SB)/4, $0x80808008
+DATA constants<>+532(SB)/4, $0x8080800c
+DATA constants<>+536(SB)/4, $0x80808001
+DATA constants<>+540(SB)/4, $0x80808005
+DATA constants<>+544(SB)/4, $0x80808009
+DATA constants<>+548(SB)/4, $0x8080800d
+DATA constants<>+552(SB)/4, $0x80808001
+DATA constants<>+556(SB)/4, $0x80808005
+DATA constants<>+560(SB)/4, $0x80808009
+DATA constants<>+564(SB)/4, $0x8080800d
+DATA constants<>+568(SB)/4, $0x80808002
+DATA constants<>+572(SB)/4, $0x80808006
+DATA constants<>+576(SB)/4, $0x8080800a
+DATA constants<>+580(SB)/4, $0x8080800e
+DATA constants<>+584(SB)/4, $0x80808002
+DATA constants<>+588(SB)/4, $0x80808006
+DATA constants<>+592(SB)/4, $0x8080800a
+DATA constants<>+596(SB)/4, $0x8080800e
+GLOBL constants<>(SB), RODATA|NOPTR, $600

@@ -75,8 +75,15 @@ func across(s set) {
 	MOVQ(p.index, row)
 	NEGQ(row)
 	SHLQ(U8(2), row)
-	low := s.bits(0xff)
 	three := s.bits(3)
+	var component []vec // moves a pixel's component to the low byte of its four, and clears the others
+	for c := range rgb {
+		var shuffle []uint32
+		for lane := range s.lanes {
+			shuffle = append(shuffle, 0x80808000+uint32(4*(lane%4)+c))
+		}
+		component = append(component, s.load(constants.block(shuffle)))
+	}
 
 	p.each(func(i int) {
 		tag := map[bool]string{true: "low", false: "high"}[i == 0]
@@ -90,8 +97,7 @@ func across(s set) {
 		bytes := s.gather(pix, offset)
 		w := s.load(Mem{Base: at, Disp: 4 * i})
 		for c := range sum {
-			x := s.to(func(d vec) { VPSRLD(U8(8*c), bytes, d) })
-			s.and(low, x)
+			x := s.to(func(d vec) { VPSHUFB(component[c], bytes, d) })
 			VCVTDQ2PS(x, x)
 			VMULPS(w, x, x)
 			VADDPS(x, sum[c], sum[c])
@@ -126,12 +132,4 @@ func (s set) gather(base reg.Register, offset vec) vec {
 			VPGATHERDD(mask, from, d)
 		}
 	})
-}
-
-func (s set) and(y, x vec) {
-	if s.wide() {
-		VPANDD(y, x, x)
-	} else {
-		VPAND(y, x, x)
-	}
 }
