@@ -9,9 +9,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gomlx/compute"
+
 	"alike/dataset"
+	"alike/dataset/export"
 	"alike/internal/registry"
 	"alike/internal/rng"
+	"alike/internal/testdata"
 )
 
 // cifarFiles is a folder in CIFAR-10's format with n images of noise.
@@ -77,27 +81,81 @@ func TestPackedDataGiveTheSameWeights(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			images, split, err := s.Training()
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := Default("simclr", 32)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Data, c.Split, c.Encoder, c.Batch = tc.spec, split, registry.Choice{Name: "resnet8"}, 8
-			c.Schedule.Epochs, c.Schedule.WarmupEpochs = 2, 0
-			if err := c.Resolve(images.Len(), 0); err != nil {
-				t.Fatal(err)
-			}
-			r, err := Create(filepath.Join(t.TempDir(), "run"), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			weights = append(weights, trained(t, r, images, b, Options{Steps: 4}).WeightsSHA256)
+			weights = append(weights, trainedOn(t, b, tc.spec, s))
 		}
 		if weights[0] == "" || weights[1] != weights[0] || weights[2] != weights[0] {
 			t.Errorf("%s: weights of the source, the packed file and decoded anew: %.12q", name, weights)
 		}
+	}
+}
+
+// trainedOn is the hash of the weights after a few steps on a source.
+func trainedOn(t *testing.T, b compute.Backend, spec string, s *dataset.Source) string {
+	t.Helper()
+	images, split, err := s.Training()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Default("simclr", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Data, c.Split, c.Encoder, c.Batch = spec, split, registry.Choice{Name: "resnet8"}, 8
+	c.Schedule.Epochs, c.Schedule.WarmupEpochs = 2, 0
+	if err := c.Resolve(images.Len(), 0); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Create(filepath.Join(t.TempDir(), "run"), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trained(t, r, images, b, Options{Steps: 4}).WeightsSHA256
+}
+
+// TestEveryFormatGivesTheSameWeights trains on the same images in all formats that export
+// writes.
+func TestEveryFormatGivesTheSameWeights(t *testing.T) {
+	for name, spec := range map[string]func() string{
+		"cifar": func() string { return cifarFiles(t, 40) },
+		"jpeg":  func() string { return jpegFiles(t, 40) },
+	} {
+		everyFormat(t, name, spec())
+	}
+}
+
+func TestEveryFormatOfTheBirdsGivesTheSameWeights(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 6,000 images seven times")
+	}
+	everyFormat(t, "birds", testdata.Path(t, "cub-100-64.tar.gz"))
+}
+
+func everyFormat(t *testing.T, name, spec string) {
+	t.Helper()
+	b := engine(t, "simd")
+	source, err := dataset.Open(t.Context(), spec, dataset.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashes := map[string]string{}
+	for _, format := range export.Formats() {
+		out := filepath.Join(t.TempDir(), "x")
+		if format == "tar" || format == "zip" {
+			out += "." + format
+		}
+		if err := export.Write(t.Context(), source, format, out, nil); err != nil {
+			t.Fatal(err)
+		}
+		if format == "csv" || format == "jsonl" {
+			out = filepath.Join(out, "images."+format)
+		}
+		exported, err := dataset.Open(t.Context(), out, dataset.Options{CacheBytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes[trainedOn(t, b, out, exported)] += " " + format
+	}
+	if len(hashes) != 1 {
+		t.Errorf("%s: weights differ between formats: %v", name, hashes)
 	}
 }
