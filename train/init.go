@@ -2,35 +2,48 @@ package train
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"alike/encoder"
+	"alike/internal/weightfile"
 )
 
 // newStore is where training starts: an empty store, or one with the encoder's
-// weights of another run's last checkpoint.
-func (c *Config) newStore() (*model.Store, error) {
+// weights of another run's last checkpoint or of a file.
+func (c *Config) newStore(b compute.Backend, log *slog.Logger) (*model.Store, error) {
 	store := model.NewStore()
 	if c.Init == "" {
+		return store, nil
+	}
+	if slices.Contains(weightfile.Suffixes, strings.ToLower(filepath.Ext(c.Init))) {
+		matched, unused, err := c.initFromFile(b, store)
+		if err != nil {
+			return nil, fmt.Errorf("init: %w", err)
+		}
+		log.Info("the encoder begins with the weights of a file", slog.String("file", c.Init), slog.Int("tensors", matched),
+			slog.String("not used", fmt.Sprintf("%.10q", unused)))
 		return store, nil
 	}
 	other, err := Open(c.Init)
 	if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
-	a, err := encoder.Encoders.New(other.Config.Encoder)
+	x, err := encoder.Encoders.New(other.Config.Encoder)
 	if err != nil {
 		return nil, fmt.Errorf("init: %s: %w", c.Init, err)
 	}
-	b, err := encoder.Encoders.New(c.Encoder)
+	y, err := encoder.Encoders.New(c.Encoder)
 	if err != nil {
 		return nil, err
 	}
-	if other.Config.Encoder.Name != c.Encoder.Name || !reflect.DeepEqual(a, b) {
+	if other.Config.Encoder.Name != c.Encoder.Name || !reflect.DeepEqual(x, y) {
 		return nil, fmt.Errorf("init: the encoder of %s is %s, that of this run %s: they must be equal, parameters included (config.yaml has them)",
 			c.Init, other.Config.Encoder.Name, c.Encoder.Name)
 	}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,11 +51,11 @@ func TestInit(t *testing.T) {
 		}
 	}
 	c.Encoder = registry.Choice{Name: "resnet14"}
-	if _, err := c.newStore(); err == nil || !strings.Contains(err.Error(), "the encoder of "+first.Dir+" is resnet8, that of this run resnet14") {
+	if _, err := c.newStore(b, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "the encoder of "+first.Dir+" is resnet8, that of this run resnet14") {
 		t.Errorf("another encoder: %v", err)
 	}
 	c.Init = filepath.Join(dir, "none")
-	if _, err := c.newStore(); err == nil || !strings.Contains(err.Error(), "is not a run") {
+	if _, err := c.newStore(b, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "is not a run") {
 		t.Errorf("no run: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -51,7 +52,7 @@ func (r *Run) Model(b compute.Backend, step int) (*Model, error) {
 // Untrained draws the network before its first step: the one of step 0, whose
 // checkpoint need not have been kept.
 func (r *Run) Untrained(b compute.Backend) (*Model, error) {
-	store, err := r.Config.newStore()
+	store, err := r.Config.newStore(b, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

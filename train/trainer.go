@@ -139,7 +139,7 @@ func (t *trainer) restore() error {
 	}
 	if len(steps) == 0 {
 		t.state.Engine = engine
-		t.store, err = t.run.Config.newStore()
+		t.store, err = t.run.Config.newStore(t.backend, t.opt.Log)
 		return err
 	}
 	step := steps[len(steps)-1]

@@ -113,7 +113,7 @@ configuration is saved in the run directory, --verbose prints it.
 	flags.Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
 	flags.String("views", "", "how views are made: steps in their order, e.g. \"crop(0.08, 1) flip blur(p=0.5)\" ('alike list augmentations')")
 	flags.String("encoder", "", "network ('alike list encoders'; default: the recipe's, see above)")
-	flags.String("init", "", "run whose encoder's weights this one begins with, instead of random ones")
+	flags.String("init", "", "run, or file of weights (safetensors, or of PyTorch), whose encoder's weights this run begins with")
 	flags.String("head", "", "projection head ('alike list heads')")
 	flags.String("loss", "", "loss ('alike list losses')")
 	flags.String("optimizer", "", "update rule ('alike list optimizers')")

@@ -1,0 +1,77 @@
+package weightfile
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+
+	"github.com/nlpodyssey/safetensors"
+)
+
+func readSafetensors(path string) (map[string]Tensor, error) {
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	st, err := safetensors.Deserialize(file)
+	if err != nil {
+		return nil, fmt.Errorf("not a safetensors file: %w", err)
+	}
+	tensors := map[string]Tensor{}
+	for _, name := range st.Names() {
+		view, _ := st.Tensor(name)
+		data := floats(view.DType(), view.Data())
+		if data == nil {
+			continue
+		}
+		t := Tensor{Data: data}
+		for _, d := range view.Shape() {
+			t.Dims = append(t.Dims, int(d))
+		}
+		tensors[name] = t
+	}
+	return tensors, nil
+}
+
+// floats decodes little-endian numbers; nil if they are not floating-point.
+func floats(dtype safetensors.DType, b []byte) []float32 {
+	order := binary.LittleEndian
+	switch dtype {
+	case safetensors.F32:
+		return each(b, 4, func(b []byte) float32 { return math.Float32frombits(order.Uint32(b)) })
+	case safetensors.F64:
+		return each(b, 8, func(b []byte) float32 { return float32(math.Float64frombits(order.Uint64(b))) })
+	case safetensors.BF16:
+		return each(b, 2, func(b []byte) float32 { return math.Float32frombits(uint32(order.Uint16(b)) << 16) })
+	case safetensors.F16:
+		return each(b, 2, func(b []byte) float32 { return half(order.Uint16(b)) })
+	}
+	return nil
+}
+
+func each(b []byte, size int, decode func([]byte) float32) []float32 {
+	x := make([]float32, len(b)/size)
+	for i := range x {
+		x[i] = decode(b[i*size:])
+	}
+	return x
+}
+
+// half is the value of a number of IEEE 754's binary16.
+func half(h uint16) float32 {
+	sign, exponent, fraction := float64(1), int(h>>10&31), float64(h&1023)
+	if h>>15 != 0 {
+		sign = -1
+	}
+	switch exponent {
+	case 0:
+		return float32(sign * math.Ldexp(fraction, -24))
+	case 31:
+		if fraction != 0 {
+			return float32(math.NaN())
+		}
+		return float32(math.Inf(int(sign)))
+	}
+	return float32(sign * math.Ldexp(1024+fraction, exponent-25))
+}
