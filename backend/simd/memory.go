@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/gomlx/compute/dtypes"
@@ -38,51 +39,41 @@ func alignedFloats(n int) []float32 {
 // roundUp is the next multiple of a cache line.
 func roundUp(n int) int { return (n + line - 1) / line * line }
 
-// arena hands out offsets in one block of floats, first fit.
-type arena struct {
-	size int
-	free []gap // in order, never adjacent
+// lifetime is memory that is wanted from one step to another, both included.
+type lifetime struct {
+	size        int // floats
+	first, last int // steps
 }
 
-type gap struct{ at, n int }
-
-func (a *arena) take(n int) int {
-	n = roundUp(n)
-	for i, g := range a.free {
-		if g.n >= n {
-			if a.free[i] = (gap{g.at + n, g.n - n}); g.n == n {
-				a.free = append(a.free[:i], a.free[i+1:]...)
+// place gives each lifetime an offset in one block of floats, so that no two that meet in a
+// step overlap, and returns the block's size. The largest come first, each into the lowest
+// gap: placed in the order of the steps, which is all that can be done while they run,
+// large ones would find gaps that small ones have broken up.
+func place(wanted []lifetime) (offsets []int, size int) {
+	offsets = make([]int, len(wanted))
+	order := make([]int, len(wanted))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return wanted[j].size - wanted[i].size })
+	var placed []int // in the order of their offsets
+	for _, i := range order {
+		w := wanted[i]
+		n, at := roundUp(w.size), 0
+		for _, j := range placed {
+			other := wanted[j]
+			if other.first > w.last || w.first > other.last {
+				continue
 			}
-			return g.at
+			if offsets[j]-at >= n {
+				break
+			}
+			at = max(at, offsets[j]+roundUp(other.size))
 		}
+		offsets[i] = at
+		size = max(size, at+n)
+		where, _ := slices.BinarySearchFunc(placed, at, func(j, at int) int { return offsets[j] - at })
+		placed = slices.Insert(placed, where, i)
 	}
-	at := a.size
-	if k := len(a.free) - 1; k >= 0 && a.free[k].at+a.free[k].n == a.size { // the last gap ends the block: extend it
-		at = a.free[k].at
-		a.free = a.free[:k]
-	}
-	a.size = at + n
-	return at
-}
-
-func (a *arena) give(at, n int) {
-	n = roundUp(n)
-	if n == 0 {
-		return
-	}
-	i := 0
-	for i < len(a.free) && a.free[i].at < at {
-		i++
-	}
-	a.free = append(a.free, gap{})
-	copy(a.free[i+1:], a.free[i:])
-	a.free[i] = gap{at, n}
-	if i+1 < len(a.free) && at+n == a.free[i+1].at {
-		a.free[i].n += a.free[i+1].n
-		a.free = append(a.free[:i+1], a.free[i+2:]...)
-	}
-	if i > 0 && a.free[i-1].at+a.free[i-1].n == at {
-		a.free[i-1].n += a.free[i].n
-		a.free = append(a.free[:i], a.free[i+1:]...)
-	}
+	return offsets, size
 }

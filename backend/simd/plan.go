@@ -122,22 +122,17 @@ func (p *planner) inPlace(slot int, e *executable) int {
 
 // arena places the slots that share memory, and returns its size in floats.
 func (p *planner) arena() int {
-	ends := make([][]int, len(p.steps)) // by step: the slots that it reads or writes last
-	for s, last := range p.last {
-		if p.slots[s].arena && last >= 0 {
-			ends[last] = append(ends[last], s)
+	var slots []int
+	var wanted []lifetime
+	for s := range p.slots {
+		if p.slots[s].arena && p.first[s] >= 0 {
+			slots = append(slots, s)
+			wanted = append(wanted, lifetime{arenaFloats(p.slots[s].shape), p.first[s], p.last[s]})
 		}
 	}
-	var a arena
-	for i := range p.steps {
-		for _, s := range p.writes[i] {
-			if p.slots[s].arena && p.first[s] == i {
-				p.slots[s].offset = a.take(arenaFloats(p.slots[s].shape))
-			}
-		}
-		for _, s := range ends[i] {
-			a.give(p.slots[s].offset, arenaFloats(p.slots[s].shape))
-		}
+	offsets, size := place(wanted)
+	for i, s := range slots {
+		p.slots[s].offset = offsets[i]
 	}
-	return a.size
+	return size
 }
