@@ -9,6 +9,7 @@ import (
 	"alike/augment"
 	"alike/dataset"
 	"alike/internal/rng"
+	"alike/method"
 	"alike/sampler"
 )
 
@@ -38,6 +39,28 @@ type loader struct {
 
 	ready chan batch
 	free  chan batch
+}
+
+// newLoader is the loader of a resolved configuration; it lacks place, and stops at the first
+// image that cannot be read.
+func (c *Config) newLoader(data dataset.Dataset) (*loader, error) {
+	m, err := method.Methods.New(c.Method)
+	if err != nil {
+		return nil, err
+	}
+	views, err := augment.Views(c.Views, c.Size, m.Views())
+	if err != nil {
+		return nil, err
+	}
+	draws, err := c.sampler(data)
+	if err != nil {
+		return nil, err
+	}
+	return &loader{
+		data: data, draws: draws, views: views, images: c.Batch, row: c.Size * c.Size * 3, seed: c.Seed, pixels: c.Pixels,
+		loading:  defaultLoading(),
+		unusable: func(_ int, err error) error { return err },
+	}, nil
 }
 
 // start prepares the batches of steps [from, to), in order, until ctx is done.

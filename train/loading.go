@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"alike/dataset"
 	"alike/sampler"
 )
 
@@ -40,6 +41,30 @@ func choose(times []time.Duration, images int, step time.Duration, cpus int) (l 
 	}
 	return l, fmt.Sprintf("%d workers, %d batches ahead: one makes the views of %.0f images/s, the trainer takes %.0f, the slowest image took %s",
 		l.Workers, l.Ahead, 1/mean.Seconds(), float64(images)/step.Seconds(), slowest.Round(10*time.Microsecond))
+}
+
+// ViewRate is how many images a second one worker makes the views of, as a run of this
+// configuration would on these images: timed on the first of them.
+func (c *Config) ViewRate(data dataset.Dataset) (float64, error) {
+	l, err := c.newLoader(data)
+	if err != nil {
+		return 0, err
+	}
+	times, err := l.measure(0)
+	if err != nil || len(times) == 0 {
+		return 0, err
+	}
+	var sum time.Duration
+	for _, t := range times {
+		sum += t
+	}
+	return float64(len(times)) / max(sum, 1).Seconds(), nil
+}
+
+// WorkersFor is how many workers a run takes whose trainer uses images at one rate, where one
+// worker makes the views of them at another.
+func WorkersFor(trainer, worker float64) int {
+	return min(max(ceil(spareWorkers*trainer/worker), 1), runtime.GOMAXPROCS(0))
 }
 
 func ceil(x float64) int {

@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,25 @@ func TestLoadingIsChosenByWhatATrainerNeeds(t *testing.T) {
 		if got != tc.want || !strings.Contains(why, "the trainer takes") {
 			t.Errorf("%s: %+v (%s), want %+v", tc.name, got, why, tc.want)
 		}
+	}
+}
+
+func TestViewRateIsThatOfOneWorker(t *testing.T) {
+	_, images := vanishing(t, 20)
+	c, err := Default("simclr", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Batch = 20
+	rate, err := c.ViewRate(images)
+	if err != nil || !(rate > 10) {
+		t.Errorf("%g images/s, %v", rate, err)
+	}
+	if got := WorkersFor(1, 1e6); got != 1 {
+		t.Errorf("%d workers where one is plenty", got)
+	}
+	if got := WorkersFor(1e9, 1); got != runtime.GOMAXPROCS(0) {
+		t.Errorf("%d workers, want as many as there are CPUs", got)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"alike/augment"
 	"alike/dataset"
 	"alike/sampler"
 )
@@ -91,33 +90,19 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 	if err != nil {
 		return nil, err
 	}
-	pipelines, err := augment.Views(r.Config.Views, r.Config.Size, parts.method.Views())
-	if err != nil {
-		return nil, err
-	}
-	draws, err := r.Config.sampler(data)
+	loader, err := r.Config.newLoader(data)
 	if err != nil {
 		return nil, err
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	if pk, ok := draws.(*sampler.PK); ok {
+	if pk, ok := loader.draws.(*sampler.PK); ok {
 		opt.Log.Info("batches", slog.String("of", pk.String()))
 	}
-	t := &trainer{run: r, opt: opt, every: r.Config.Sittings.resolve(max(1, data.Len()/r.Config.Batch)), backend: b, parts: parts, loader: &loader{
-		data:   data,
-		draws:  draws,
-		views:  pipelines,
-		images: r.Config.Batch,
-		row:    r.Config.Size * r.Config.Size * 3,
-		seed:   r.Config.Seed,
-		pixels: r.Config.Pixels,
-		place:  placer(b, &r.Config),
-
-		loading:  defaultLoading(),
-		unusable: (&unusable{run: r, data: data, maxBad: opt.MaxBad, log: opt.Log}).add,
-	}}
+	t := &trainer{run: r, opt: opt, every: r.Config.Sittings.resolve(max(1, data.Len()/r.Config.Batch)), backend: b, parts: parts, loader: loader}
+	loader.place = placer(b, &r.Config)
+	loader.unusable = (&unusable{run: r, data: data, maxBad: opt.MaxBad, log: opt.Log}).add
 	if err := t.restore(); err != nil {
 		return nil, err
 	}

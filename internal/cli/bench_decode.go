@@ -17,6 +17,7 @@ import (
 
 	"alike/augment"
 	"alike/dataset"
+	"alike/train"
 )
 
 // started is when the process began, or nearly so.
@@ -66,6 +67,9 @@ per second of CPU time, so that other programs do not count.`,
 			return a.printJSON(rates)
 		}
 		fmt.Fprintf(a.stdout, "decode %.0f/s, decode + crop + resize %.0f/s, packed: crop + resize %.0f/s, on one core\n", rates.Decode, rates.Resize, rates.Packed)
+		const fast = 1000 // images/s of a trainer
+		fmt.Fprintf(a.stdout, "a run whose steps take %d images/s has %d workers for such JPEGs and %d for the packed file, half as much again as it needs, within the CPUs\n",
+			fast, train.WorkersFor(fast, rates.Resize), train.WorkersFor(fast, rates.Packed))
 		return nil
 	}
 	return c

@@ -236,15 +236,42 @@ all of them with the reasons.`,
 			}
 			a.say("the views are in %s", *out)
 		}
+		rate, side, err := viewRate(s, info)
+		if err != nil {
+			return err
+		}
 		if *asJSON {
+			kept, all := s.Kept()
 			return a.printJSON(map[string]any{
 				"spec": s.Spec, "format": s.Format, "file_types": s.FileTypes, "splits": info,
 				"skipped": len(s.Skipped), "bad_files": badFiles(s), "read_seconds": seconds,
+				"view_images_per_s": rate, "decoded_bytes": all, "kept_bytes": kept,
 			})
+		}
+		if rate > 0 {
+			const fast = 1000 // images/s of a trainer
+			fmt.Fprintf(a.stdout, "loading: one worker makes SimCLR's two views of %d pixels of %.0f images/s; a run whose steps take %d images/s has %d of them, half as much again as it needs\n",
+				side, rate, fast, train.WorkersFor(fast, rate))
 		}
 		return nil
 	}
 	return c
+}
+
+// viewRate times one worker on SimCLR's views of the training images; 0 where there are too few.
+func viewRate(s *dataset.Source, info map[string]dataset.Statistics) (rate float64, side int, err error) {
+	d, split, err := s.Training()
+	if err != nil || d.Len() < 2 {
+		return 0, 0, nil // there may be other splits only
+	}
+	side = max(min(info[split].MinSide, largestSize), 8)
+	c, err := train.Default("simclr", side)
+	if err != nil {
+		return 0, 0, err
+	}
+	c.Batch = min(c.Batch, d.Len())
+	rate, err = c.ViewRate(d)
+	return rate, side, err
 }
 
 // badFiles lists what was skipped, for JSON.
