@@ -18,7 +18,7 @@ func (a *app) search() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "search RUN",
 		Short:   "Find the images that are most like one",
-		Example: "  alike search runs/simclr-resnet8 --data photos/ --query cat.jpg\n  alike search runs/simclr-resnet8 --data photos/ --query cat.jpg --k 20 --out cats.png",
+		Example: "  alike search runs/simclr-resnet8 --data photos/ --query cat.jpg\n  alike search runs/simclr-resnet8 --data photos/ --query cat.jpg --k 20 --out cats.png\n  alike search runs/simclr-resnet8 --data photos/ --query cat.jpg --crop 40,10,64,64",
 		Args:    exactly("a RUN"),
 	}
 	var data dataFlags
@@ -27,6 +27,7 @@ func (a *app) search() *cobra.Command {
 	which.add(c)
 	split := c.Flags().String("split", "", "split to search (default: the only one, or test)")
 	query := c.Flags().String("query", "", "image to search for: a file, or the id of an image of the data")
+	crop := c.Flags().String("crop", "", "part of the query to search for, as x,y,w,h in pixels from its top left")
 	k := c.Flags().Int("k", 10, "number of images to find")
 	out := c.Flags().String("out", "", "picture of the query and what was found")
 	asJSON := jsonFlag(c)
@@ -39,6 +40,10 @@ func (a *app) search() *cobra.Command {
 		}
 		if *out != "" && filepath.Ext(*out) != ".png" {
 			return misuse("--out %q: want a file that ends in .png", *out)
+		}
+		part, err := parseCrop(*crop)
+		if err != nil {
+			return misuse("--crop %q: %v", *crop, err)
 		}
 		model, err := a.model(args[0], which)
 		if err != nil {
@@ -56,6 +61,11 @@ func (a *app) search() *cobra.Command {
 		q, err := queryImage(gallery, *query)
 		if err != nil {
 			return err
+		}
+		if *crop != "" {
+			if q, err = cropped(q, part); err != nil {
+				return fmt.Errorf("--crop %s: %w", *crop, err)
+			}
 		}
 		bar := a.progress("embedding", gallery.Len())
 		x, err := model.Index(c.Context(), gallery)
