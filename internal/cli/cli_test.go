@@ -190,6 +190,10 @@ func TestFromTrainingToSearch(t *testing.T) {
 	if b, err := os.ReadFile(png); err != nil || !bytes.HasPrefix(b, []byte("\x89PNG")) {
 		t.Errorf("no picture: %v", err)
 	}
+	part := must(t, "search", dir, "--query", "test/star/00005", "--crop", "4,4,16,16", "--k", "3", "--out", png, "-q")
+	if lines := strings.Split(strings.TrimSpace(part), "\n"); len(lines) != 4 || part == out {
+		t.Errorf("search for a part found\n%s", part)
+	}
 	page, err := os.ReadFile(filepath.Join(dir, "report.html"))
 	if err != nil || !bytes.Contains(page, []byte("Nearest neighbours")) {
 		t.Errorf("no report: %v", err)
