@@ -22,6 +22,15 @@ type Score struct {
 	Notes    []string   `json:"notes,omitempty"` // what a reader must know, in sentences
 }
 
+// Interval is the 95 % interval for people, in percent: "30.90 to 35.00"; "none" for metrics that
+// have no interval yet, whose CI95 is the value twice.
+func (s Score) Interval() string {
+	if s.CI95 == [2]float64{s.Value, s.Value} {
+		return "none"
+	}
+	return fmt.Sprintf("%.2f to %.2f", 100*s.CI95[0], 100*s.CI95[1])
+}
+
 // Subject is what was measured. Subjects of scores that are compared may differ.
 type Subject struct {
 	Name          string `json:"name"` // the run, or "raw pixels"

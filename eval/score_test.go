@@ -129,3 +129,14 @@ func TestWilson(t *testing.T) {
 		})
 	}
 }
+
+func TestIntervalIsForPeople(t *testing.T) {
+	for want, s := range map[string]Score{
+		"30.90 to 35.04": {Value: 0.33, CI95: [2]float64{0.309, 0.35039}},
+		"none":           {Value: 0.33, CI95: [2]float64{0.33, 0.33}},
+	} {
+		if got := s.Interval(); got != want {
+			t.Errorf("%v: %q, want %q", s.CI95, got, want)
+		}
+	}
+}

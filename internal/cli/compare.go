@@ -60,7 +60,7 @@ its 95 % interval.`,
 		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "metric\trun\tstep\tvalue\t95 % interval\tmeasured on")
 		for _, s := range table {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%.2f %%\t%.2f to %.2f\t%s\n", s.Metric, s.Subject.Name, s.Subject.Step, 100*s.Value, 100*s.CI95[0], 100*s.CI95[1], measuredOn(s.Protocol))
+			fmt.Fprintf(w, "%s\t%s\t%d\t%.2f %%\t%s\t%s\n", s.Metric, s.Subject.Name, s.Subject.Step, 100*s.Value, s.Interval(), measuredOn(s.Protocol))
 		}
 		if err := w.Flush(); err != nil {
 			return err

@@ -112,7 +112,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 }
 
 func (a *app) printScore(s eval.Score) {
-	fmt.Fprintf(a.stdout, "%s %.2f %% (95 %% interval %.2f to %.2f)\n", s.Metric, 100*s.Value, 100*s.CI95[0], 100*s.CI95[1])
+	fmt.Fprintf(a.stdout, "%s %.2f %% (95 %% interval %s)\n", s.Metric, 100*s.Value, s.Interval())
 	p := s.Protocol
 	fmt.Fprintf(a.stdout, "  %s at step %d, layer %s, %d images of %s (%s) against %d of %s\n",
 		s.Subject.Name, s.Subject.Step, p.Layer, p.Queries.Images, p.Queries.Data, p.Queries.Split, p.Bank.Images, p.Bank.Split)

@@ -79,7 +79,7 @@ func (a *app) printProgress(run *train.Run, step int) error {
 	}
 	scores, err := latestScores(run)
 	for _, s := range scores {
-		fmt.Fprintf(a.stdout, "  %s %.2f %% (95 %% interval %.2f to %.2f) at step %d, %s\n", s.Metric, 100*s.Value, 100*s.CI95[0], 100*s.CI95[1], s.Subject.Step, measuredOn(s.Protocol))
+		fmt.Fprintf(a.stdout, "  %s %.2f %% (95 %% interval %s) at step %d, %s\n", s.Metric, 100*s.Value, s.Interval(), s.Subject.Step, measuredOn(s.Protocol))
 	}
 	return err
 }

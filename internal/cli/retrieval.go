@@ -294,7 +294,7 @@ func (a *app) printTable(table [][]eval.Score) error {
 		fmt.Fprint(w, own[i].Metric)
 		for _, scores := range table {
 			s := scores[i]
-			fmt.Fprintf(w, "\t%.2f (%.2f to %.2f)", 100*s.Value, 100*s.CI95[0], 100*s.CI95[1])
+			fmt.Fprintf(w, "\t%.2f (%s)", 100*s.Value, s.Interval())
 		}
 		fmt.Fprintln(w)
 	}
