@@ -34,6 +34,9 @@ func torchWeights(t *testing.T) string {
 // TestWeightsOfPyTorchGiveTheSameEmbedding starts runs with files that PyTorch wrote, in each
 // form, and compares h with what torchvision's network makes of the same pixels.
 func TestWeightsOfPyTorchGiveTheSameEmbedding(t *testing.T) {
+	if testing.Short() {
+		t.Skip("embeds by ResNet-50")
+	}
 	dir := torchWeights(t)
 	pixels, err := os.ReadFile(filepath.Join(dir, "pixels"))
 	if err != nil {
