@@ -23,9 +23,10 @@ type Score struct {
 }
 
 // Interval is the 95 % interval for people, in percent: "30.90 to 35.00"; "none" for metrics that
-// have no interval yet, whose CI95 is the value twice.
+// have no interval yet, whose CI95 is the value twice. A bootstrap of queries that are all right
+// has no width either, but is an interval: its protocol says how it was made.
 func (s Score) Interval() string {
-	if s.CI95 == [2]float64{s.Value, s.Value} {
+	if s.Protocol.Bootstrap == nil && s.CI95 == [2]float64{s.Value, s.Value} {
 		return "none"
 	}
 	return fmt.Sprintf("%.2f to %.2f", 100*s.CI95[0], 100*s.CI95[1])

@@ -134,6 +134,8 @@ func TestIntervalIsForPeople(t *testing.T) {
 	for want, s := range map[string]Score{
 		"30.90 to 35.04": {Value: 0.33, CI95: [2]float64{0.309, 0.35039}},
 		"none":           {Value: 0.33, CI95: [2]float64{0.33, 0.33}},
+
+		"100.00 to 100.00": {Value: 1, CI95: [2]float64{1, 1}, Protocol: Protocol{Bootstrap: &Bootstrap{}}},
 	} {
 		if got := s.Interval(); got != want {
 			t.Errorf("%v: %q, want %q", s.CI95, got, want)
