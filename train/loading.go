@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"time"
@@ -29,18 +30,13 @@ const (
 // fast again as it takes them, and so many batches ahead that the slowest of the images
 // that were timed is not waited for. why says so.
 func choose(times []time.Duration, images int, step time.Duration, cpus int) (l Loading, why string) {
-	var sum time.Duration
-	for _, t := range times {
-		sum += t
-	}
-	mean := max(sum/time.Duration(len(times)), 1)
-	slowest := slices.Max(times)
+	trainer, worker, slowest := float64(images)/step.Seconds(), rate(times), slices.Max(times)
 	l = Loading{
-		Workers: min(max(ceil(spareWorkers*float64(mean)*float64(images)/float64(step)), 1), cpus),
-		Ahead:   min(max(1+ceil(float64(slowest)/float64(step)), 2), mostAhead),
+		Workers: workers(trainer, worker, cpus),
+		Ahead:   min(max(1+int(math.Ceil(float64(slowest)/float64(step))), 2), mostAhead),
 	}
 	return l, fmt.Sprintf("%d workers, %d batches ahead: one makes the views of %.0f images/s, the trainer takes %.0f, the slowest image took %s",
-		l.Workers, l.Ahead, 1/mean.Seconds(), float64(images)/step.Seconds(), slowest.Round(10*time.Microsecond))
+		l.Workers, l.Ahead, worker, trainer, slowest.Round(10*time.Microsecond))
 }
 
 // ViewRate is how many images a second one worker makes the views of, as a run of this
@@ -54,35 +50,36 @@ func (c *Config) ViewRate(data dataset.Dataset) (float64, error) {
 	if err != nil || len(times) == 0 {
 		return 0, err
 	}
+	return rate(times), nil
+}
+
+// rate is how many images a second took such times each.
+func rate(times []time.Duration) float64 {
 	var sum time.Duration
 	for _, t := range times {
 		sum += t
 	}
-	return float64(len(times)) / max(sum, 1).Seconds(), nil
+	return float64(len(times)) / max(sum, 1).Seconds()
 }
 
 // WorkersFor is how many workers a run takes whose trainer uses images at one rate, where one
 // worker makes the views of them at another.
-func WorkersFor(trainer, worker float64) int {
-	return min(max(ceil(spareWorkers*trainer/worker), 1), runtime.GOMAXPROCS(0))
-}
+func WorkersFor(trainer, worker float64) int { return workers(trainer, worker, runtime.GOMAXPROCS(0)) }
 
-func ceil(x float64) int {
-	n := int(x)
-	if float64(n) < x {
-		n++
-	}
-	return n
+func workers(trainer, worker float64, cpus int) int {
+	return int(min(max(math.Ceil(spareWorkers*trainer/worker), 1), float64(cpus)))
 }
 
 // measure times one worker on the first images of the step, after one to warm up.
 func (l *loader) measure(step int) ([]time.Duration, error) {
 	draws := l.draws.Batch(step, make([]sampler.Draw, l.images))
-	b, w := l.newBatch(), newWorker()
+	few := *l // a whole batch of large images is gigabytes
+	few.images = min(1+triedImages, l.images)
+	b, w := few.newBatch(), newWorker()
 	var times []time.Duration
-	for i, d := range draws[:min(1+triedImages, len(draws))] {
+	for i, d := range draws[:few.images] {
 		start := time.Now()
-		if err := l.fillImage(b, i, d, w); err != nil {
+		if err := few.fillImage(b, i, d, w); err != nil {
 			return nil, err
 		}
 		times = append(times, time.Since(start))
