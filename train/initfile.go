@@ -11,7 +11,6 @@ import (
 	"github.com/nlpodyssey/safetensors"
 
 	"alike/internal/weightfile"
-	"alike/method"
 )
 
 // initFromFile puts the encoder's weights of a file that others wrote into the store: of
@@ -61,18 +60,22 @@ func (c *Config) initFromFile(b compute.Backend, store *model.Store) (matched in
 
 // encoderShapes are the tensors of the run's encoder, in the layouts of files.
 func (c *Config) encoderShapes(b compute.Backend) (map[string][]int, error) {
-	plain := *c
-	plain.Init = ""
-	m, err := newModel(b, model.NewStore(), &plain, State{})
+	p, err := c.build()
 	if err != nil {
 		return nil, err
 	}
-	defer m.close()
-	if _, err := m.program(method.LayerH); err != nil {
-		return nil, err
+	store := model.NewStore()
+	defer store.Finalize()
+	exec, err := model.NewExec(b, store, p.encoder.Graph)
+	if err == nil {
+		defer exec.Finalize()
+		_, err = exec.Compile(viewsShape(PixelsFloat32, 1, c.Size)) // which names all weights
+	}
+	if err != nil {
+		return nil, compileError("encoder", err)
 	}
 	shapes := map[string][]int{}
-	for v := range m.store.IterVariables() {
+	for v := range store.IterVariables() {
 		if path := v.Path(); path != model.RootScopePath+model.RNGStateVariableName {
 			shapes[strings.ReplaceAll(path[1:], "/", ".")] = outer(v.Shape().Dimensions)
 		}
