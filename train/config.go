@@ -204,8 +204,8 @@ func (c *Config) Validate() error {
 	errs := []error{
 		err,
 		c.Views.Validate(),
-		checkDType(c.DType),
-		checkPixels(c.Pixels),
+		either("dtype", c.DType, DTypeFloat32, DTypeBFloat16),
+		either("pixels", c.Pixels, PixelsFloat32, PixelsUint8),
 		below("schedule", s.Validate()),
 		below("sittings", c.Sittings.Validate()),
 	}
@@ -222,6 +222,14 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("chunk %d: must divide the batch of %d images", c.Chunk, c.Batch))
 	}
 	return errors.Join(errs...)
+}
+
+// either is the fault of a key whose value is neither a nor b.
+func either(key, value, a, b string) error {
+	if value != a && value != b {
+		return fmt.Errorf("%s %q: must be %s or %s", key, value, a, b)
+	}
+	return nil
 }
 
 // checkLabels finds what needs labels and has none.

@@ -1,8 +1,6 @@
 package train
 
 import (
-	"fmt"
-
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -18,13 +16,6 @@ const (
 	// DTypeBFloat16 keeps activations in bfloat16 and multiplies in it, with sums in float32.
 	DTypeBFloat16 = "bf16"
 )
-
-func checkDType(name string) error {
-	if name != DTypeFloat32 && name != DTypeBFloat16 {
-		return fmt.Errorf("dtype %q: must be %s or %s", name, DTypeFloat32, DTypeBFloat16)
-	}
-	return nil
-}
 
 // inDType is what an encoder is given to compute in the named type: x, rounded.
 func inDType(x *Node, name string) *Node {

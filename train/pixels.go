@@ -2,7 +2,6 @@ package train
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
@@ -20,13 +19,6 @@ const (
 	// on the device: a quarter of the bytes.
 	PixelsUint8 = "uint8"
 )
-
-func checkPixels(name string) error {
-	if name != PixelsFloat32 && name != PixelsUint8 {
-		return fmt.Errorf("pixels %q: must be %s or %s", name, PixelsFloat32, PixelsUint8)
-	}
-	return nil
-}
 
 // pixels are values in [0, 1]: as they are, or as bytes.
 type pixels struct {
