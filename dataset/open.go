@@ -129,10 +129,7 @@ func Open(ctx context.Context, spec string, o Options) (*Source, error) {
 
 // check says whether too much had to be skipped.
 func (s *Source) check(o Options) error {
-	bad, total := len(s.Skipped), len(s.Skipped)
-	for _, d := range s.Splits {
-		total += d.Len()
-	}
+	bad, total := len(s.Skipped), len(s.Skipped)+s.Len()
 	if bad <= 1 || float64(bad) <= o.MaxBad*float64(total) {
 		return nil
 	}
@@ -169,6 +166,14 @@ func recognise(spec string) (name, path string, err error) {
 		}
 	}
 	return "", "", fmt.Errorf("data %s: its format is not recognised; have %s; FORMAT:%s says which", spec, strings.Join(Formats.Names(), ", "), spec)
+}
+
+// Len is the number of images in all splits.
+func (s *Source) Len() (n int) {
+	for _, d := range s.Splits {
+		n += d.Len()
+	}
+	return n
 }
 
 // Split returns the split of that name. A source that is not split has only All.

@@ -285,10 +285,7 @@ func badFiles(s *dataset.Source) []map[string]string {
 
 // printSource says what all splits share.
 func (a *app) printSource(s *dataset.Source, seconds float64) {
-	images := 0
-	for _, d := range s.Splits {
-		images += d.Len()
-	}
+	images := s.Len()
 	fmt.Fprintf(a.stdout, "%s: %d images read in %.2f s (%.0f images/s)\n", s.Format, images, seconds, float64(images)/seconds)
 	for _, kind := range slices.Sorted(maps.Keys(s.FileTypes)) {
 		fmt.Fprintf(a.stdout, "  %s: %d images\n", kind, s.FileTypes[kind])

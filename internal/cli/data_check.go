@@ -55,10 +55,7 @@ Findings are no failure: the exit status is 0 unless nothing can be read.`,
 		if err != nil {
 			return err
 		}
-		total := 0
-		for _, d := range s.Splits {
-			total += d.Len()
-		}
+		total := s.Len()
 		bar := a.progress("looking at images", total)
 		f, err := doctor.Check(c.Context(), s, func(done int) { bar.at(done, fmt.Sprintf("of %d", total)) })
 		bar.done()

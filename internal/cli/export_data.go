@@ -36,10 +36,7 @@ any of them gives the same weights.`,
 		if err != nil {
 			return err
 		}
-		images := 0
-		for _, d := range s.Splits {
-			images += d.Len()
-		}
+		images := s.Len()
 		bar := a.progress("writing", images)
 		err = export.Write(c.Context(), s, *format, *out, func(done int) { bar.at(done, fmt.Sprintf("of %d images", images)) })
 		bar.done()

@@ -41,11 +41,7 @@ again. Images that cannot be read are named and left out.`,
 		if err != nil {
 			return err
 		}
-		images := 0
-		for _, d := range s.Splits {
-			images += d.Len()
-		}
-		bar := a.progress("packing", images)
+		bar := a.progress("packing", s.Len())
 		packed, err := dataset.Pack(c.Context(), s, *out, dataset.Packing{
 			Side: *size, Scale: augment.Scale, Strict: data.strict, MaxBad: data.maxBad, Progress: func(done, total int) { bar.at(done, fmt.Sprintf("of %d images", total)) },
 		})
