@@ -7,7 +7,7 @@ import "fmt"
 // on these and on the other five.
 func cifar10(l *lab) error {
 	const seen, unseen = "1-5", "6-10"
-	base := []string{"--encoder", "resnet8", "--set", "encoder.zero_init=false", "--epochs", "1", "--warmup-epochs", "0", "--classes", seen,
+	base := []string{"--encoder", "resnet8", "--set", "encoder.zero_init=false", "--epochs", "5", "--dtype", "bf16", "--warmup-epochs", "0", "--classes", seen,
 		"--batch", "128", "--optimizer", "adamw", "--scaling", "none", "--lr", "0.002", "--set", "schedule={decay: cosine, milestones: []}"}
 	fmt.Println("| method | embedding | kNN, the five classes | kNN, five others |\n|---|---|---|---|")
 	for i, m := range []struct{ name, layer string }{{"isif", "z"}, {"instdisc", "z"}, {"simclr", "h"}} {

@@ -9,8 +9,8 @@ import (
 // cub64 compares ICE with its baselines on birds of species that were not
 // trained on: a small network from scratch, the same steps for all.
 func cub64(l *lab) error {
-	const epochs = "12"
-	base := []string{"--size", "32", "--encoder", "resnet8", "--set", "encoder.zero_init=false", "--epochs", epochs, "--optimizer", "adamw", "--scaling", "none", "--set", "schedule={decay: cosine, milestones: []}"}
+	const epochs, tuning = "90", "30"
+	base := []string{"--size", "32", "--encoder", "resnet8", "--set", "encoder.zero_init=false", "--dtype", "bf16", "--optimizer", "adamw", "--scaling", "none", "--set", "schedule={decay: cosine, milestones: []}"}
 	method := func(loss string) []string {
 		if loss == "ice" {
 			return append([]string{"ice"}, base...)
@@ -37,7 +37,7 @@ func cub64(l *lab) error {
 		best, rate := -1.0, ""
 		for _, r := range rates {
 			tuned, err := l.run("tune-"+loss+"-"+r,
-				append(method(loss), "--classes", "<=100 & 80%:1", "--lr", r, "--seed", "1"),
+				append(method(loss), "--epochs", tuning, "--classes", "<=100 & 80%:1", "--lr", r, "--seed", "1"),
 				[]string{"retrieval", "--classes", "<=100 & not 80%:1", "--references=false"})
 			if err != nil {
 				return err
@@ -52,7 +52,7 @@ func cub64(l *lab) error {
 			if i > 0 {
 				eval = append(eval, "--references=false")
 			}
-			r, err := l.run(loss+"-"+seed, append(method(loss), "--classes", "<=100", "--lr", rate, "--seed", seed), eval)
+			r, err := l.run(loss+"-"+seed, append(method(loss), "--epochs", epochs, "--classes", "<=100", "--lr", rate, "--seed", seed), eval)
 			if err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func cub64(l *lab) error {
 		}
 		row(loss, rate, results, "")
 	}
-	return pretrained(l, base, test, row)
+	return pretrained(l, append(base, "--epochs", epochs), test, row)
 }
 
 // pretrained are SimCLR on the same images without their labels, and ICE from there.

@@ -5,7 +5,7 @@ import "fmt"
 // methods compares all methods that need no labels on CIFAR-10: a small network,
 // the same steps, batch, optimiser and views for all, their own heads and losses.
 func methods(l *lab) error {
-	base := []string{"--encoder", "resnet8", "--set", "encoder.zero_init=false", "--epochs", "1", "--warmup-epochs", "0",
+	base := []string{"--encoder", "resnet8", "--set", "encoder.zero_init=false", "--epochs", "1", "--dtype", "bf16", "--warmup-epochs", "0",
 		"--batch", "256", "--optimizer", "adamw", "--scaling", "none", "--lr", "0.002", "--set", "schedule={decay: cosine, milestones: []}",
 		"--views", "crop(0.2, 1) flip jitter(0.5) gray(0.2)"}
 	rows := []struct {
