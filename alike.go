@@ -89,6 +89,9 @@ func (m *Model) Close() { m.engine.Finalize() }
 // Dim is the number of values of an embedding.
 func (m *Model) Dim() int { return m.model.Dim(m.layer) }
 
+// Size is the side of the images that the network sees, in pixels.
+func (m *Model) Size() int { return m.model.Size() }
+
 // Subject identifies the model in scores.
 func (m *Model) Subject() eval.Subject { return m.model.Subject(m.run.Dir) }
 

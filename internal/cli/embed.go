@@ -10,19 +10,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alike"
 	"alike/dataset"
 	"alike/eval"
+	"alike/index"
 	"alike/internal/atomicfile"
 )
 
 func (a *app) embed() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "embed RUN",
-		Short: "Write the embeddings of images to a file",
-		Long: `Write the embeddings of images as a NumPy array [N, D] of float32, in the order
-of the data set and not normalised unless --normalize is given. The images' ids
-are beside it, one a line, in FILE with .ids.txt for .npy.`,
-		Example: "  alike embed runs/simclr-resnet8 --data photos/ --out photos.npy\n  alike embed runs/simclr-resnet8 --data builtin:sprites --split test --out test.npy --normalize",
+		Short: "Write the embeddings of images to an index or a file",
+		Long: `Write the embeddings of images, in the order of the data set.
+
+A name without an extension that is known is an index, a directory that 'alike
+search' reads (docs/search.md); its vectors have length 1. NAME.npy is a NumPy array
+[N, D] of float32, not normalised unless --normalize is given; the images' ids are
+beside it, one a line, in NAME.ids.txt.`,
+		Example: "  alike embed runs/simclr-resnet8 --data photos/ --out photos.index\n  alike embed runs/simclr-resnet8 --data photos/ --out photos.npy\n  alike embed runs/simclr-resnet8 --data builtin:sprites --split test --out test.npy --normalize",
 		Args:    exactly("a RUN"),
 	}
 	var data dataFlags
@@ -30,15 +35,15 @@ are beside it, one a line, in FILE with .ids.txt for .npy.`,
 	data.addOptional(c)
 	which.add(c)
 	split := c.Flags().String("split", "", "split to embed (default: the only one, or test)")
-	out := c.Flags().String("out", "", "file to write, ending in .npy")
+	out := c.Flags().String("out", "", "what to write: an index, or a file that ends in .npy")
 	normalize := c.Flags().Bool("normalize", false, "scale each embedding to length 1")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *out == "" {
-			return misuse("--out is needed: the file to write, ending in .npy")
+			return misuse("--out is needed: the name of an index, or a file that ends in .npy")
 		}
-		if filepath.Ext(*out) != ".npy" {
-			return misuse("--out %q: want a file that ends in .npy", *out)
+		if ext := filepath.Ext(*out); ext != "" && ext != ".npy" && ext != ".index" {
+			return misuse("--out %q: want a file that ends in .npy, or an index: a name that ends in .index or has no extension", *out)
 		}
 		model, err := a.model(args[0], which)
 		if err != nil {
@@ -57,6 +62,9 @@ are beside it, one a line, in FILE with .ids.txt for .npy.`,
 		if err != nil {
 			return err
 		}
+		if filepath.Ext(*out) != ".npy" {
+			return a.writeIndex(*out, model, d, f, *asJSON)
+		}
 		if *normalize {
 			normalizeRows(f)
 		}
@@ -73,13 +81,39 @@ are beside it, one a line, in FILE with .ids.txt for .npy.`,
 	return c
 }
 
+// writeIndex writes features as an index.
+func (a *app) writeIndex(dir string, model *alike.Model, d hashed, f *eval.Features, asJSON bool) error {
+	about := index.About{
+		Dim: f.D, Layer: f.Layer, Size: model.Size(), Model: model.Subject(), CreatedBy: "alike " + thisBuild().Version,
+		Data: index.Data{Spec: d.spec, Split: d.split, Classes: d.classes},
+	}
+	entries := make([]index.Entry, f.N)
+	for i := range entries {
+		hash, err := dataset.ContentHash(d.Dataset, i)
+		if err != nil {
+			return fmt.Errorf("%s: image %s: %w", d.Name(), d.ID(i), err)
+		}
+		entries[i] = index.Entry{ID: d.ID(i), Class: className(d, d.Label(i)), Path: dataset.Path(d.Dataset, i), Hash: hash}
+	}
+	if err := index.Write(dir, about, func(yield func(index.Entry, []float32) bool) {
+		for i, e := range entries {
+			if !yield(e, f.Row(i)) {
+				return
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	if asJSON {
+		return a.printJSON(map[string]any{"index": dir, "images": f.N, "dim": f.D, "layer": f.Layer, "normalized": true, "subject": about.Model})
+	}
+	fmt.Fprintf(a.stdout, "%d embeddings of %d values of %s in the index %s\n", f.N, f.D, d.Name(), dir)
+	return nil
+}
+
 // chosenSplit is the split of that name, or the one that is evaluated.
 func chosenSplit(s *dataset.Source, split string) (hashed, error) {
-	d, name, err := s.Evaluation()
-	if split != "" {
-		name = split
-		d, err = s.Split(split)
-	}
+	d, name, err := splitOf(s, split)
 	if err != nil {
 		return hashed{}, err
 	}
