@@ -89,9 +89,6 @@ func (m *Model) Close() { m.engine.Finalize() }
 // Dim is the number of values of an embedding.
 func (m *Model) Dim() int { return m.model.Dim(m.layer) }
 
-// Size is the side of the images that the network sees, in pixels.
-func (m *Model) Size() int { return m.model.Size() }
-
 // Subject identifies the model in scores.
 func (m *Model) Subject() eval.Subject { return m.model.Subject(m.run.Dir) }
 
@@ -127,6 +124,18 @@ func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string
 	f := eval.NewFeatures(data, m.Dim())
 	f.Data, f.Layer, f.Set.Split = flat, m.layer, split
 	return f, nil
+}
+
+// EmbedEach calls visit with each image of a data set, in order: with its embedding,
+// not normalised, which visit may change and which is valid until it returns; or with
+// the error of an image that cannot be read. It ends with the first error of visit.
+func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, visit func(i int, vector []float32, err error) error) error {
+	return m.model.EmbedEach(ctx, data, m.layer, visit)
+}
+
+// About says what the model's embeddings are, for an index.
+func (m *Model) About() index.About {
+	return index.About{Dim: m.Dim(), Layer: m.layer, Size: m.model.Size(), Model: m.Subject()}
 }
 
 // Index embeds the images of a data set, to be searched.

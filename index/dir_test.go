@@ -3,7 +3,6 @@ package index_test
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -37,13 +36,14 @@ func drawn(n, d int, seed uint64) ([]index.Entry, *eval.Features) {
 	return entries, f
 }
 
-func rowsOf(entries []index.Entry, f *eval.Features) iter.Seq2[index.Entry, []float32] {
-	return func(yield func(index.Entry, []float32) bool) {
+func rowsOf(entries []index.Entry, f *eval.Features) index.Rows {
+	return func(visit func(index.Entry, []float32) error) error {
 		for i, e := range entries {
-			if !yield(e, f.Row(i)) {
-				return
+			if err := visit(e, f.Row(i)); err != nil {
+				return err
 			}
 		}
+		return nil
 	}
 }
 

@@ -64,6 +64,9 @@ func (x *Index) Close() error {
 // Len is the number of entries.
 func (x *Index) Len() int { return len(x.entries) }
 
+// Entries are what the rows are of, not a copy.
+func (x *Index) Entries() []Entry { return x.entries }
+
 // Entry is what row i is of.
 func (x *Index) Entry(i int) Entry { return x.entries[i] }
 

@@ -58,7 +58,7 @@ func (s *Store) Add(id, class string, vector []float32) error {
 		return fmt.Errorf("index: the vector of %s has %d values, want %d", id, len(vector), s.Dim())
 	}
 	v := slices.Clone(vector)
-	if err := normalize(v); err != nil {
+	if err := Normalize(v); err != nil {
 		return fmt.Errorf("index: the vector of %s %w", id, err)
 	}
 	s.mu.Lock()
@@ -182,19 +182,23 @@ func (s *Store) Snapshot() *Snapshot {
 // Len is the number of entries.
 func (s *Snapshot) Len() int { return s.n }
 
-// Rows calls yield with every entry and its vector, which is not a copy: those of
+// Rows calls visit with every entry and its vector, which is not a copy: those of
 // the base in its order, then those that were added.
-func (s *Snapshot) Rows(yield func(Entry, []float32) bool) {
+func (s *Snapshot) Rows(visit func(Entry, []float32) error) error {
 	for i, e := range s.base.entries {
-		if !s.gone[i] && !yield(e, s.base.Vector(i)) {
-			return
+		if s.gone[i] {
+			continue
+		}
+		if err := visit(e, s.base.Vector(i)); err != nil {
+			return err
 		}
 	}
 	for i, e := range s.added.entries {
-		if !yield(e, s.added.vector(i)) {
-			return
+		if err := visit(e, s.added.vector(i)); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // Write writes the snapshot as an index, in whose About only the count, the

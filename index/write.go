@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -19,14 +18,17 @@ import (
 	"alike/internal/atomicfile"
 )
 
-// Write writes an index to a directory, which is made if it is not there. rows are
-// the entries and their vectors, which need not have unit length; they are walked
-// twice. Of About the caller says Layer, Size, Model, Data and CreatedBy.
+// Rows calls visit with each entry and its vector, in order, and returns the first
+// error: its own or visit's.
+type Rows func(visit func(e Entry, vector []float32) error) error
+
+// Write writes an index to a directory, which is made if it is not there. The vectors
+// need not have unit length; rows are walked twice. Of About the caller says Layer, Size, Model, Data and CreatedBy.
 //
 // An index that is there already is replaced in one step: the new files are written
 // beside the old ones and are on the disk before index.json names them. A process
 // that has the old one open keeps it.
-func Write(dir string, a About, rows iter.Seq2[Entry, []float32]) error {
+func Write(dir string, a About, rows Rows) error {
 	a.Version, a.Generation, a.Normalized = version, 1, true
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -101,7 +103,7 @@ func sweep(dir string, a About) error {
 // writer writes the files of an index.
 type writer struct {
 	dir   string
-	rows  iter.Seq2[Entry, []float32]
+	rows  Rows
 	about *About
 }
 
@@ -138,27 +140,25 @@ func hexOf(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 func (w *writer) vectors(to io.Writer) error {
 	w.about.Count = 0
 	var row []float32
-	for e, v := range w.rows {
+	return w.rows(func(e Entry, v []float32) error {
 		if len(v) != w.about.Dim {
 			return fmt.Errorf("the vector of %s has %d values, want %d as the others", e.ID, len(v), w.about.Dim)
 		}
 		row = append(row[:0], v...)
-		if err := normalize(row); err != nil {
+		if err := Normalize(row); err != nil {
 			return fmt.Errorf("the vector of %s %w", e.ID, err)
 		}
-		if _, err := to.Write(bytesOf(row)); err != nil {
-			return err
-		}
 		w.about.Count++
-	}
-	return nil
+		_, err := to.Write(bytesOf(row))
+		return err
+	})
 }
 
 // entries writes the entries, and notes the hash of the data.
 func (w *writer) entries(to io.Writer) error {
 	seen := make(map[string]bool, w.about.Count)
 	data := sha256.New()
-	for e := range w.rows {
+	err := w.rows(func(e Entry, _ []float32) error {
 		switch {
 		case e.ID == "" || strings.ContainsAny(e.ID, "\n\r\x00"):
 			return fmt.Errorf("entry %d has the ID %q, want a line of text", len(seen), e.ID)
@@ -166,22 +166,33 @@ func (w *writer) entries(to io.Writer) error {
 			return fmt.Errorf("two entries have the ID %q, want each once", e.ID)
 		}
 		seen[e.ID] = true
-		fmt.Fprintf(data, "%q %q %s\n", e.ID, e.Class, e.Hash)
+		e.identify(data)
 		line, err := json.Marshal(e)
 		if err != nil {
 			return err
 		}
-		if _, err := to.Write(append(line, '\n')); err != nil {
-			return err
-		}
-	}
+		_, err = to.Write(append(line, '\n'))
+		return err
+	})
 	w.about.Data.SHA256 = hexOf(data)
-	return nil
+	return err
 }
 
-// normalize divides a vector by its length, unless that is 0 or, to the precision of
-// float32, 1.
-func normalize(v []float32) error {
+// identify adds an entry to the hash of data.
+func (e Entry) identify(data hash.Hash) { fmt.Fprintf(data, "%q %q %s\n", e.ID, e.Class, e.Hash) }
+
+// DataSHA256 identifies images by their IDs, classes and content hashes, in order.
+func DataSHA256(entries []Entry) string {
+	data := sha256.New()
+	for _, e := range entries {
+		e.identify(data)
+	}
+	return hexOf(data)
+}
+
+// Normalize divides a vector by its length, unless that is 0 or, to the precision of
+// float32, 1. It fails if a value is not finite.
+func Normalize(v []float32) error {
 	sum := 0.0
 	for _, x := range v {
 		if x-x != 0 { // NaN or infinite

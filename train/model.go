@@ -127,68 +127,82 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 // and unnormalised. An image's embedding does not depend on its neighbours.
 // progress, if set, is told how many images are done.
 func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	e, err := m.program(layer)
+	out := make([]float32, 0, data.Len()*m.Dim(layer))
+	err := m.EmbedEach(ctx, data, layer, func(i int, h []float32, err error) error {
+		out = append(out, h...)
+		if done := i + 1; err == nil && progress != nil && (done%embedBatch == 0 || done == data.Len()) {
+			progress(done)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	row := m.config.Size * m.config.Size * 3
-	pixels := make([]float32, embedBatch*row)
-	out := make([]float32, 0, data.Len()*m.Dim(layer))
-	for at := 0; at < data.Len(); at += embedBatch {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		n := min(embedBatch, data.Len()-at)
-		if err := m.prepare(pixels[:n*row], data, at); err != nil {
-			return nil, err
-		}
-		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, embedBatch, m.config.Size, m.config.Size, 3))
-		if err != nil {
-			return nil, compileError("embedding", err)
-		}
-		tensors.MustConstFlatData(h[0], func(flat []float32) { out = append(out, flat[:n*m.Dim(layer)]...) })
-		if err := h[0].FinalizeAll(); err != nil {
-			return nil, err
-		}
-		if progress != nil {
-			progress(at + n)
-		}
 	}
 	return out, nil
 }
 
-// prepare writes the evaluation views of the images from at on to dst.
-func (m *Model) prepare(dst []float32, data dataset.Dataset, at int) error {
+// EmbedEach calls visit with each image of data, in order: with its embedding, as
+// Embed gives it, which visit may change and which is valid until it returns; or with
+// the error of one that cannot be read. It ends with the first error of visit.
+func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, layer string, visit func(i int, h []float32, err error) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, err := m.program(layer)
+	if err != nil {
+		return err
+	}
+	row, dim := m.config.Size*m.config.Size*3, m.Dim(layer)
+	pixels := make([]float32, embedBatch*row)
+	out := make([]float32, embedBatch*dim)
+	for at := 0; at < data.Len(); at += embedBatch {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		faults := m.prepare(pixels, data, at, min(embedBatch, data.Len()-at))
+		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, embedBatch, m.config.Size, m.config.Size, 3))
+		if err != nil {
+			return compileError("embedding", err)
+		}
+		tensors.MustConstFlatData(h[0], func(flat []float32) { copy(out, flat) })
+		if err := h[0].FinalizeAll(); err != nil {
+			return err
+		}
+		for i, fault := range faults {
+			h := out[i*dim : (i+1)*dim]
+			if fault != nil {
+				h = nil
+			}
+			if err := visit(at+i, h, fault); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// prepare writes the evaluation views of n images from at on to dst, and returns why
+// those that cannot be read cannot.
+func (m *Model) prepare(dst []float32, data dataset.Dataset, at, n int) []error {
 	row := m.config.Size * m.config.Size * 3
+	faults := make([]error, n)
 	var (
-		next  atomic.Int64
-		fault atomic.Pointer[error]
-		wg    sync.WaitGroup
+		next atomic.Int64
+		wg   sync.WaitGroup
 	)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(dst)/row {
-					return
-				}
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				img, err := data.Image(at + i)
 				if err != nil {
-					err = fmt.Errorf("%s: image %s: %w", data.Name(), data.ID(at+i), err)
-					fault.CompareAndSwap(nil, &err)
-					return
+					faults[i] = fmt.Errorf("%s: image %s: %w", data.Name(), data.ID(at+i), err)
+					continue
 				}
 				augment.Evaluate(dst[i*row:(i+1)*row], img, m.config.Size)
 			}
 		})
 	}
 	wg.Wait()
-	if err := fault.Load(); err != nil {
-		return *err
-	}
-	return nil
+	return faults
 }
 
 // Subject identifies the model in scores; name is the run's.

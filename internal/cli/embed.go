@@ -1,166 +1,121 @@
 package cli
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
-	"math"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"alike"
 	"alike/dataset"
-	"alike/eval"
+	"alike/embed"
 	"alike/index"
-	"alike/internal/atomicfile"
 )
 
 func (a *app) embed() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "embed RUN",
 		Short: "Write the embeddings of images to an index or a file",
-		Long: `Write the embeddings of images, in the order of the data set.
+		Long: `Write the embeddings of images, in the order of the data set, as the name of
+--out says: NAME.index, or a name without an extension, is an index, a directory that
+'alike search' reads; its vectors have length 1. NAME.npy is a NumPy array [N, D] of
+float32, with the ids in NAME.ids.txt, one a line, and what the vectors are in
+NAME.json. NAME.parquet has the columns id, path, vector, label and hash. These two are
+not normalised unless --normalize is given (docs/search.md).
 
-A name without an extension that is known is an index, a directory that 'alike
-search' reads (docs/search.md); its vectors have length 1. NAME.npy is a NumPy array
-[N, D] of float32, not normalised unless --normalize is given; the images' ids are
-beside it, one a line, in NAME.ids.txt.`,
-		Example: "  alike embed runs/simclr-resnet8 --data photos/ --out photos.index\n  alike embed runs/simclr-resnet8 --data photos/ --out photos.npy\n  alike embed runs/simclr-resnet8 --data builtin:sprites --split test --out test.npy --normalize",
-		Args:    exactly("a RUN"),
+A command that was stopped or killed goes on where it was. What is there already is
+built on: only images whose content is new pass the network, and those that vanished
+are named. The output has the same bytes whatever happened on the way.
+
+For several machines, --shard 2/8 embeds one of eight parts.`,
+		Example: `  alike embed runs/simclr-resnet8 --data photos/ --out photos.index
+  alike embed runs/simclr-resnet8 --data photos/ --out photos.npy
+  alike embed runs/simclr-resnet8 --data shards.tar --out part2.parquet --shard 2/8 --normalize`,
+		Args: exactly("a RUN"),
 	}
 	var data dataFlags
 	var which modelFlags
 	data.addOptional(c)
 	which.add(c)
 	split := c.Flags().String("split", "", "split to embed (default: the only one, or test)")
-	out := c.Flags().String("out", "", "what to write: an index, or a file that ends in .npy")
-	normalize := c.Flags().Bool("normalize", false, "scale each embedding to length 1")
+	out := c.Flags().String("out", "", "what to write: NAME.index, NAME.npy or NAME.parquet")
+	shard := c.Flags().String("shard", "", "embed one of several parts, e.g. 2/8; to which part an image belongs depends on its id alone")
+	normalize := c.Flags().Bool("normalize", false, "scale each embedding to length 1; an index does in any case")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *out == "" {
-			return misuse("--out is needed: the name of an index, or a file that ends in .npy")
+			return misuse("--out is needed: NAME.index, NAME.npy or NAME.parquet")
 		}
-		if ext := filepath.Ext(*out); ext != "" && ext != ".npy" && ext != ".index" {
-			return misuse("--out %q: want a file that ends in .npy, or an index: a name that ends in .index or has no extension", *out)
+		form, err := embed.OutputOf(*out)
+		if err != nil {
+			return misuse("--out %q: %w", *out, err)
+		}
+		job := embed.Job{Out: *out, Strict: data.strict, MaxBad: data.maxBad}
+		if *shard != "" {
+			if job.Shard, err = embed.ParseShard(*shard); err != nil {
+				return misuse("--shard %w", err)
+			}
 		}
 		model, err := a.model(args[0], which)
 		if err != nil {
 			return err
 		}
 		defer model.Close()
+		data.unchecked = true
 		source, err := a.openFor(c.Context(), args[0], data)
 		if err != nil {
 			return err
 		}
-		d, err := chosenSplit(source, *split)
+		d, name, err := splitOf(source, *split)
 		if err != nil {
 			return err
 		}
-		f, err := a.features(c.Context(), model, d)
+		job.Data, job.Each, job.About = d, model.EmbedEach, model.About()
+		job.About.Normalized = *normalize || form.Normalized
+		job.About.CreatedBy = "alike " + thisBuild().Version
+		job.About.Data = index.Data{Spec: source.Spec, Split: name, Classes: source.Classes}
+		bar := a.progress("embedding "+d.Name(), d.Len())
+		job.Progress = func(done int) { bar.at(done, fmt.Sprintf("of %d", d.Len())) }
+		r, err := job.Run(c.Context())
+		bar.done()
 		if err != nil {
 			return err
 		}
-		if filepath.Ext(*out) != ".npy" {
-			return a.writeIndex(*out, model, d, f, *asJSON)
-		}
-		if *normalize {
-			normalizeRows(f)
-		}
-		ids, err := writeFeatures(*out, f)
-		if err != nil {
-			return err
-		}
+		a.sayEmbedded(*out, d, r)
 		if *asJSON {
-			return a.printJSON(map[string]any{"file": *out, "ids": ids, "images": f.N, "dim": f.D, "layer": f.Layer, "normalized": *normalize, "subject": model.Subject()})
+			return a.printJSON(map[string]any{
+				"file": *out, "images": r.Images, "dim": job.About.Dim, "layer": job.About.Layer, "normalized": job.About.Normalized, "subject": job.About.Model,
+				"embedded": r.Embedded, "resumed": r.Resumed, "unchanged": r.Unchanged, "written": r.Written,
+				"added": list(r.Added), "changed": list(r.Changed), "vanished": list(r.Vanished), "skipped": len(r.Skipped),
+			})
 		}
-		fmt.Fprintf(a.stdout, "%d embeddings of %d values of %s in %s, their ids in %s\n", f.N, f.D, d.Name(), *out, ids)
+		fmt.Fprintf(a.stdout, "%d embeddings of %d values of %s in %s\n", r.Images, job.About.Dim, d.Name(), *out)
 		return nil
 	}
 	return c
 }
 
-// writeIndex writes features as an index.
-func (a *app) writeIndex(dir string, model *alike.Model, d hashed, f *eval.Features, asJSON bool) error {
-	about := index.About{
-		Dim: f.D, Layer: f.Layer, Size: model.Size(), Model: model.Subject(), CreatedBy: "alike " + thisBuild().Version,
-		Data: index.Data{Spec: d.spec, Split: d.split, Classes: d.classes},
-	}
-	entries := make([]index.Entry, f.N)
-	for i := range entries {
-		hash, err := dataset.ContentHash(d.Dataset, i)
-		if err != nil {
-			return fmt.Errorf("%s: image %s: %w", d.Name(), d.ID(i), err)
-		}
-		entries[i] = index.Entry{ID: d.ID(i), Class: className(d, d.Label(i)), Path: dataset.Path(d.Dataset, i), Hash: hash}
-	}
-	if err := index.Write(dir, about, func(yield func(index.Entry, []float32) bool) {
-		for i, e := range entries {
-			if !yield(e, f.Row(i)) {
-				return
-			}
-		}
-	}); err != nil {
-		return err
-	}
-	if asJSON {
-		return a.printJSON(map[string]any{"index": dir, "images": f.N, "dim": f.D, "layer": f.Layer, "normalized": true, "subject": about.Model})
-	}
-	fmt.Fprintf(a.stdout, "%d embeddings of %d values of %s in the index %s\n", f.N, f.D, d.Name(), dir)
-	return nil
-}
+// list is a list in JSON even if it is empty.
+func list(names []string) []string { return append([]string{}, names...) }
 
-// chosenSplit is the split of that name, or the one that is evaluated.
-func chosenSplit(s *dataset.Source, split string) (hashed, error) {
-	d, name, err := splitOf(s, split)
-	if err != nil {
-		return hashed{}, err
+// sayEmbedded says what an embedding job did, and what has changed since the last.
+func (a *app) sayEmbedded(out string, d dataset.Dataset, r embed.Result) {
+	if r.Ignored != "" {
+		a.say("%s was there already but cannot be built on: %s; all images were embedded", out, r.Ignored)
 	}
-	return hash(s, d, name)
-}
-
-// normalizeRows scales each row to length 1; a row of zeros stays.
-func normalizeRows(f *eval.Features) {
-	for i := range f.N {
-		sum := 0.0
-		for _, v := range f.Row(i) {
-			sum += float64(v) * float64(v)
+	a.saySkipped(d.Name(), r.Skipped)
+	a.say("%d images passed the network, %d were embedded by a job that was stopped, %d are unchanged", r.Embedded, r.Resumed, r.Unchanged)
+	if !r.Former {
+		return
+	}
+	if !r.Written {
+		a.say("nothing has changed in %s", out)
+		return
+	}
+	a.say("since the last time %d images are new, %d changed, %d vanished", len(r.Added), len(r.Changed), len(r.Vanished))
+	for i, id := range r.Vanished {
+		if i == 5 {
+			a.say("... and %d more", len(r.Vanished)-i)
+			break
 		}
-		if sum == 0 {
-			continue
-		}
-		for k, v := range f.Row(i) {
-			f.Row(i)[k] = float32(float64(v) / math.Sqrt(sum))
-		}
+		a.say("vanished: %s", id)
 	}
-}
-
-// writeFeatures writes the array and, beside it, the ids, whose file it returns.
-func writeFeatures(path string, f *eval.Features) (ids string, err error) {
-	ids = strings.TrimSuffix(path, ".npy") + ".ids.txt"
-	return ids, atomicfile.WriteAll(
-		atomicfile.File{Path: path, Write: func(w io.Writer) error { return writeNPY(w, f) }},
-		atomicfile.File{Path: ids, Write: func(w io.Writer) error {
-			_, err := io.WriteString(w, strings.Join(f.IDs, "\n")+"\n")
-			return err
-		}},
-	)
-}
-
-// writeNPY writes the array in NumPy's format 1.0: magic, version, the header's
-// length, the header, padded so that the values begin at a multiple of 64, and
-// the values.
-func writeNPY(w io.Writer, f *eval.Features) error {
-	const before = 10 // bytes
-	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", f.N, f.D)
-	size := (before+len(header)+1+63)/64*64 - before
-	header += strings.Repeat(" ", size-len(header)-1) + "\n"
-	if _, err := w.Write(append([]byte("\x93NUMPY\x01\x00"), byte(size), byte(size>>8))); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(w, header); err != nil {
-		return err
-	}
-	return binary.Write(w, binary.LittleEndian, f.Data)
 }

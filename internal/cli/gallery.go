@@ -152,15 +152,6 @@ func (a *app) imagesOf(ctx context.Context, from index.Data, f dataFlags) (datas
 	return source.Split(from.Split)
 }
 
-// splitOf is the split of that name, or the one that is evaluated, with its name.
-func splitOf(s *dataset.Source, split string) (dataset.Dataset, string, error) {
-	if split == "" {
-		return s.Evaluation()
-	}
-	d, err := s.Split(split)
-	return d, split, err
-}
-
 func (g *gallery) findByID() {
 	g.byID = sync.OnceValues(func() (map[string]int, error) {
 		d, err := g.images()

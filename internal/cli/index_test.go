@@ -70,3 +70,41 @@ func TestSearchInAnIndex(t *testing.T) {
 		t.Errorf("no run: status %d, %s", code, errs)
 	}
 }
+
+func TestEmbedBuildsOnWhatIsThere(t *testing.T) {
+	dir := trainedRun(t)
+	parquet := filepath.Join(t.TempDir(), "sprites.parquet")
+	var out struct {
+		Images, Embedded, Unchanged, Skipped int
+		Added, Changed, Vanished             []string
+		Layer                                string
+		Written, Normalized                  bool
+	}
+	embed := func(args ...string) {
+		t.Helper()
+		text := must(t, append([]string{"embed", dir, "--out", parquet, "--json", "-q"}, args...)...)
+		if err := json.Unmarshal([]byte(text), &out); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+	}
+	embed()
+	if out.Images != 60 || out.Embedded != 60 || out.Layer != "h" || out.Normalized || !out.Written || out.Added == nil || len(out.Added) > 0 {
+		t.Errorf("first: %+v", out)
+	}
+	embed()
+	if out.Images != 60 || out.Embedded != 0 || out.Unchanged != 60 || out.Written {
+		t.Errorf("again: %+v", out)
+	}
+	embed("--classes", "not star")
+	if out.Images != 54 || out.Embedded != 0 || len(out.Vanished) != 6 || !strings.HasPrefix(out.Vanished[0], "test/star/") || !out.Written {
+		t.Errorf("without stars: %+v", out)
+	}
+	embed("--normalize")
+	if out.Embedded != 60 || out.Unchanged != 0 || !out.Normalized {
+		t.Errorf("normalised: %+v", out)
+	}
+	embed("--normalize", "--shard", "1/2")
+	if out.Embedded != 0 || out.Images == 0 || out.Images+len(out.Vanished) != 60 {
+		t.Errorf("a half: %+v", out)
+	}
+}
