@@ -114,11 +114,10 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 	return out, nil
 }
 
-// EmbedViews embeds every image of a data set as evaluation sees it, and so many augmented views
-// of it, made as the run's: [N, 1+views, Dim()], row-major. progress, if set, is told how
-// many images are done.
-func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, views int, progress func(done int)) ([]float32, error) {
-	return m.model.EmbedViews(ctx, data, m.layer, views, progress)
+// EmbedViews calls visit, as EmbedEach does, with 1+views embeddings of each image: of view 0, the
+// image as evaluation sees it, and of augmented ones, made as the run's.
+func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, views int, visit func(i, view int, vector []float32, err error) error) error {
+	return m.model.EmbedViews(ctx, data, m.layer, views, visit)
 }
 
 // Layer is the embedding: "h" or "z".
@@ -134,6 +133,18 @@ func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string
 	f := eval.NewFeatures(data, m.Dim())
 	f.Data, f.Layer, f.Set.Split = flat, m.layer, split
 	return f, nil
+}
+
+// EmbedEach calls visit with each image of a data set, in order: with its embedding,
+// not normalised, which visit may change and which is valid until it returns; or with
+// the error of an image that cannot be read. It ends with the first error of visit.
+func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, visit func(i int, vector []float32, err error) error) error {
+	return m.model.EmbedEach(ctx, data, m.layer, visit)
+}
+
+// About says what the model's embeddings are, for an index.
+func (m *Model) About() index.About {
+	return index.About{Dim: m.Dim(), Layer: m.layer, Size: m.model.Size(), Model: m.Subject()}
 }
 
 // Index embeds the images of a data set, to be searched.

@@ -128,54 +128,77 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 // and unnormalised. An image's embedding does not depend on its neighbours.
 // progress, if set, is told how many images are done.
 func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error) {
-	return m.EmbedViews(ctx, data, layer, 0, progress)
-}
-
-// EmbedViews returns, as Embed does, the embeddings [N, 1+views, Dim(layer)] of all images: of
-// each as evaluation sees it, and of views of it as the run's first view is made.
-func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer string, views int, progress func(done int)) ([]float32, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	e, err := m.program(layer)
+	out := make([]float32, 0, data.Len()*m.Dim(layer))
+	err := m.EmbedEach(ctx, data, layer, func(i int, h []float32, err error) error {
+		out = append(out, h...)
+		if done := i + 1; err == nil && progress != nil && (done%embedBatch == 0 || done == data.Len()) {
+			progress(done)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	if err := m.config.checkInput(data); err != nil {
-		return nil, err
-	}
-	row := m.config.inputShape(PixelsFloat32, 1).Size()
-	pixels := make([]float32, embedBatch*row)
-	prepare, err := m.viewer(data, views)
-	if err != nil {
-		return nil, err
-	}
-	rows := data.Len() * (1 + views)
-	out := make([]float32, 0, rows*m.Dim(layer))
-	for at := 0; at < rows; at += embedBatch {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		n := min(embedBatch, rows-at)
-		if err := inParallel(n, func(i int) error { return prepare(pixels[i*row:(i+1)*row], at+i) }); err != nil {
-			return nil, err
-		}
-		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, m.config.inputDims(embedBatch)...))
-		if err != nil {
-			return nil, compileError("embedding", err)
-		}
-		tensors.MustConstFlatData(h[0], func(flat []float32) { out = append(out, flat[:n*m.Dim(layer)]...) })
-		if err := h[0].FinalizeAll(); err != nil {
-			return nil, err
-		}
-		if progress != nil {
-			progress((at + n) / (1 + views))
-		}
 	}
 	return out, nil
 }
 
+// EmbedEach calls visit with each image of data, in order: with its embedding, as
+// Embed gives it, which visit may change and which is valid until it returns; or with
+// the error of one that cannot be read. It ends with the first error of visit.
+func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, layer string, visit func(i int, h []float32, err error) error) error {
+	return m.EmbedViews(ctx, data, layer, 0, func(i, _ int, h []float32, err error) error { return visit(i, h, err) })
+}
+
+// EmbedViews calls visit, as EmbedEach does, with 1+views embeddings of each image: of view 0, which
+// is the image as evaluation sees it, and of augmented ones, made as the run's first view is.
+func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer string, views int, visit func(i, view int, h []float32, err error) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	write, err := m.viewer(data, views)
+	if err != nil {
+		return err
+	}
+	e, err := m.program(layer)
+	if err != nil {
+		return err
+	}
+	in, dim := m.config.inputShape(PixelsFloat32, 1).Size(), m.Dim(layer)
+	input := make([]float32, embedBatch*in)
+	out := make([]float32, embedBatch*dim)
+	faults := make([]error, embedBatch)
+	rows := data.Len() * (1 + views)
+	for at := 0; at < rows; at += embedBatch {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		n := min(embedBatch, rows-at)
+		inParallel(n, func(i int) { faults[i] = write(input[i*in:(i+1)*in], at+i) })
+		h, err := e.Call(tensors.FromFlatDataAndDimensions(input, m.config.inputDims(embedBatch)...))
+		if err != nil {
+			return compileError("embedding", err)
+		}
+		tensors.MustConstFlatData(h[0], func(flat []float32) { copy(out, flat) })
+		if err := h[0].FinalizeAll(); err != nil {
+			return err
+		}
+		for i, fault := range faults[:n] {
+			h := out[i*dim : (i+1)*dim]
+			if fault != nil {
+				h = nil
+			}
+			if err := visit((at+i)/(1+views), (at+i)%(1+views), h, fault); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // viewer returns what writes row i, of 1+views rows an image, to dst.
 func (m *Model) viewer(data dataset.Dataset, views int) (func(dst []float32, row int) error, error) {
+	if err := m.config.checkInput(data); err != nil {
+		return nil, err
+	}
 	if m.config.featureDim() > 0 {
 		if views > 0 {
 			return nil, fmt.Errorf("%s holds features, of which no views can be made", data.Name())
@@ -206,28 +229,20 @@ func (m *Model) viewer(data dataset.Dataset, views int) (func(dst []float32, row
 	}, nil
 }
 
-// inParallel calls f for 0 to n-1 and returns the first fault.
-func inParallel(n int, f func(i int) error) error {
+// inParallel calls f for 0 to n-1.
+func inParallel(n int, f func(i int)) {
 	var (
-		next  atomic.Int64
-		fault atomic.Pointer[error]
-		wg    sync.WaitGroup
+		next atomic.Int64
+		wg   sync.WaitGroup
 	)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if err := f(i); err != nil {
-					fault.CompareAndSwap(nil, &err)
-					return
-				}
+				f(i)
 			}
 		})
 	}
 	wg.Wait()
-	if err := fault.Load(); err != nil {
-		return *err
-	}
-	return nil
 }
 
 // Subject identifies the model in scores; name is the run's.

@@ -320,10 +320,10 @@ func neighbourRow(d dataset.Dataset, query int, hits []alike.Hit) ([]sheet.Cell,
 		switch {
 		case d.Label(query) < 0:
 			frame = nil
-		case d.Label(query) == h.Label:
+		case className(d, d.Label(query)) == h.Class:
 			frame = rightFrame
 		}
-		c, err := cell(h.Index, fmt.Sprintf("%.2f %s", h.Similarity, className(d, h.Label)), frame)
+		c, err := cell(h.Index, fmt.Sprintf("%.2f %s", h.Similarity, h.Class), frame)
 		if err != nil {
 			return nil, err
 		}
