@@ -160,7 +160,11 @@ func (m Retrieval) Scores(ctx context.Context, gallery, queries *Features) ([]Sc
 	var scores []Score
 	for i, c := range columns {
 		s := base
-		s.Metric, s.Value, s.CI95, s.Protocol.K = c.metric, means[i], ci95[i], c.k
+		s.Metric, s.Value, s.CI95, s.Protocol.K = c.metric, means[i], &ci95[i], c.k
+		s.Outcomes = make([]float64, len(rankings))
+		for q := range rankings {
+			s.Outcomes[q] = values[q*len(columns)+i]
+		}
 		scores = append(scores, s)
 	}
 	return scores, nil

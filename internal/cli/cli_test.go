@@ -287,8 +287,15 @@ func TestCompareTakesTheScoresThatWereMeasuredAlike(t *testing.T) {
 	}
 	must(t, "eval", "knn", b, "-q")
 	must(t, "eval", "knn", b, "--k", "5", "-q") // hides nothing
-	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy ") != 2 || strings.Count(out, "k 200") != 2 || !strings.Contains(out, "the mean of 2 seeds") {
+	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy ") != 2 || strings.Count(out, "k 200") != 2 || !strings.Contains(out, "the mean of 2 seeds") ||
+		!strings.Contains(out, b+" minus "+a) || !strings.Contains(out, "paired over 60 queries") {
 		t.Errorf("compare prints %s", out)
+	}
+	if err := os.RemoveAll(filepath.Join(b, "outcomes")); err != nil {
+		t.Fatal(err)
+	}
+	if out := must(t, "compare", a, b); !strings.Contains(out, "no paired interval") {
+		t.Errorf("without outcomes compare prints %s", out)
 	}
 	c := trainedRun(t, "--epochs", "0")
 	must(t, "eval", "knn", c, "--k", "7", "-q")
