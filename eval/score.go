@@ -21,6 +21,9 @@ type Score struct {
 	Probe    *Probe      `json:"probe,omitempty"` // of the linear probe
 	Notes    []string    `json:"notes,omitempty"` // what a reader must know, in sentences
 
+	PerClass []ClassValue `json:"per_class,omitempty"` // if it was asked for
+	Curve    []float64    `json:"curve,omitempty"`     // of an area, its points from rank 1 on
+
 	// Outcomes are what Value is the mean of, one for each query, in order; nil if it is no such
 	// mean. Append keeps them in a file of their own, which ReadOutcomes reads.
 	Outcomes []float64 `json:"-"`

@@ -55,6 +55,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 	asJSON := jsonFlag(c)
 	without := excludeFlag(c)
 	split := c.Flags().String("split", "", "split of the queries (default: test)")
+	byClass := perClassFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		s, err := build()
 		if err != nil {
@@ -87,17 +88,11 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 				return err
 			}
 		}
-		score, err := s.Score(c.Context(), b, q)
-		if err == nil && left != nil {
-			all := score
-			b, q = left.of(b, q)
-			if score, err = s.Score(c.Context(), b, q); err == nil {
-				left.note(&score, all)
-			}
-		}
+		scores, err := left.around(perClass(byClass, one(s)))(c.Context(), b, q)
 		if err != nil {
 			return err
 		}
+		score := scores[0]
 		score.Subject = model.Subject()
 		if err := eval.Append(filepath.Join(args[0], "scores.jsonl"), score); err != nil {
 			return err
@@ -106,9 +101,17 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 			return a.printJSON(score)
 		}
 		a.printScore(score)
-		return nil
+		return a.printClasses(scores)
 	}
 	return c
+}
+
+// one is a scorer as scorers.
+func one(s scorer) scorers {
+	return func(ctx context.Context, bank, queries *eval.Features) ([]eval.Score, error) {
+		score, err := s.Score(ctx, bank, queries)
+		return []eval.Score{score}, err
+	}
 }
 
 func (a *app) printScore(s eval.Score) {
