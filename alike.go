@@ -126,6 +126,12 @@ func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string
 	return f, nil
 }
 
+// Finetune trains a classifier on the model's layer, with or without the network below
+// it, and measures its accuracy. The model stays as it is. progress may be nil.
+func (m *Model) Finetune(ctx context.Context, f train.Finetune, bank, queries dataset.Dataset, progress func(train.Progress)) (eval.Score, error) {
+	return f.Score(ctx, m.model, m.layer, bank, queries, progress)
+}
+
 // Index embeds the images of a data set, to be searched.
 func (m *Model) Index(ctx context.Context, gallery dataset.Dataset) (*Index, error) {
 	f, err := m.Features(ctx, gallery, dataset.All, nil)

@@ -33,9 +33,9 @@ func hits(predictions, labels []int) int {
 	return n
 }
 
-// accuracy is the value of a score: the share of queries that were hit, with its
-// interval and outcomes.
-func (s *Score) accuracy(predictions, labels []int) {
+// Accuracy makes a score of predictions: its value is the share of them that are right,
+// with its interval and outcomes.
+func (s *Score) Accuracy(predictions, labels []int) {
 	n := hits(predictions, labels)
 	s.Value = float64(n) / float64(len(labels))
 	s.CI95 = new(Wilson(n, len(labels)))

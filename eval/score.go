@@ -41,6 +41,7 @@ func (s Score) Interval() string {
 type Subject struct {
 	Name          string `json:"name"` // the run, or "raw pixels"
 	Method        string `json:"method,omitempty"`
+	Data          string `json:"data,omitempty"`    // what it was trained on
 	Classes       string `json:"classes,omitempty"` // the rule of the classes it was trained on, "" for all
 	Encoder       string `json:"encoder,omitempty"`
 	Step          int    `json:"step"`
@@ -68,6 +69,13 @@ type Protocol struct {
 	HeldOut       float64   `json:"held_out,omitempty"` // share of the bank that chooses
 	MaxIterations int       `json:"max_iterations,omitempty"`
 	Seed          uint64    `json:"seed,omitempty"` // of the held-out share, of k-means
+
+	// Of what is trained by SGD: fine-tuning, and the linear probe with augmentation. Seed is its, too.
+	Labels      float64 `json:"labels,omitempty"`       // share of the labels that it is trained on; Bank are those
+	Epochs      float64 `json:"epochs,omitempty"`       // passes over them
+	Batch       int     `json:"batch,omitempty"`        // images per step
+	LR          float64 `json:"lr,omitempty"`           // rate for a batch of 256
+	WeightDecay float64 `json:"weight_decay,omitempty"` // of all but biases and batch norm
 
 	// Of the clusters of NMI; MaxIterations and Seed are theirs too.
 	Clusters int `json:"clusters,omitempty"`

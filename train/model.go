@@ -105,22 +105,32 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 	if layer != method.LayerH && layer != method.LayerZ {
 		return nil, fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", layer, method.LayerH, method.LayerZ)
 	}
+	e, err := m.inference(func(scope *model.Scope, x *Node) *Node { return m.embedding(scope, x, layer) })
+	if err == nil {
+		m.exec[layer] = e
+	}
+	return e, err
+}
+
+// embedding is the network up to the layer.
+func (m *Model) embedding(scope *model.Scope, x *Node, layer string) *Node {
+	h := m.parts.encoder.Graph(scope, x)
+	if layer == method.LayerH {
+		return h
+	}
+	return m.parts.head.Graph(scope.In(headScope), h)
+}
+
+// inference compiles a function of the views of embedBatch images, in inference mode.
+func (m *Model) inference(f func(scope *model.Scope, x *Node) *Node) (*model.Exec, error) {
 	e, err := model.NewExec(m.engine, m.store, func(scope *model.Scope, x *Node) *Node {
 		scope.Store().SetTraining(x.Graph(), false)
-		h := m.parts.encoder.Graph(scope, x)
-		if layer == method.LayerH {
-			return h
-		}
-		return m.parts.head.Graph(scope.In(headScope), h)
+		return f(scope, x)
 	})
 	if err == nil {
 		_, err = e.Compile(viewsShape(PixelsFloat32, embedBatch, m.config.Size))
 	}
-	if err != nil {
-		return nil, compileError("embedding", err)
-	}
-	m.exec[layer] = e
-	return e, nil
+	return e, compileError("embedding", err)
 }
 
 // Embed returns the embeddings [N, Dim(layer)] of all images of data, row-major
@@ -133,9 +143,14 @@ func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, p
 	if err != nil {
 		return nil, err
 	}
+	return m.forward(ctx, e, data, m.Dim(layer), progress)
+}
+
+// forward returns what a compiled function of images gives, width values for each.
+func (m *Model) forward(ctx context.Context, e *model.Exec, data dataset.Dataset, width int, progress func(done int)) ([]float32, error) {
 	row := m.config.Size * m.config.Size * 3
 	pixels := make([]float32, embedBatch*row)
-	out := make([]float32, 0, data.Len()*m.Dim(layer))
+	out := make([]float32, 0, data.Len()*width)
 	for at := 0; at < data.Len(); at += embedBatch {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -148,7 +163,7 @@ func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, p
 		if err != nil {
 			return nil, compileError("embedding", err)
 		}
-		tensors.MustConstFlatData(h[0], func(flat []float32) { out = append(out, flat[:n*m.Dim(layer)]...) })
+		tensors.MustConstFlatData(h[0], func(flat []float32) { out = append(out, flat[:n*width]...) })
 		if err := h[0].FinalizeAll(); err != nil {
 			return nil, err
 		}
@@ -193,9 +208,14 @@ func (m *Model) prepare(dst []float32, data dataset.Dataset, at int) error {
 
 // Subject identifies the model in scores; name is the run's.
 func (m *Model) Subject(name string) eval.Subject {
+	trainedOn := m.config.Data
+	if m.State.Step == 0 {
+		trainedOn = ""
+	}
 	return eval.Subject{
 		Name:          name,
 		Method:        m.config.Method.Name,
+		Data:          trainedOn,
 		Classes:       m.config.Classes,
 		Encoder:       m.config.Encoder.Name,
 		Step:          m.State.Step,

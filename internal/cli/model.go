@@ -46,6 +46,6 @@ func (a *app) features(ctx context.Context, m *alike.Model, d hashed) (*eval.Fea
 	if err != nil {
 		return nil, err
 	}
-	d.sign(f)
+	d.sign(&f.Set)
 	return f, nil
 }

@@ -17,6 +17,15 @@ func perClassFlag(c *cobra.Command) *bool {
 	return c.Flags().Bool("per-class", false, "each class of the queries by itself too, the worst first")
 }
 
+// labelsOf are the labels and classes of the queries, without those left out.
+func labelsOf(queries hashed, left *exclusion) *eval.Features {
+	f := eval.NewFeatures(queries, 0)
+	if left != nil {
+		f = f.Select(left.keep)
+	}
+	return f
+}
+
 // perClass has scores split by class, if on.
 func perClass(on *bool, measure scorers) scorers {
 	return func(ctx context.Context, gallery, queries *eval.Features) ([]eval.Score, error) {

@@ -237,7 +237,7 @@ func (a *app) subjects(run *train.Run, which modelFlags, references bool) (list 
 			return scoresOf(ctx, eval.Subject{Name: "raw pixels"}, measure, gallery, queries, func(d hashed) (*eval.Features, error) {
 				f, err := eval.Pixels(ctx, d, run.Config.Size)
 				if err == nil {
-					d.sign(f)
+					d.sign(&f.Set)
 				}
 				return f, err
 			})
