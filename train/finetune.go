@@ -129,6 +129,9 @@ const classifierScope = "classifier"
 
 // classifier copies the network. What is frozen is not trainable.
 func (m *Model) classifier(f Finetune, layer string, classes int) (*classifier, error) {
+	if err := m.CheckLayer(layer); err != nil {
+		return nil, err
+	}
 	if classes < 2 {
 		return nil, fmt.Errorf("a classifier of %d classes: need images of at least 2", classes)
 	}

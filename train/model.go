@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -15,6 +16,7 @@ import (
 
 	"alike/augment"
 	"alike/dataset"
+	"alike/encoder"
 	"alike/eval"
 	"alike/internal/nn"
 	"alike/method"
@@ -86,12 +88,29 @@ func (m *Model) close() {
 // Layer is the method's choice of embedding, method.LayerH or method.LayerZ.
 func (m *Model) Layer() string { return m.parts.method.Layer() }
 
+// CheckLayer says what there is if the network has no such layer: h, z, or the output
+// of a block of the encoder, averaged over its pixels.
+func (m *Model) CheckLayer(layer string) error {
+	if layer == method.LayerH || layer == method.LayerZ || encoder.Find(m.parts.encoder, layer) >= 0 {
+		return nil
+	}
+	var names []string
+	for _, b := range m.parts.encoder.Blocks() {
+		names = append(names, b.Name)
+	}
+	return fmt.Errorf("layer %q: must be %s (the representation), %s (the projection), or a block of %s: %s",
+		layer, method.LayerH, method.LayerZ, m.config.Encoder.Name, strings.Join(names, ", "))
+}
+
 // Size is the side of the images that the network sees, in pixels.
 func (m *Model) Size() int { return m.config.Size }
 
 // Dim is the number of values of an embedding from the layer.
 func (m *Model) Dim(layer string) int {
-	if layer == method.LayerH {
+	switch i := encoder.Find(m.parts.encoder, layer); {
+	case i >= 0:
+		return m.parts.encoder.Blocks()[i].Dim
+	case layer == method.LayerH:
 		return m.parts.encoder.Dim()
 	}
 	return m.parts.head.Dim(m.parts.encoder.Dim())
@@ -102,8 +121,8 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 	if e, ok := m.exec[layer]; ok {
 		return e, nil
 	}
-	if layer != method.LayerH && layer != method.LayerZ {
-		return nil, fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", layer, method.LayerH, method.LayerZ)
+	if err := m.CheckLayer(layer); err != nil {
+		return nil, err
 	}
 	e, err := m.inference(func(scope *model.Scope, x *Node) *Node { return m.embedding(scope, x, layer) })
 	if err == nil {
@@ -114,6 +133,9 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 
 // embedding is the network up to the layer.
 func (m *Model) embedding(scope *model.Scope, x *Node, layer string) *Node {
+	if i := encoder.Find(m.parts.encoder, layer); i >= 0 {
+		return encoder.Pooled(m.parts.encoder, scope, x, i)
+	}
 	h := m.parts.encoder.Graph(scope, x)
 	if layer == method.LayerH {
 		return h

@@ -197,6 +197,12 @@ func TestFromTrainingToSearch(t *testing.T) {
 	if lines := strings.Split(strings.TrimSpace(part), "\n"); len(lines) != 4 || part == out {
 		t.Errorf("search for a part found\n%s", part)
 	}
+	for _, args := range [][]string{{"embed", dir, "--out", npy}, {"search", dir, "--query", "test/star/00005"}, {"eval", "knn", dir}} {
+		must(t, append(args, "--layer", "layer2", "-q")...)
+	}
+	if b, err := os.ReadFile(npy); err != nil || !bytes.Contains(b[:128], []byte("(60, 32), }")) {
+		t.Errorf("the array of layer2 is not [60, 32]: %v", err)
+	}
 	page, err := os.ReadFile(filepath.Join(dir, "report.html"))
 	if err != nil || !bytes.Contains(page, []byte("Nearest neighbours")) {
 		t.Errorf("no report: %v", err)
