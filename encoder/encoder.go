@@ -27,7 +27,7 @@ type Encoder interface {
 	// Dim is the width of h.
 	Dim() int
 
-	// Blocks are the parts of the network, from the images to h.
+	// Blocks are the parts of the network, from the images to h; none where x is h.
 	Blocks() []Block
 
 	// Outputs builds the network block by block and yields what each gives, [M, H, W,

@@ -132,6 +132,9 @@ func (m *Model) classifier(f Finetune, layer string, classes int) (*classifier, 
 	if err := m.CheckLayer(layer); err != nil {
 		return nil, err
 	}
+	if m.config.featureDim() > 0 {
+		return nil, errors.New("the network is given features, of which no crops and flips can be made: 'alike eval linear' without --sgd fits a classifier to them")
+	}
 	if classes < 2 {
 		return nil, fmt.Errorf("a classifier of %d classes: need images of at least 2", classes)
 	}
@@ -178,13 +181,16 @@ func (c *classifier) compile(o *optimize.SGD, images int) (*model.Exec, error) {
 	}
 	exec, err := model.NewExec(c.engine, c.store, step)
 	if err == nil {
-		_, err = exec.Compile(viewsShape(PixelsFloat32, images, c.config.Size), shapes.Make(dtypes.Int32, images), shapes.Make(dtypes.Float32))
+		_, err = exec.Compile(c.config.inputShape(PixelsFloat32, images), shapes.Make(dtypes.Int32, images), shapes.Make(dtypes.Float32))
 	}
 	return exec, compileError("fine-tuning", err)
 }
 
 // train makes all steps of the schedule.
 func (c *classifier) train(ctx context.Context, f Finetune, bank dataset.Dataset, progress func(Progress)) error {
+	if err := c.config.checkInput(bank); err != nil {
+		return err
+	}
 	schedule := f.schedule(bank.Len())
 	views, err := augment.Views(augment.CropFlip(), c.config.Size, 1)
 	if err != nil {
@@ -195,7 +201,7 @@ func (c *classifier) train(ctx context.Context, f Finetune, bank dataset.Dataset
 		return err
 	}
 	l := &loader{
-		data: bank, draws: draws, views: views, images: schedule.Batch, row: c.config.Size * c.config.Size * 3, seed: f.Seed, pixels: PixelsFloat32,
+		data: bank, draws: draws, views: views, images: schedule.Batch, row: c.config.inputShape(PixelsFloat32, 1).Size(), seed: f.Seed, pixels: PixelsFloat32,
 		place: placer(c.engine, c.config), loading: defaultLoading(),
 		unusable: func(_ int, err error) error { return err },
 	}
@@ -257,7 +263,7 @@ func (c *classifier) predict(ctx context.Context, queries dataset.Dataset) ([]in
 		return nil, err
 	}
 	defer exec.Finalize()
-	logits, err := c.forward(ctx, exec, queries, c.classes, nil)
+	logits, err := c.forward(ctx, exec, queries, c.classes, 0, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -160,6 +160,9 @@ func hash(s *dataset.Source, d dataset.Dataset, split string) (hashed, error) {
 	return hashed{d, s.Spec, split, s.Classes, sum}, err
 }
 
+// Unwrap implements dataset.Wrapper.
+func (d hashed) Unwrap(i int) (dataset.Dataset, int) { return d.Dataset, i }
+
 // sign writes to a set what of the split it is.
 func (d hashed) sign(s *eval.Set) {
 	s.Data, s.Split, s.Classes, s.SHA256 = d.spec, d.split, d.classes, d.sha256
