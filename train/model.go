@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -15,6 +16,7 @@ import (
 
 	"alike/augment"
 	"alike/dataset"
+	"alike/encoder"
 	"alike/eval"
 	"alike/internal/nn"
 	"alike/internal/rng"
@@ -87,12 +89,32 @@ func (m *Model) close() {
 // Layer is the method's choice of embedding, method.LayerH or method.LayerZ.
 func (m *Model) Layer() string { return m.parts.method.Layer() }
 
+// CheckLayer says what there is if the network has no such layer: h, z, or the output
+// of a block of the encoder, averaged over its pixels.
+func (m *Model) CheckLayer(layer string) error {
+	if layer == method.LayerH || layer == method.LayerZ || encoder.Find(m.parts.encoder, layer) >= 0 {
+		return nil
+	}
+	var names []string
+	for _, b := range m.parts.encoder.Blocks() {
+		names = append(names, b.Name)
+	}
+	if names == nil {
+		return fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", layer, method.LayerH, method.LayerZ)
+	}
+	return fmt.Errorf("layer %q: must be %s (the representation), %s (the projection), or a block of %s: %s",
+		layer, method.LayerH, method.LayerZ, m.config.Encoder.Name, strings.Join(names, ", "))
+}
+
 // Size is the side of the images that the network sees, in pixels; 0 where it is given features.
 func (m *Model) Size() int { return m.config.Size }
 
 // Dim is the number of values of an embedding from the layer.
 func (m *Model) Dim(layer string) int {
-	if layer == method.LayerH {
+	switch i := encoder.Find(m.parts.encoder, layer); {
+	case i >= 0:
+		return m.parts.encoder.Blocks()[i].Dim
+	case layer == method.LayerH:
 		return m.parts.encoder.Dim()
 	}
 	return m.parts.head.Dim(m.parts.encoder.Dim())
@@ -103,25 +125,38 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 	if e, ok := m.exec[layer]; ok {
 		return e, nil
 	}
-	if layer != method.LayerH && layer != method.LayerZ {
-		return nil, fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", layer, method.LayerH, method.LayerZ)
+	if err := m.CheckLayer(layer); err != nil {
+		return nil, err
 	}
+	e, err := m.inference(func(scope *model.Scope, x *Node) *Node { return m.embedding(scope, x, layer) })
+	if err == nil {
+		m.exec[layer] = e
+	}
+	return e, err
+}
+
+// embedding is the network up to the layer.
+func (m *Model) embedding(scope *model.Scope, x *Node, layer string) *Node {
+	if i := encoder.Find(m.parts.encoder, layer); i >= 0 {
+		return encoder.Pooled(m.parts.encoder, scope, x, i)
+	}
+	h := m.parts.encoder.Graph(scope, x)
+	if layer == method.LayerH {
+		return h
+	}
+	return m.parts.head.Graph(scope.In(headScope), h)
+}
+
+// inference compiles a function of the views of embedBatch images, in inference mode.
+func (m *Model) inference(f func(scope *model.Scope, x *Node) *Node) (*model.Exec, error) {
 	e, err := model.NewExec(m.engine, m.store, func(scope *model.Scope, x *Node) *Node {
 		scope.Store().SetTraining(x.Graph(), false)
-		h := m.parts.encoder.Graph(scope, x)
-		if layer == method.LayerH {
-			return h
-		}
-		return m.parts.head.Graph(scope.In(headScope), h)
+		return f(scope, x)
 	})
 	if err == nil {
 		_, err = e.Compile(m.config.inputShape(PixelsFloat32, embedBatch))
 	}
-	if err != nil {
-		return nil, compileError("embedding", err)
-	}
-	m.exec[layer] = e
-	return e, nil
+	return e, compileError("embedding", err)
 }
 
 // Embed returns the embeddings [N, Dim(layer)] of all images of data, row-major
@@ -154,17 +189,22 @@ func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, layer strin
 func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer string, views int, visit func(i, view int, h []float32, err error) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	write, err := m.viewer(data, views)
-	if err != nil {
-		return err
-	}
 	e, err := m.program(layer)
 	if err != nil {
 		return err
 	}
-	in, dim := m.config.inputShape(PixelsFloat32, 1).Size(), m.Dim(layer)
+	return m.forward(ctx, e, data, m.Dim(layer), views, visit)
+}
+
+// forward visits what a compiled function gives, width values, for 1+views views of each image.
+func (m *Model) forward(ctx context.Context, e *model.Exec, data dataset.Dataset, width, views int, visit func(i, view int, h []float32, err error) error) error {
+	write, err := m.viewer(data, views)
+	if err != nil {
+		return err
+	}
+	in := m.config.inputShape(PixelsFloat32, 1).Size()
 	input := make([]float32, embedBatch*in)
-	out := make([]float32, embedBatch*dim)
+	out := make([]float32, embedBatch*width)
 	faults := make([]error, embedBatch)
 	rows := data.Len() * (1 + views)
 	for at := 0; at < rows; at += embedBatch {
@@ -182,7 +222,7 @@ func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer stri
 			return err
 		}
 		for i, fault := range faults[:n] {
-			h := out[i*dim : (i+1)*dim]
+			h := out[i*width : (i+1)*width]
 			if fault != nil {
 				h = nil
 			}
@@ -247,9 +287,14 @@ func inParallel(n int, f func(i int)) {
 
 // Subject identifies the model in scores; name is the run's.
 func (m *Model) Subject(name string) eval.Subject {
+	trainedOn := m.config.Data
+	if m.State.Step == 0 {
+		trainedOn = ""
+	}
 	return eval.Subject{
 		Name:          name,
 		Method:        m.config.Method.Name,
+		Data:          trainedOn,
 		Classes:       m.config.Classes,
 		Encoder:       m.config.Encoder.Name,
 		Step:          m.State.Step,

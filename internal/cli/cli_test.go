@@ -103,6 +103,9 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"eval knn", exitMisuse, "needs a RUN"},
 		{"eval knn nothing --data " + sprites, exitFailed, "nothing is not a run"},
 		{"eval knn nothing --k 0 --data " + sprites, exitMisuse, "k"},
+		{"eval finetune nothing --labels 0% --data " + sprites, exitMisuse, "want a share above 0 and at most all"},
+		{"eval finetune nothing --lr -1 --data " + sprites, exitMisuse, "lr -1"},
+		{"eval linear nothing --sgd --batch 0 --data " + sprites, exitMisuse, "batch 0: must be at least 1 image"},
 		{"eval retrieval nothing --data " + sprites, exitFailed, "nothing is not a run"},
 		{"eval retrieval nothing --k 4,2 --data " + sprites, exitMisuse, "ranks must rise"},
 		{"eval retrieval nothing --nmi-norm max --data " + sprites, exitMisuse, "must be arithmetic or geometric"},
@@ -197,6 +200,12 @@ func TestFromTrainingToSearch(t *testing.T) {
 	if lines := strings.Split(strings.TrimSpace(part), "\n"); len(lines) != 4 || part == out {
 		t.Errorf("search for a part found\n%s", part)
 	}
+	for _, args := range [][]string{{"embed", dir, "--out", npy}, {"search", dir, "--query", "test/star/00005"}, {"eval", "knn", dir}} {
+		must(t, append(args, "--layer", "layer2", "-q")...)
+	}
+	if b, err := os.ReadFile(npy); err != nil || !bytes.Contains(b[:128], []byte("(60, 32), }")) {
+		t.Errorf("the array of layer2 is not [60, 32]: %v", err)
+	}
 	page, err := os.ReadFile(filepath.Join(dir, "report.html"))
 	if err != nil || !bytes.Contains(page, []byte("Nearest neighbours")) {
 		t.Errorf("no report: %v", err)
@@ -290,8 +299,15 @@ func TestCompareTakesTheScoresThatWereMeasuredAlike(t *testing.T) {
 	}
 	must(t, "eval", "knn", b, "-q")
 	must(t, "eval", "knn", b, "--k", "5", "-q") // hides nothing
-	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy ") != 2 || strings.Count(out, "k 200") != 2 || !strings.Contains(out, "the mean of 2 seeds") {
+	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy ") != 2 || strings.Count(out, "k 200") != 2 || !strings.Contains(out, "the mean of 2 seeds") ||
+		!strings.Contains(out, b+" minus "+a) || !strings.Contains(out, "paired over 60 queries") {
 		t.Errorf("compare prints %s", out)
+	}
+	if err := os.RemoveAll(filepath.Join(b, "outcomes")); err != nil {
+		t.Fatal(err)
+	}
+	if out := must(t, "compare", a, b); !strings.Contains(out, "no paired interval") {
+		t.Errorf("without outcomes compare prints %s", out)
 	}
 	c := trainedRun(t, "--epochs", "0")
 	must(t, "eval", "knn", c, "--k", "7", "-q")

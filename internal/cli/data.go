@@ -181,9 +181,9 @@ func splitOf(s *dataset.Source, split string) (dataset.Dataset, string, error) {
 	return d, split, err
 }
 
-// sign writes to features of the split what they are of.
-func (d hashed) sign(f *eval.Features) {
-	f.Set.Data, f.Set.Split, f.Set.Classes, f.Set.SHA256 = d.spec, d.split, d.classes, d.sha256
+// sign writes to a set what of the split it is.
+func (d hashed) sign(s *eval.Set) {
+	s.Data, s.Split, s.Classes, s.SHA256 = d.spec, d.split, d.classes, d.sha256
 }
 
 func (a *app) dataInfo() *cobra.Command {
