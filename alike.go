@@ -107,12 +107,30 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 	if err != nil {
 		return nil, err
 	}
-	out := make([][]float32, len(images))
-	for i := range out {
-		out[i] = flat[i*m.Dim():][:m.Dim():m.Dim()]
-	}
-	return out, nil
+	return m.rows(flat), nil
 }
+
+// View is what the network sees of an image, resized and cropped as evaluation
+// does; a server keeps it instead of the image, which may be large.
+func (m *Model) View(img dataset.Image) []float32 { return m.model.View(img) }
+
+// EmbedViews returns an embedding for each view that View made, as Embed does.
+func (m *Model) EmbedViews(ctx context.Context, views [][]float32) ([][]float32, error) {
+	flat, err := m.model.EmbedViews(ctx, views, m.layer)
+	return m.rows(flat), err
+}
+
+// rows are the rows of flat [N, Dim].
+func (m *Model) rows(flat []float32) [][]float32 {
+	rows := make([][]float32, len(flat)/m.Dim())
+	for i := range rows {
+		rows[i] = flat[i*m.Dim():][:m.Dim():m.Dim()]
+	}
+	return rows
+}
+
+// Layer is the embedding, "h" or "z".
+func (m *Model) Layer() string { return m.layer }
 
 // Features embeds a data set for evaluation or an index. split is its name in
 // the protocols of scores; progress, if set, is told how many images are done.

@@ -24,6 +24,16 @@ import (
 // batch is padded, so that one compiled program serves all.
 const embedBatch = 256
 
+// batchFor is the number of rows of the program that n images pass: a power of
+// four, so that few programs are compiled and few rows are padding.
+func batchFor(n int) int {
+	batch := 1
+	for batch < min(n, embedBatch) {
+		batch *= 4
+	}
+	return batch
+}
+
 // Model is the network of a checkpoint in inference mode: batch norm uses its
 // running statistics. Goroutines may share it; they take turns.
 type Model struct {
@@ -133,23 +143,18 @@ func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, p
 	if err != nil {
 		return nil, err
 	}
-	row := m.config.Size * m.config.Size * 3
-	pixels := make([]float32, embedBatch*row)
+	row, batch := m.viewLen(), batchFor(data.Len())
+	pixels := make([]float32, batch*row)
 	out := make([]float32, 0, data.Len()*m.Dim(layer))
-	for at := 0; at < data.Len(); at += embedBatch {
+	for at := 0; at < data.Len(); at += batch {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		n := min(embedBatch, data.Len()-at)
+		n := min(batch, data.Len()-at)
 		if err := m.prepare(pixels[:n*row], data, at); err != nil {
 			return nil, err
 		}
-		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, embedBatch, m.config.Size, m.config.Size, 3))
-		if err != nil {
-			return nil, compileError("embedding", err)
-		}
-		tensors.MustConstFlatData(h[0], func(flat []float32) { out = append(out, flat[:n*m.Dim(layer)]...) })
-		if err := h[0].FinalizeAll(); err != nil {
+		if out, err = m.pass(out, e, layer, pixels, n); err != nil {
 			return nil, err
 		}
 		if progress != nil {
@@ -159,9 +164,57 @@ func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, p
 	return out, nil
 }
 
+// View returns the view of an image that evaluation shows the network, [Size,
+// Size, 3].
+func (m *Model) View(img dataset.Image) []float32 {
+	view := make([]float32, m.viewLen())
+	augment.Evaluate(view, img, m.config.Size)
+	return view
+}
+
+// EmbedViews returns the embeddings [N, Dim(layer)] of views that View made, as
+// Embed does.
+func (m *Model) EmbedViews(ctx context.Context, views [][]float32, layer string) ([]float32, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, err := m.program(layer)
+	if err != nil {
+		return nil, err
+	}
+	row, batch := m.viewLen(), batchFor(len(views))
+	pixels := make([]float32, batch*row)
+	out := make([]float32, 0, len(views)*m.Dim(layer))
+	for at := 0; at < len(views); at += batch {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		n := min(batch, len(views)-at)
+		for i, v := range views[at : at+n] {
+			copy(pixels[i*row:(i+1)*row], v)
+		}
+		if out, err = m.pass(out, e, layer, pixels, n); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// viewLen is the number of values of a view.
+func (m *Model) viewLen() int { return m.config.Size * m.config.Size * 3 }
+
+// pass appends the embeddings of the first n views of a batch.
+func (m *Model) pass(out []float32, e *model.Exec, layer string, pixels []float32, n int) ([]float32, error) {
+	h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, len(pixels)/m.viewLen(), m.config.Size, m.config.Size, 3))
+	if err != nil {
+		return nil, compileError("embedding", err)
+	}
+	tensors.MustConstFlatData(h[0], func(flat []float32) { out = append(out, flat[:n*m.Dim(layer)]...) })
+	return out, h[0].FinalizeAll()
+}
+
 // prepare writes the evaluation views of the images from at on to dst.
 func (m *Model) prepare(dst []float32, data dataset.Dataset, at int) error {
-	row := m.config.Size * m.config.Size * 3
+	row := m.viewLen()
 	var (
 		next  atomic.Int64
 		fault atomic.Pointer[error]
