@@ -111,10 +111,11 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 }
 
 // View is what the network sees of an image, resized and cropped as evaluation
-// does; a server keeps it instead of the image, which may be large.
+// does: a server keeps it instead of the image, which may be large.
 func (m *Model) View(img dataset.Image) []float32 { return m.model.View(img) }
 
-// EmbedViews returns an embedding for each view that View made, as Embed does.
+// EmbedViews returns an embedding for each view that View made. It is faster for
+// few than Embed, from which it differs by rounding alone.
 func (m *Model) EmbedViews(ctx context.Context, views [][]float32) ([][]float32, error) {
 	flat, err := m.model.EmbedViews(ctx, views, m.layer)
 	return m.rows(flat), err

@@ -24,7 +24,7 @@ import (
 // batch is padded, so that one compiled program serves all.
 const embedBatch = 256
 
-// batchFor is the number of rows of the program that n images pass: a power of
+// batchFor is the number of rows of the program that n views pass: a power of
 // four, so that few programs are compiled and few rows are padding.
 func batchFor(n int) int {
 	batch := 1
@@ -143,14 +143,14 @@ func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, p
 	if err != nil {
 		return nil, err
 	}
-	row, batch := m.viewLen(), batchFor(data.Len())
-	pixels := make([]float32, batch*row)
+	row := m.viewLen()
+	pixels := make([]float32, embedBatch*row)
 	out := make([]float32, 0, data.Len()*m.Dim(layer))
-	for at := 0; at < data.Len(); at += batch {
+	for at := 0; at < data.Len(); at += embedBatch {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		n := min(batch, data.Len()-at)
+		n := min(embedBatch, data.Len()-at)
 		if err := m.prepare(pixels[:n*row], data, at); err != nil {
 			return nil, err
 		}
@@ -172,8 +172,9 @@ func (m *Model) View(img dataset.Image) []float32 {
 	return view
 }
 
-// EmbedViews returns the embeddings [N, Dim(layer)] of views that View made, as
-// Embed does.
+// EmbedViews returns the embeddings [N, Dim(layer)] of views that View made. Few
+// views do not pay for a whole batch. They differ from those of Embed by rounding
+// alone: the engine convolves a few images in another way than many.
 func (m *Model) EmbedViews(ctx context.Context, views [][]float32, layer string) ([]float32, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

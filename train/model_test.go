@@ -1,25 +1,21 @@
 package train
 
 import (
+	"math"
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"alike/dataset"
 )
 
-// Each number of images passes another program, and none changes an embedding.
-func TestEmbeddingsDoNotDependOnTheBatch(t *testing.T) {
+// Each number of views passes another program.
+func TestFewViewsAreEmbeddedAsMany(t *testing.T) {
 	r, data := smallRun(t, filepath.Join(t.TempDir(), "run"))
-	m, err := r.Untrained(engine(t, ""))
+	b := engine(t, "")
+	trained(t, r, data, b, Options{Steps: 2})
+	m, err := r.Model(b, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := m.Embed(t.Context(), data, "h", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dim := m.Dim("h")
 	views := make([][]float32, data.Len())
 	for i := range views {
 		img, err := data.Image(i)
@@ -28,21 +24,24 @@ func TestEmbeddingsDoNotDependOnTheBatch(t *testing.T) {
 		}
 		views[i] = m.View(img)
 	}
-	for _, n := range []int{1, 2, 4, 5, 16, 17, 64} {
-		want := all[:n*dim]
-		got, err := m.EmbedViews(t.Context(), views[:n], "h")
+	for _, layer := range []string{"h", "z"} {
+		all, err := m.Embed(t.Context(), data, layer, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%d views: other embeddings than among %d", n, data.Len())
+		for _, n := range []int{1, 2, 4, 5, 16, 17, 64} {
+			got, err := m.EmbedViews(t.Context(), views[:n], layer)
+			if err != nil || len(got) != n*m.Dim(layer) {
+				t.Fatalf("%d views: %d values, %v", n, len(got), err)
+			}
+			for i, v := range got { // four units in the last place of the largest value
+				if tol := 4 * 0x1p-24 * float64(slices.Max(all)); !(math.Abs(float64(v-all[i])) <= tol) {
+					t.Errorf("%d views, layer %s: value %d is %g, among %d images %g ± %g", n, layer, i, v, data.Len(), all[i], tol)
+				}
+			}
 		}
-		first := make([]int, n)
-		for i := range first {
-			first[i] = i
-		}
-		if got, err = m.Embed(t.Context(), dataset.Subset(data, "some", first), "h", nil); err != nil || !slices.Equal(got, want) {
-			t.Errorf("%d images: other embeddings than among %d (%v)", n, data.Len(), err)
-		}
+	}
+	if _, err := m.EmbedViews(t.Context(), views[:1], "y"); err == nil {
+		t.Error("layer y is accepted")
 	}
 }
