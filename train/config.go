@@ -43,6 +43,12 @@ type Config struct {
 	Seed      uint64            `yaml:"seed"`
 	Sittings  Sittings          `yaml:"sittings"`
 
+	// Freeze are patterns of tensors that keep the values they begin with; batch norms whose running
+	// statistics are among them use these in training too. See --freeze.
+	Freeze []string `yaml:"freeze,omitempty"`
+	// LRScale multiplies the learning rate of the weights that a pattern chooses.
+	LRScale map[string]float64 `yaml:"lr_scale,omitempty"`
+
 	// CheckpointBlocks computes what is inside an encoder's blocks again in the backward pass, rather than keep it.
 	CheckpointBlocks bool `yaml:"checkpoint_blocks,omitempty"`
 
@@ -208,6 +214,7 @@ func (c *Config) Validate() error {
 		either("pixels", c.Pixels, PixelsFloat32, PixelsUint8),
 		below("schedule", s.Validate()),
 		below("sittings", c.Sittings.Validate()),
+		c.validatePatterns(),
 	}
 	if c.Size < 8 {
 		errs = append(errs, fmt.Errorf("size %d: must be at least 8 pixels", c.Size))

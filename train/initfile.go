@@ -77,7 +77,7 @@ func (c *Config) encoderShapes(b compute.Backend) (map[string][]int, error) {
 	shapes := map[string][]int{}
 	for v := range store.IterVariables() {
 		if path := v.Path(); path != model.RootScopePath+model.RNGStateVariableName {
-			shapes[strings.ReplaceAll(path[1:], "/", ".")] = outer(v.Shape().Dimensions)
+			shapes[dotted(path)] = outer(v.Shape().Dimensions)
 		}
 	}
 	return shapes, nil

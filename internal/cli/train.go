@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,6 +96,7 @@ configuration is saved in the run directory, --verbose prints it.
   alike train simclr --data photos/ --views "crop(0.08, 1) flip jitter(0.5) gray(0.2)"
   alike train simclr --data cub-200.tar.gz --classes "<=100"
   alike train ice --data photos/ --epochs 20 --seeds 5
+  alike train ice --data photos/ --encoder resnet50 --init resnet50.pth --freeze "conv1,bn1,layer[12],*.running_*" --lr-scale encoder=0.1
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
 	var (
@@ -114,6 +116,8 @@ configuration is saved in the run directory, --verbose prints it.
 	flags.String("views", "", "how views are made: steps in their order, e.g. \"crop(0.08, 1) flip blur(p=0.5)\" ('alike list augmentations')")
 	flags.String("encoder", "", "network ('alike list encoders'; default: the recipe's, see above)")
 	flags.String("init", "", "run, or file of weights (safetensors, or of PyTorch), whose encoder's weights this run begins with")
+	flags.StringSlice("freeze", nil, `weights that keep what they begin with: "encoder", a part as "layer1", or a glob as "*.running_*", which fixes batch norms' statistics`)
+	flags.StringSlice("lr-scale", nil, "factor of the learning rate of some weights, e.g. layer4=0.1 or encoder=0.01")
 	flags.String("head", "", "projection head ('alike list heads')")
 	flags.String("loss", "", "loss ('alike list losses')")
 	flags.String("optimizer", "", "update rule ('alike list optimizers')")
@@ -285,6 +289,14 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	if flags.Changed("init") {
 		cfg.Init, _ = flags.GetString("init")
 	}
+	if flags.Changed("freeze") {
+		cfg.Freeze, _ = flags.GetStringSlice("freeze")
+	}
+	if scales, _ := flags.GetStringSlice("lr-scale"); len(scales) > 0 {
+		if cfg.LRScale, err = parseScales(scales); err != nil {
+			return cfg, err
+		}
+	}
 	if flags.Changed("per-class") {
 		cfg.PerClass, _ = flags.GetInt("per-class")
 	}
@@ -306,6 +318,20 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 		a.say("the warm-up is shortened to %g epochs, a tenth of the run; --warmup-epochs sets it", cfg.Schedule.WarmupEpochs)
 	}
 	return cfg, nil
+}
+
+// parseScales reads PATTERN=FACTOR.
+func parseScales(list []string) (map[string]float64, error) {
+	scales := map[string]float64{}
+	for _, s := range list {
+		pattern, factor, ok := strings.Cut(s, "=")
+		f, err := strconv.ParseFloat(factor, 64)
+		if !ok || err != nil {
+			return nil, misuse("--lr-scale %q: want PATTERN=FACTOR, e.g. layer4=0.1", s)
+		}
+		scales[pattern] = f
+	}
+	return scales, nil
 }
 
 // shorterSide is the shortest side of any image.
