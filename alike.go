@@ -130,6 +130,9 @@ func (m *Model) rows(flat []float32) [][]float32 {
 	return rows
 }
 
+// Size is the side of the images that the network sees, in pixels.
+func (m *Model) Size() int { return m.model.Size() }
+
 // Layer is the embedding, "h" or "z".
 func (m *Model) Layer() string { return m.layer }
 

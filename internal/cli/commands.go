@@ -18,7 +18,7 @@ func (a *app) commands() []*cobra.Command {
 		group("data", "Look at image data", a.dataInfo(), a.dataCheck(), a.dataPack(), a.dataExport()),
 		a.list(),
 		a.verify(),
-		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN()),
+		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN(), a.benchServe()),
 		a.version(),
 	}
 }

@@ -128,3 +128,25 @@ func TestServe(t *testing.T) {
 		t.Errorf("a damaged journal: %d %s", code, errs)
 	}
 }
+
+func TestBenchServe(t *testing.T) {
+	var got struct {
+		Loads []struct {
+			Name   string
+			Rate   float64 `json:"requests_per_s"`
+			P50    float64 `json:"p50_ms"`
+			P99    float64 `json:"p99_ms"`
+			Failed int
+		}
+		Gallery, Dim int
+	}
+	out := must(t, "bench", "serve", trainedRun(t, "--epochs", "0"), "--gallery", "500", "--clients", "3", "--seconds", "0.2", "--json", "-q")
+	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got.Loads) != 3 || got.Gallery != 500 || got.Dim != 64 {
+		t.Fatal(err, out)
+	}
+	for _, l := range got.Loads {
+		if l.Rate <= 0 || l.P50 <= 0 || l.P99 < l.P50 || l.Failed != 0 {
+			t.Errorf("%+v", l)
+		}
+	}
+}
