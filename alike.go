@@ -110,14 +110,14 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 	return m.rows(flat), nil
 }
 
-// View is what the network sees of an image, resized and cropped as evaluation
+// Prepare is what the network sees of an image, resized and cropped as evaluation
 // does: a server keeps it instead of the image, which may be large.
-func (m *Model) View(img dataset.Image) []float32 { return m.model.View(img) }
+func (m *Model) Prepare(img dataset.Image) []float32 { return m.model.Prepare(img) }
 
-// EmbedViews returns an embedding for each view that View made. It is faster for
-// few than Embed, from which it differs by rounding alone.
-func (m *Model) EmbedViews(ctx context.Context, views [][]float32) ([][]float32, error) {
-	flat, err := m.model.EmbedViews(ctx, views, m.layer)
+// EmbedPrepared returns an embedding for each image that Prepare made ready. It is
+// faster for a few than Embed, from which it differs by rounding alone.
+func (m *Model) EmbedPrepared(ctx context.Context, prepared [][]float32) ([][]float32, error) {
+	flat, err := m.model.EmbedPrepared(ctx, prepared, m.layer)
 	return m.rows(flat), err
 }
 
@@ -130,10 +130,17 @@ func (m *Model) rows(flat []float32) [][]float32 {
 	return rows
 }
 
-// Size is the side of the images that the network sees, in pixels.
+// Size is the side of the images that the network sees, in pixels; 0 where it is given features.
 func (m *Model) Size() int { return m.model.Size() }
 
-// Layer is the embedding, "h" or "z".
+// EmbedViews embeds every image of a data set as evaluation sees it, and so many augmented views
+// of it, made as the run's: [N, 1+views, Dim()], row-major. progress, if set, is told how
+// many images are done.
+func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, views int, progress func(done int)) ([]float32, error) {
+	return m.model.EmbedViews(ctx, data, m.layer, views, progress)
+}
+
+// Layer is the embedding: "h" or "z".
 func (m *Model) Layer() string { return m.layer }
 
 // Features embeds a data set for evaluation or an index. split is its name in

@@ -49,7 +49,7 @@ func (c Config) Validate() error {
 	_, _, err := net.SplitHostPort(c.Addr)
 	check(err == nil, "address %q: want HOST:PORT, e.g. 127.0.0.1:8080", c.Addr)
 	check(err != nil || c.Token != "" || c.Insecure || c.loopback(),
-		"address %s can be reached from other machines, by anyone: demand a token with --token-file, or say --insecure", c.Addr)
+		"address %s can be reached from other machines, by anyone: demand a token, or say --insecure", c.Addr)
 	check((c.TLSCert == "") == (c.TLSKey == ""), "TLS needs both files: the certificate and its key")
 	check(c.Token == "" || len(c.Token) >= 16, "the token has %d characters, want at least 16, e.g. of 'openssl rand -hex 16'", len(c.Token))
 	check(c.MaxBody >= 1024, "body limit %d: must be at least 1024 bytes", c.MaxBody)

@@ -50,17 +50,17 @@ func (g *guard) enter(r *http.Request, open bool) (leave func(), err error) {
 		shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		hash := sha256.Sum256([]byte(shown))
 		if subtle.ConstantTimeCompare(hash[:], g.token[:]) != 1 || !ok {
-			return nil, fail(http.StatusUnauthorized, "the token is missing or wrong; send it as 'Authorization: Bearer TOKEN'")
+			return nil, Fail(http.StatusUnauthorized, "the token is missing or wrong; send it as 'Authorization: Bearer TOKEN'")
 		}
 	}
 	if g.rate > 0 && !g.limiter(r.RemoteAddr).Allow() {
-		return nil, fail(http.StatusTooManyRequests, "more than %g requests a second; wait a little", float64(g.rate))
+		return nil, Fail(http.StatusTooManyRequests, "more than %g requests a second; wait a little", float64(g.rate))
 	}
 	select {
 	case g.slots <- struct{}{}:
 		return func() { <-g.slots }, nil
 	default:
-		return nil, fail(http.StatusTooManyRequests, "%d requests are being answered, no more are taken; wait a little", cap(g.slots))
+		return nil, Fail(http.StatusTooManyRequests, "%d requests are being answered, no more are taken; wait a little", cap(g.slots))
 	}
 }
 
@@ -73,11 +73,11 @@ func (g *guard) foreign(r *http.Request) error {
 			host = h
 		}
 		if !isLoopback(strings.Trim(host, "[]")) {
-			return fail(http.StatusMisdirectedRequest, "the request is for another host than this machine; ask for localhost, or demand a token")
+			return Fail(http.StatusMisdirectedRequest, "the request is for another host than this machine; ask for localhost, or demand a token")
 		}
 	}
 	if g.origin.Check(r) != nil {
-		return fail(http.StatusForbidden, "the request comes from a page of another site")
+		return Fail(http.StatusForbidden, "the request comes from a page of another site")
 	}
 	return nil
 }

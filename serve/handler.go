@@ -65,7 +65,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, request string) (route string, err error) {
 	methods, ok := s.routes[r.URL.Path]
 	if !ok {
-		return "none", fail(http.StatusNotFound, "there is no such path here; GET /openapi.json says what there is")
+		return "none", Fail(http.StatusNotFound, "there is no such path here; GET /openapi.json says what there is")
 	}
 	route = r.URL.Path
 	method := r.Method
@@ -76,7 +76,7 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, request string
 	if !ok {
 		allowed := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
 		w.Header().Set("Allow", allowed)
-		return route, fail(http.StatusMethodNotAllowed, "%s takes %s", route, allowed)
+		return route, Fail(http.StatusMethodNotAllowed, "%s takes %s", route, allowed)
 	}
 	leave, err := s.guard.enter(r, h.open)
 	if err != nil {

@@ -22,11 +22,11 @@ import (
 // maxID is the most bytes of an image's id, and of a class's name.
 const maxID = 1024
 
-// query reads the request's parameters, which must be among the known ones.
-func query(r *http.Request, known ...string) (url.Values, error) {
+// Parameters reads the request's parameters, which must be among the known ones.
+func Parameters(r *http.Request, known ...string) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, fail(http.StatusBadRequest, "the parameters cannot be read; write them as name=value&name=value, percent-encoded")
+		return nil, Fail(http.StatusBadRequest, "the parameters cannot be read; write them as name=value&name=value, percent-encoded")
 	}
 next:
 	for name, v := range values {
@@ -39,7 +39,7 @@ next:
 		if len(known) > 0 {
 			want = strings.Join(known, ", ") + ", each once"
 		}
-		return nil, fail(http.StatusBadRequest, "parameter %.40q: want %s", name, want)
+		return nil, Fail(http.StatusBadRequest, "parameter %.40q: want %s", name, want)
 	}
 	return values, nil
 }
@@ -51,7 +51,7 @@ func (s *Server) hits(text string) (int, error) {
 	}
 	k, err := strconv.Atoi(text)
 	if err != nil || k < 1 || k > s.config.MaxK {
-		return 0, fail(http.StatusBadRequest, "k %.20q: want a whole number from 1 to %d", text, s.config.MaxK)
+		return 0, Fail(http.StatusBadRequest, "k %.20q: want a whole number from 1 to %d", text, s.config.MaxK)
 	}
 	return k, nil
 }
@@ -60,9 +60,9 @@ func (s *Server) hits(text string) (int, error) {
 func name(what, text string) error {
 	switch {
 	case len(text) > maxID:
-		return fail(http.StatusBadRequest, "%s: it has %d bytes, want at most %d", what, len(text), maxID)
+		return Fail(http.StatusBadRequest, "%s: it has %d bytes, want at most %d", what, len(text), maxID)
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-		return fail(http.StatusBadRequest, "%s: want UTF-8 without control characters", what)
+		return Fail(http.StatusBadRequest, "%s: want UTF-8 without control characters", what)
 	}
 	return nil
 }
@@ -71,13 +71,13 @@ func name(what, text string) error {
 // that leads out of its folder would be a trap for whoever writes files by them.
 func newID(id string) error {
 	if id == "" {
-		return fail(http.StatusBadRequest, "id is needed: the name of the image, e.g. ?id=cats/1.jpg")
+		return Fail(http.StatusBadRequest, "id is needed: the name of the image, e.g. ?id=cats/1.jpg")
 	}
 	if err := name("id", id); err != nil {
 		return err
 	}
 	if strings.Contains(id, `\`) || path.IsAbs(id) || path.Clean(id) != id || id == "." || strings.HasPrefix(id, "../") || id == ".." {
-		return fail(http.StatusBadRequest, "id %.60q: want a name or a relative path with single slashes and without . or .. in it", id)
+		return Fail(http.StatusBadRequest, "id %.60q: want a name or a relative path with single slashes and without . or .. in it", id)
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func isJSON(r *http.Request) (bool, error) {
 // bodyType is the media type of the body: JSON, several parts, or an image.
 func bodyType(r *http.Request) (string, error) {
 	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return "", fail(http.StatusUnsupportedMediaType, "Content-Encoding %.40q: want none", e)
+		return "", Fail(http.StatusUnsupportedMediaType, "Content-Encoding %.40q: want none", e)
 	}
 	header := r.Header.Get("Content-Type")
 	if header == "" {
@@ -101,7 +101,7 @@ func bodyType(r *http.Request) (string, error) {
 	if err == nil && (kind == "application/json" || kind == "multipart/form-data" || kind == "application/octet-stream" || strings.HasPrefix(kind, "image/")) {
 		return kind, nil
 	}
-	return "", fail(http.StatusUnsupportedMediaType, "Content-Type %.60q: want an image (image/jpeg, ...), multipart/form-data or application/json", header)
+	return "", Fail(http.StatusUnsupportedMediaType, "Content-Type %.60q: want an image (image/jpeg, ...), multipart/form-data or application/json", header)
 }
 
 // readJSON reads the body, one JSON object with known fields.
@@ -120,7 +120,7 @@ func readJSON(r *http.Request, v any) error {
 	}
 	if err != nil {
 		reason := strings.TrimPrefix(err.Error(), "json: ")
-		return fail(http.StatusBadRequest, "the JSON cannot be read (%.120s)", reason)
+		return Fail(http.StatusBadRequest, "the JSON cannot be read (%.120s)", reason)
 	}
 	return nil
 }
@@ -128,14 +128,14 @@ func readJSON(r *http.Request, v any) error {
 // vector checks a vector of a client.
 func (v *service) vector(values []float32) error {
 	if len(values) != v.model.Dim() {
-		return fail(http.StatusBadRequest, "vector: it has %d values, want the model's %d", len(values), v.model.Dim())
+		return Fail(http.StatusBadRequest, "vector: it has %d values, want the model's %d", len(values), v.model.Dim())
 	}
 	for _, x := range values {
 		if x != 0 {
 			return nil
 		}
 	}
-	return fail(http.StatusBadRequest, "vector: all its values are 0, so that it has no direction")
+	return Fail(http.StatusBadRequest, "vector: all its values are 0, so that it has no direction")
 }
 
 // views reads the images of the body, at most that many, as the network sees them.
@@ -145,14 +145,14 @@ func (s *Server) views(r *http.Request, v *service, most int) ([][]float32, erro
 	case err != nil:
 		return nil, err
 	case kind == "application/json":
-		return nil, fail(http.StatusUnsupportedMediaType, "the body is JSON, want an image or multipart/form-data")
+		return nil, Fail(http.StatusUnsupportedMediaType, "the body is JSON, want an image or multipart/form-data")
 	case kind != "multipart/form-data":
 		view, err := s.view(r.Context(), v, r.Body)
 		return [][]float32{view}, err
 	}
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return nil, fail(http.StatusBadRequest, "the multipart body has no boundary")
+		return nil, Fail(http.StatusBadRequest, "the multipart body has no boundary")
 	}
 	var all [][]float32
 	for {
@@ -164,7 +164,7 @@ func (s *Server) views(r *http.Request, v *service, most int) ([][]float32, erro
 			return nil, multipartFault(err)
 		}
 		if len(all) == most {
-			return nil, fail(http.StatusRequestEntityTooLarge, "the request has more than %d images; send fewer at once", most)
+			return nil, Fail(http.StatusRequestEntityTooLarge, "the request has more than %d images; send fewer at once", most)
 		}
 		view, err := s.view(r.Context(), v, part)
 		if err != nil {
@@ -176,7 +176,7 @@ func (s *Server) views(r *http.Request, v *service, most int) ([][]float32, erro
 		all = append(all, view)
 	}
 	if len(all) == 0 {
-		return nil, fail(http.StatusBadRequest, "the request has no image")
+		return nil, Fail(http.StatusBadRequest, "the request has no image")
 	}
 	return all, nil
 }
@@ -186,7 +186,7 @@ func multipartFault(err error) error {
 	if failureOf(err).status != http.StatusInternalServerError {
 		return err
 	}
-	return fail(http.StatusBadRequest, "the multipart body cannot be read (%.80s)", err)
+	return Fail(http.StatusBadRequest, "the multipart body cannot be read (%.80s)", err)
 }
 
 // view reads one image and drops it for what the network sees of it. Only as many
@@ -197,7 +197,7 @@ func (s *Server) view(ctx context.Context, v *service, body io.Reader) ([]float3
 		return nil, err
 	}
 	if len(file) == 0 {
-		return nil, fail(http.StatusBadRequest, "the image is empty")
+		return nil, Fail(http.StatusBadRequest, "the image is empty")
 	}
 	select {
 	case s.decode <- struct{}{}:
@@ -210,7 +210,7 @@ func (s *Server) view(ctx context.Context, v *service, body io.Reader) ([]float3
 		return nil, err
 	}
 	if err != nil {
-		return nil, fail(http.StatusUnprocessableEntity, "the image: %.200s", err)
+		return nil, Fail(http.StatusUnprocessableEntity, "the image: %.200s", err)
 	}
-	return v.model.View(img), nil
+	return v.model.Prepare(img), nil
 }

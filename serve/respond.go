@@ -21,7 +21,8 @@ type failure struct {
 
 func (f *failure) Error() string { return f.message }
 
-func fail(status int, format string, args ...any) error {
+// Fail is the error of a handler that is answered by this status and one sentence.
+func Fail(status int, format string, args ...any) error {
 	return &failure{status, fmt.Sprintf(format, args...)}
 }
 
@@ -52,8 +53,8 @@ func failureOf(err error) *failure {
 	return &failure{http.StatusInternalServerError, "something went wrong here; the log says what, under this request_id"}
 }
 
-// answer writes v as JSON.
-func answer(w http.ResponseWriter, status int, v any) error {
+// Answer writes v as JSON.
+func Answer(w http.ResponseWriter, status int, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -75,5 +76,5 @@ func refuse(w http.ResponseWriter, f *failure, request string) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="alike"`)
 	}
-	_ = answer(w, f.status, map[string]string{"error": f.message, "request_id": request})
+	_ = Answer(w, f.status, map[string]string{"error": f.message, "request_id": request})
 }

@@ -25,7 +25,7 @@ func (s *Server) addRoutes() {
 
 // health says that the process answers.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
-	return answer(w, http.StatusOK, map[string]string{"status": "ok"})
+	return Answer(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 // readiness says whether requests should be sent here.
@@ -33,7 +33,7 @@ func (s *Server) readiness(w http.ResponseWriter, _ *http.Request) error {
 	if _, err := s.ready(); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, map[string]string{"status": "ready"})
+	return Answer(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
 func (s *Server) describe(w http.ResponseWriter, _ *http.Request) error {
@@ -47,7 +47,7 @@ func (s *Server) info(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, struct {
+	return Answer(w, http.StatusOK, struct {
 		About
 		Images   int  `json:"images"`
 		Writable bool `json:"writable"`
@@ -59,13 +59,13 @@ func (s *Server) embed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q, err := query(r, "normalize")
+	q, err := Parameters(r, "normalize")
 	if err != nil {
 		return err
 	}
 	normalize := q.Get("normalize")
 	if normalize != "" && normalize != "true" && normalize != "false" {
-		return fail(http.StatusBadRequest, "normalize %.20q: want true or false", normalize)
+		return Fail(http.StatusBadRequest, "normalize %.20q: want true or false", normalize)
 	}
 	views, err := s.views(r, v, s.config.MaxBatch)
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *Server) embed(w http.ResponseWriter, r *http.Request) error {
 			vectors[i] = unitOf(x)
 		}
 	}
-	return answer(w, http.StatusOK, struct {
+	return Answer(w, http.StatusOK, struct {
 		Layer         string      `json:"layer"`
 		Dim           int         `json:"dim"`
 		Normalized    bool        `json:"normalized"`
@@ -97,7 +97,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := query(r, "k", "class")
+	values, err := Parameters(r, "k", "class")
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func finite(vectors [][]float32) error {
 	for _, v := range vectors {
 		for _, x := range v {
 			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-				return fail(http.StatusInternalServerError, "the embedding holds %g: the network has diverged", x)
+				return Fail(http.StatusInternalServerError, "the embedding holds %g: the network has diverged", x)
 			}
 		}
 	}
@@ -159,7 +159,7 @@ func answerHits(w http.ResponseWriter, hits []Hit) error {
 	if hits == nil {
 		hits = []Hit{}
 	}
-	return answer(w, http.StatusOK, map[string][]Hit{"hits": hits})
+	return Answer(w, http.StatusOK, map[string][]Hit{"hits": hits})
 }
 
 func (s *Server) neighbours(w http.ResponseWriter, r *http.Request) error {
@@ -167,7 +167,7 @@ func (s *Server) neighbours(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := query(r, "id", "k", "class")
+	values, err := Parameters(r, "id", "k", "class")
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (s *Server) neighbours(w http.ResponseWriter, r *http.Request) error {
 	id := values.Get("id")
 	vector, _, ok := v.store.Vector(id)
 	if !ok {
-		return fail(http.StatusNotFound, "id %.60q: there is no such image", id)
+		return Fail(http.StatusNotFound, "id %.60q: there is no such image", id)
 	}
 	found, err := v.search.do(r.Context(), Query{vector, k + 1, values.Get("class")})
 	if err != nil {
@@ -193,14 +193,14 @@ func (s *Server) neighbours(w http.ResponseWriter, r *http.Request) error {
 	return answerHits(w, hits)
 }
 
-var errReadOnly = fail(http.StatusForbidden, "the server is read-only; start it with --journal FILE to let images be added and deleted")
+var errReadOnly = Fail(http.StatusForbidden, "the server is read-only; start it with --journal FILE to let images be added and deleted")
 
 func (s *Server) put(w http.ResponseWriter, r *http.Request) error {
 	v, err := s.ready()
 	if err != nil {
 		return err
 	}
-	values, err := query(r, "id", "class")
+	values, err := Parameters(r, "id", "class")
 	if err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request) error {
 	if replaced[0] {
 		status = http.StatusOK
 	}
-	return answer(w, status, map[string]any{"id": c.id, "replaced": replaced[0]})
+	return Answer(w, status, map[string]any{"id": c.id, "replaced": replaced[0]})
 }
 
 func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
@@ -248,7 +248,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := query(r, "id")
+	values, err := Parameters(r, "id")
 	if err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 		return errReadOnly
 	}
 	id := values.Get("id")
-	missing := fail(http.StatusNotFound, "id %.60q: there is no such image", id)
+	missing := Fail(http.StatusNotFound, "id %.60q: there is no such image", id)
 	if _, _, ok := v.store.Vector(id); !ok {
 		return missing
 	}
@@ -267,5 +267,5 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 	if !existed[0] {
 		return missing
 	}
-	return answer(w, http.StatusOK, map[string]any{"id": id, "deleted": true})
+	return Answer(w, http.StatusOK, map[string]any{"id": id, "deleted": true})
 }

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,10 +25,10 @@ import (
 // Model turns images into embeddings, as *alike.Model does. Goroutines share it.
 type Model interface {
 	Dim() int
-	// View is what the network sees of an image.
-	View(img dataset.Image) []float32
-	// EmbedViews embeds views that View made.
-	EmbedViews(ctx context.Context, views [][]float32) ([][]float32, error)
+	// Prepare is what the network sees of an image.
+	Prepare(img dataset.Image) []float32
+	// EmbedPrepared embeds what Prepare made.
+	EmbedPrepared(ctx context.Context, views [][]float32) ([][]float32, error)
 }
 
 // Store is a gallery that can change. Goroutines share it.
@@ -67,8 +68,8 @@ type About struct {
 }
 
 var (
-	errStopping = fail(http.StatusServiceUnavailable, "the server is stopping; try another, or later")
-	errLoading  = fail(http.StatusServiceUnavailable, "the index is still being loaded; try later")
+	errStopping = Fail(http.StatusServiceUnavailable, "the server is stopping; try another, or later")
+	errLoading  = Fail(http.StatusServiceUnavailable, "the index is still being loaded; try later")
 )
 
 // Server is one HTTP server.
@@ -88,6 +89,7 @@ type service struct {
 	about   About
 	model   Model
 	store   Store
+	most    int      // views that pass the network together
 	journal *journal // nil if nothing may be written
 	embed   *batcher[[]float32, []float32]
 	search  *batcher[Query, []Hit]
@@ -108,7 +110,11 @@ func New(c Config, log *slog.Logger) (*Server, error) {
 // Open makes the server ready: it replays the journal, if one is named, over the
 // store, and lets the engine compile what requests will need.
 func (s *Server) Open(ctx context.Context, about About, model Model, store Store, journalPath string) (Recovery, error) {
-	v := &service{about: about, model: model, store: store}
+	v := &service{about: about, model: model, store: store, most: engineBatch}
+	view := len(model.Prepare(black))
+	for v.most > 1 && v.most*view > engineValues {
+		v.most /= 4
+	}
 	var found Recovery
 	if journalPath != "" {
 		j, r, err := openJournal(journalPath, model.Dim(), about.key(), func(c change) error {
@@ -120,11 +126,11 @@ func (s *Server) Open(ctx context.Context, about About, model Model, store Store
 		}
 		v.journal, found = j, r
 	}
-	if err := v.warmUp(ctx, s.config.MaxBatch); err != nil {
+	if err := v.warmUp(ctx); err != nil {
 		v.close()
 		return found, fmt.Errorf("embedding: %w", err)
 	}
-	v.embed = newBatcher(max(s.config.MaxBatch, engineBatch), model.EmbedViews, s.metrics.batch("embed"))
+	v.embed = newBatcher(max(s.config.MaxBatch, v.most), v.embedViews, s.metrics.batch("embed"))
 	v.search = newBatcher(searchBatch, store.Search, s.metrics.batch("search"))
 	v.write = newBatcher(writeBatch, v.commit, s.metrics.batch("write"))
 	s.metrics.gauges(v)
@@ -132,27 +138,41 @@ func (s *Server) Open(ctx context.Context, about About, model Model, store Store
 	return found, nil
 }
 
-// Most items of one call: of images that pass the network together, of searches
-// and of writes.
+// Most items of one call: of images that pass the network together, unless they
+// have more values than engineValues (images of 224 pixels: 16), of searches and of
+// writes.
 const (
-	engineBatch = 64
-	searchBatch = 256
-	writeBatch  = 256
+	engineBatch  = 64
+	engineValues = 3 << 20
+	searchBatch  = 256
+	writeBatch   = 256
 )
+
+// black is the smallest image.
+var black = dataset.Image{Width: 1, Height: 1, Pix: make([]uint8, 3)}
 
 // warmUp embeds batches of all sizes once, so that no request waits for the engine
 // to compile.
-func (v *service) warmUp(ctx context.Context, most int) error {
-	for n := 1; n <= max(engineBatch, most); n *= 2 {
-		views := make([][]float32, n)
-		for i := range views {
-			views[i] = v.model.View(dataset.Image{Width: 1, Height: 1, Pix: make([]uint8, 3)})
-		}
-		if _, err := v.model.EmbedViews(ctx, views); err != nil {
+func (v *service) warmUp(ctx context.Context) error {
+	for n := 1; n <= v.most; n *= 2 {
+		if _, err := v.model.EmbedPrepared(ctx, slices.Repeat([][]float32{v.model.Prepare(black)}, n)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// embedViews embeds views, as many at a time as the engine was warmed up for.
+func (v *service) embedViews(ctx context.Context, views [][]float32) ([][]float32, error) {
+	all := make([][]float32, 0, len(views))
+	for part := range slices.Chunk(views, v.most) {
+		vectors, err := v.model.EmbedPrepared(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, vectors...)
+	}
+	return all, nil
 }
 
 // commit writes changes to the journal, then to the store. No other goroutine

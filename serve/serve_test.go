@@ -38,7 +38,7 @@ type colours struct {
 
 func (*colours) Dim() int { return 6 }
 
-func (*colours) View(img dataset.Image) []float32 {
+func (*colours) Prepare(img dataset.Image) []float32 {
 	view := make([]float32, 3)
 	for i, p := range img.Pix {
 		view[i%3] += float32(p) / 255 / float32(img.Width*img.Height)
@@ -46,7 +46,7 @@ func (*colours) View(img dataset.Image) []float32 {
 	return view
 }
 
-func (m *colours) EmbedViews(_ context.Context, views [][]float32) ([][]float32, error) {
+func (m *colours) EmbedPrepared(_ context.Context, views [][]float32) ([][]float32, error) {
 	m.mu.Lock()
 	m.batches = append(m.batches, len(views))
 	gate, fault := m.gate, m.fault
@@ -67,7 +67,7 @@ func (m *colours) EmbedViews(_ context.Context, views [][]float32) ([][]float32,
 // vectorOf is the embedding of an image of one colour.
 func vectorOf(r, g, b uint8) []float32 {
 	m := &colours{}
-	v, _ := m.EmbedViews(context.Background(), [][]float32{m.View(dataset.Image{Width: 1, Height: 1, Pix: []uint8{r, g, b}})})
+	v, _ := m.EmbedPrepared(context.Background(), [][]float32{m.Prepare(dataset.Image{Width: 1, Height: 1, Pix: []uint8{r, g, b}})})
 	return v[0]
 }
 

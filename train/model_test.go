@@ -22,7 +22,7 @@ func TestFewViewsAreEmbeddedAsMany(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		views[i] = m.View(img)
+		views[i] = m.Prepare(img)
 	}
 	for _, layer := range []string{"h", "z"} {
 		all, err := m.Embed(t.Context(), data, layer, nil)
@@ -30,7 +30,7 @@ func TestFewViewsAreEmbeddedAsMany(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, n := range []int{1, 2, 4, 5, 16, 17, 64} {
-			got, err := m.EmbedViews(t.Context(), views[:n], layer)
+			got, err := m.EmbedPrepared(t.Context(), views[:n], layer)
 			if err != nil || len(got) != n*m.Dim(layer) {
 				t.Fatalf("%d views: %d values, %v", n, len(got), err)
 			}
@@ -41,7 +41,7 @@ func TestFewViewsAreEmbeddedAsMany(t *testing.T) {
 			}
 		}
 	}
-	if _, err := m.EmbedViews(t.Context(), views[:1], "y"); err == nil {
+	if _, err := m.EmbedPrepared(t.Context(), views[:1], "y"); err == nil {
 		t.Error("layer y is accepted")
 	}
 }

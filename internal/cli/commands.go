@@ -12,6 +12,7 @@ func (a *app) commands() []*cobra.Command {
 		a.embed(),
 		a.search(),
 		a.serve(),
+		a.explore(),
 		a.report(),
 		a.compare(),
 		a.info(),

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alike"
+	"alike/explore"
 	"alike/serve"
 )
 
@@ -36,8 +37,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	f.which.add(c)
 	flags := c.Flags()
 	flags.StringVar(&f.split, "split", "", "split that is searched (default: the only one, or test)")
-	flags.StringVar(&f.config.Addr, "addr", f.config.Addr, "HOST:PORT to listen on; other hosts than this machine demand a token, or --insecure")
-	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token that clients must show (default: the environment's ALIKE_TOKEN, if set)")
+	flags.StringVar(&f.config.Addr, "addr", f.config.Addr, "HOST:PORT to listen on")
 	flags.BoolVar(&f.config.Insecure, "insecure", false, "let anyone who reaches the address ask, without a token")
 	flags.StringVar(&f.config.TLSCert, "tls-cert", "", "file of the TLS certificate chain, PEM")
 	flags.StringVar(&f.config.TLSKey, "tls-key", "", "file of its key, PEM")
@@ -50,17 +50,31 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.DurationVar(&f.config.ReadTimeout, "read-timeout", f.config.ReadTimeout, "time for a client to send a request")
 	flags.DurationVar(&f.config.Timeout, "timeout", f.config.Timeout, "time to answer a request")
 	flags.DurationVar(&f.config.Drain, "drain", f.config.Drain, "time for requests to end when the server stops")
+}
+
+// addWrites adds the flags about who may change the gallery.
+func (f *serveFlags) addWrites(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token that clients must show (default: the environment's ALIKE_TOKEN, if set)")
 	flags.StringVar(&f.journal, "journal", "", "file that added and deleted images are written to (default: serve.journal in RUN)")
 	flags.BoolVar(&f.readOnly, "read-only", false, "let nobody add or delete images")
 }
 
-// finish fills in what the flags say in words, and checks all.
-func (f *serveFlags) finish(dir string) error {
+// limits checks the configuration, with what the flags say in words.
+func (f *serveFlags) limits() error {
 	n, err := humanize.ParseBytes(f.maxBody)
 	if err != nil || n > 1<<40 {
 		return misuse("--max-body %q: want bytes, e.g. 500kB or 32MiB", f.maxBody)
 	}
 	f.config.MaxBody = int64(n)
+	if err := f.config.Validate(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// writes fills in the token and the journal.
+func (f *serveFlags) writes(dir string) error {
 	if f.readOnly && f.journal != "" {
 		return misuse("--read-only writes no --journal; take one of them")
 	}
@@ -76,9 +90,6 @@ func (f *serveFlags) finish(dir string) error {
 		if f.config.Token = strings.TrimSpace(string(text)); f.config.Token == "" {
 			return fmt.Errorf("--token-file %s is empty; write one, e.g. by 'openssl rand -hex 16'", f.tokenFile)
 		}
-	}
-	if err := f.config.Validate(); err != nil {
-		return usageError{err}
 	}
 	return nil
 }
@@ -99,26 +110,32 @@ log, one JSON object a line, goes to standard error.`,
 	}
 	var f serveFlags
 	f.add(c)
+	f.addWrites(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := f.finish(args[0]); err != nil {
+		if err := errors.Join(f.writes(args[0]), f.limits()); err != nil {
 			return err
 		}
-		return a.serveUntilStopped(c.Context(), args[0], f)
+		level := slog.LevelInfo
+		if a.quiet {
+			level = slog.LevelWarn
+		}
+		log := slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+		return a.serveUntilStopped(c.Context(), log, args[0], f, nil)
 	}
 	return c
 }
 
 // serveUntilStopped listens at once, loads the gallery meanwhile, and returns when
-// the context ends and all is answered.
-func (a *app) serveUntilStopped(ctx context.Context, dir string, f serveFlags) error {
-	level := slog.LevelInfo
-	if a.quiet {
-		level = slog.LevelWarn
-	}
-	log := slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+// the context ends and all is answered. page, if there is one, shows the gallery.
+func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir string, f serveFlags, page *explore.Page) error {
 	server, err := serve.New(f.config, log)
 	if err != nil {
 		return err
+	}
+	if page != nil {
+		if err := page.AddTo(server); err != nil {
+			return err
+		}
 	}
 	l, err := net.Listen("tcp", f.config.Addr)
 	if err != nil {
@@ -133,7 +150,15 @@ func (a *app) serveUntilStopped(ctx context.Context, dir string, f serveFlags) e
 	model, err := a.model(dir, f.which)
 	if err == nil {
 		defer model.Close()
-		err = a.openGallery(ctx, log, server, model, dir, f)
+	}
+	if err == nil && model.Size() == 0 {
+		err = fmt.Errorf("%s was trained on features of another encoder, not on images: there is no image it could embed", dir)
+	}
+	if err == nil {
+		err = a.openGallery(ctx, log, server, model, dir, f, page)
+	}
+	if err == nil && page != nil {
+		a.say("look at http://%s/ in a browser; Ctrl-C stops", l.Addr())
 	}
 	if err != nil && ctx.Err() == nil {
 		stop(err)
@@ -143,7 +168,7 @@ func (a *app) serveUntilStopped(ctx context.Context, dir string, f serveFlags) e
 }
 
 // openGallery embeds the images and makes the server ready.
-func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.Server, model *alike.Model, dir string, f serveFlags) error {
+func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.Server, model *alike.Model, dir string, f serveFlags, page *explore.Page) error {
 	source, err := a.openFor(ctx, dir, f.data)
 	if err != nil {
 		return err
@@ -173,6 +198,9 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 	}, model, store, f.journal)
 	if err != nil {
 		return err
+	}
+	if page != nil {
+		page.Open(ctx, log, images, features)
 	}
 	if found.Torn > 0 {
 		log.Warn("the journal's last write was cut short; it was not acknowledged and is dropped", "bytes", found.Torn)

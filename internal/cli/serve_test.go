@@ -81,7 +81,7 @@ func TestServe(t *testing.T) {
 	defer model.Close()
 	photo := patches(3, 50)
 	file := asPNG(t, photo)
-	want, err := model.EmbedViews(t.Context(), [][]float32{model.View(dataset.FromImage(photo))})
+	want, err := model.EmbedPrepared(t.Context(), [][]float32{model.Prepare(dataset.FromImage(photo))})
 	if err != nil {
 		t.Fatal(err)
 	}
