@@ -102,17 +102,10 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 	if e, ok := m.exec[layer]; ok {
 		return e, nil
 	}
-	if layer != method.LayerH && layer != method.LayerZ {
-		return nil, fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", layer, method.LayerH, method.LayerZ)
+	if err := checkLayer(layer); err != nil {
+		return nil, err
 	}
-	e, err := model.NewExec(m.engine, m.store, func(scope *model.Scope, x *Node) *Node {
-		scope.Store().SetTraining(x.Graph(), false)
-		h := m.parts.encoder.Graph(scope, x)
-		if layer == method.LayerH {
-			return h
-		}
-		return m.parts.head.Graph(scope.In(headScope), h)
-	})
+	e, err := model.NewExec(m.engine, m.store, m.network(layer))
 	if err == nil {
 		_, err = e.Compile(viewsShape(PixelsFloat32, embedBatch, m.config.Size))
 	}
@@ -121,6 +114,25 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 	}
 	m.exec[layer] = e
 	return e, nil
+}
+
+func checkLayer(layer string) error {
+	if layer != method.LayerH && layer != method.LayerZ {
+		return fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", layer, method.LayerH, method.LayerZ)
+	}
+	return nil
+}
+
+// network is the network up to the layer, for images [M, size, size, 3] in [0, 1].
+func (m *Model) network(layer string) func(scope *model.Scope, x *Node) *Node {
+	return func(scope *model.Scope, x *Node) *Node {
+		scope.Store().SetTraining(x.Graph(), false)
+		h := m.parts.encoder.Graph(scope, x)
+		if layer == method.LayerH {
+			return h
+		}
+		return m.parts.head.Graph(scope.In(headScope), h)
+	}
 }
 
 // Embed returns the embeddings [N, Dim(layer)] of all images of data, row-major
