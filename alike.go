@@ -114,6 +114,16 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 	return out, nil
 }
 
+// EmbedViews embeds every image of a data set as evaluation sees it, and so many augmented views
+// of it, made as the run's: [N, 1+views, Dim()], row-major. progress, if set, is told how
+// many images are done.
+func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, views int, progress func(done int)) ([]float32, error) {
+	return m.model.EmbedViews(ctx, data, m.layer, views, progress)
+}
+
+// Layer is the embedding: "h" or "z".
+func (m *Model) Layer() string { return m.layer }
+
 // Features embeds a data set for evaluation or an index. split is its name in
 // the protocols of scores; progress, if set, is told how many images are done.
 func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string, progress func(done int)) (*eval.Features, error) {

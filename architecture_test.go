@@ -17,7 +17,7 @@ var tiers = [][]string{
 	{"cmd"},
 	{"internal/experiments"},
 	{"internal/cli"},
-	{".", "verify", "report"},
+	{".", "verify", "report", "export"},
 	{"train", "eval", "index"},
 	{"method"},
 	{"loss", "head", "encoder", "augment", "sampler", "dataset", "optimize"},

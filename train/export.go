@@ -50,7 +50,7 @@ func (m *Model) ONNX(layer string, unit bool, o trace.Options) (*onnx.Model, err
 		return out
 	})
 	if err == nil {
-		_, err = exec.Compile(viewsShape(PixelsFloat32, trace.Batch, m.config.Size))
+		_, err = exec.Compile(m.config.inputShape(PixelsFloat32, trace.Batch))
 	}
 	if err == nil {
 		err = fault

@@ -17,6 +17,7 @@ import (
 	"alike/dataset"
 	"alike/eval"
 	"alike/internal/nn"
+	"alike/internal/rng"
 	"alike/method"
 )
 
@@ -86,7 +87,7 @@ func (m *Model) close() {
 // Layer is the method's choice of embedding, method.LayerH or method.LayerZ.
 func (m *Model) Layer() string { return m.parts.method.Layer() }
 
-// Size is the side of the images that the network sees, in pixels.
+// Size is the side of the images that the network sees, in pixels; 0 where it is given features.
 func (m *Model) Size() int { return m.config.Size }
 
 // Dim is the number of values of an embedding from the layer.
@@ -107,7 +108,7 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 	}
 	e, err := model.NewExec(m.engine, m.store, m.network(layer))
 	if err == nil {
-		_, err = e.Compile(viewsShape(PixelsFloat32, embedBatch, m.config.Size))
+		_, err = e.Compile(m.config.inputShape(PixelsFloat32, embedBatch))
 	}
 	if err != nil {
 		return nil, compileError("embedding", err)
@@ -139,24 +140,38 @@ func (m *Model) network(layer string) func(scope *model.Scope, x *Node) *Node {
 // and unnormalised. An image's embedding does not depend on its neighbours.
 // progress, if set, is told how many images are done.
 func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error) {
+	return m.EmbedViews(ctx, data, layer, 0, progress)
+}
+
+// EmbedViews returns, as Embed does, the embeddings [N, 1+views, Dim(layer)] of all images: of
+// each as evaluation sees it, and of views of it as the run's first view is made.
+func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer string, views int, progress func(done int)) ([]float32, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, err := m.program(layer)
 	if err != nil {
 		return nil, err
 	}
-	row := m.config.Size * m.config.Size * 3
+	if err := m.config.checkInput(data); err != nil {
+		return nil, err
+	}
+	row := m.config.inputShape(PixelsFloat32, 1).Size()
 	pixels := make([]float32, embedBatch*row)
-	out := make([]float32, 0, data.Len()*m.Dim(layer))
-	for at := 0; at < data.Len(); at += embedBatch {
+	prepare, err := m.viewer(data, views)
+	if err != nil {
+		return nil, err
+	}
+	rows := data.Len() * (1 + views)
+	out := make([]float32, 0, rows*m.Dim(layer))
+	for at := 0; at < rows; at += embedBatch {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		n := min(embedBatch, data.Len()-at)
-		if err := m.prepare(pixels[:n*row], data, at); err != nil {
+		n := min(embedBatch, rows-at)
+		if err := inParallel(n, func(i int) error { return prepare(pixels[i*row:(i+1)*row], at+i) }); err != nil {
 			return nil, err
 		}
-		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, embedBatch, m.config.Size, m.config.Size, 3))
+		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, m.config.inputDims(embedBatch)...))
 		if err != nil {
 			return nil, compileError("embedding", err)
 		}
@@ -165,15 +180,46 @@ func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, p
 			return nil, err
 		}
 		if progress != nil {
-			progress(at + n)
+			progress((at + n) / (1 + views))
 		}
 	}
 	return out, nil
 }
 
-// prepare writes the evaluation views of the images from at on to dst.
-func (m *Model) prepare(dst []float32, data dataset.Dataset, at int) error {
-	row := m.config.Size * m.config.Size * 3
+// viewer returns what writes row i, of 1+views rows an image, to dst.
+func (m *Model) viewer(data dataset.Dataset, views int) (func(dst []float32, row int) error, error) {
+	if m.config.featureDim() > 0 {
+		if views > 0 {
+			return nil, fmt.Errorf("%s holds features, of which no views can be made", data.Name())
+		}
+		return func(dst []float32, row int) error {
+			f, i := dataset.FeaturesOf(data, row)
+			copy(dst, f.Vector(i, 0))
+			return nil
+		}, nil
+	}
+	pipelines, err := augment.Views(m.config.Views, m.config.Size, m.parts.method.Views())
+	if err != nil {
+		return nil, err
+	}
+	return func(dst []float32, row int) error {
+		i, view := row/(1+views), row%(1+views)
+		img, err := data.Image(i)
+		if err != nil {
+			return fmt.Errorf("%s: image %s: %w", data.Name(), data.ID(i), err)
+		}
+		if view == 0 {
+			augment.Evaluate(dst, img, m.config.Size)
+			return nil
+		}
+		stream := rng.New(rng.View, m.config.Seed, 0, uint64(i), uint64(view))
+		pipelines[0].View(dst, img, stream, new(augment.Scratch))
+		return nil
+	}, nil
+}
+
+// inParallel calls f for 0 to n-1 and returns the first fault.
+func inParallel(n int, f func(i int) error) error {
 	var (
 		next  atomic.Int64
 		fault atomic.Pointer[error]
@@ -181,18 +227,11 @@ func (m *Model) prepare(dst []float32, data dataset.Dataset, at int) error {
 	)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(dst)/row {
-					return
-				}
-				img, err := data.Image(at + i)
-				if err != nil {
-					err = fmt.Errorf("%s: image %s: %w", data.Name(), data.ID(at+i), err)
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := f(i); err != nil {
 					fault.CompareAndSwap(nil, &err)
 					return
 				}
-				augment.Evaluate(dst[i*row:(i+1)*row], img, m.config.Size)
 			}
 		})
 	}

@@ -45,6 +45,10 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 	}
 	store.RootScope().SetParam(nn.SeedParam, c.Seed)
 	store.RootScope().SetParam(nn.CheckpointParam, c.CheckpointBlocks)
+	if len(c.Freeze) > 0 {
+		store.RootScope().SetParam(nn.FrozenParam, c.frozen)
+	}
+	trained := 0
 	step := func(scope *model.Scope, x, label, index, lr, done *Node) []*Node {
 		scope.Store().SetTraining(x.Graph(), true)
 		o := p.plainStep
@@ -60,17 +64,21 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 			Images: c.Batch,
 			Total:  c.Schedule.Images,
 		})
-		optimize.ScaleLR(s.params, "/"+headScope, c.Schedule.HeadLR)
+		trained = len(s.params)
+		c.scaleLR(s.params)
 		p.optimizer.Update(scope, lr, s.params)
 		positive := p.method.Positive(x.Graph(), c.Batch, label)
-		return []*Node{s.loss, loss.ContrastiveAccuracy(s.z, positive), gradientNorm(s.params)}
+		return []*Node{s.loss, loss.ContrastiveAccuracy(s.z, positive), gradientNorm(x.Graph(), s.params)}
 	}
 	exec, err := model.NewExec(b, store, step)
 	if err != nil {
 		return nil, compileError("training step", err)
 	}
 	rows, scalar := p.method.Views()*c.Batch, shapes.Make(dtypes.Float32)
-	_, err = exec.Compile(viewsShape(c.Pixels, rows, c.Size), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
+	_, err = exec.Compile(c.inputShape(c.Pixels, rows), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
+	if err == nil {
+		err = c.checkPatterns(store, trained)
+	}
 	return &program{exec}, compileError("training step", err)
 }
 
@@ -119,15 +127,10 @@ func (p *parts) lossOf(c *Config, scope *model.Scope, b loss.Batch) *Node {
 }
 
 // gradientNorm is the Euclidean norm of all gradients together.
-func gradientNorm(params []optimize.Param) *Node {
-	var sum *Node
+func gradientNorm(g *Graph, params []optimize.Param) *Node {
+	sum := ScalarZero(g, dtypes.Float32)
 	for _, p := range params {
-		s := ReduceAllSum(Square(p.Gradient))
-		if sum == nil {
-			sum = s
-			continue
-		}
-		sum = Add(sum, s)
+		sum = Add(sum, ReduceAllSum(Square(p.Gradient)))
 	}
 	return Sqrt(sum)
 }

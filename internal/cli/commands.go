@@ -11,6 +11,7 @@ func (a *app) commands() []*cobra.Command {
 		group("eval", "Measure an embedding; every score carries its protocol", a.evalKNN(), a.evalLinear(), a.evalRetrieval(), a.evalCluster(), a.evalVerification()),
 		a.embed(),
 		a.search(),
+		a.export(),
 		a.report(),
 		a.compare(),
 		a.info(),

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/gomlx/compute/dtypes/float16"
+
 	"alike/internal/half"
 )
 
@@ -50,7 +52,7 @@ func IntVector(v ...int) *Array {
 func (a *Array) As(t ElemType) *Array {
 	b := &Array{t, a.Dims, make([]float64, len(a.Data))}
 	for i, v := range a.Data {
-		if a.Type > Int8 && t != Bool && !isFloat(t) { // towards zero
+		if isFloat(a.Type) && t != Bool && !isFloat(t) { // towards zero
 			v = math.Trunc(v)
 		}
 		b.Data[i] = v
@@ -70,7 +72,7 @@ func (a *Array) round() {
 		}
 	case Float16:
 		for i, v := range a.Data {
-			a.Data[i] = float64(half.Value(half.Bits(float32(v))))
+			a.Data[i] = float64(float16.FromBits(half.Bits(float32(v))).Float32())
 		}
 	case Bool:
 		for i, v := range a.Data {
@@ -121,7 +123,7 @@ func (t *Tensor) Array() (*Array, error) {
 		case Float64:
 			a.Data[i] = math.Float64frombits(order.Uint64(b))
 		case Float16:
-			a.Data[i] = float64(half.Value(order.Uint16(b)))
+			a.Data[i] = float64(float16.FromBits(order.Uint16(b)).Float32())
 		case Int64:
 			a.Data[i] = float64(int64(order.Uint64(b)))
 		case Int32:

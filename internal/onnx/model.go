@@ -194,12 +194,13 @@ func size(dims []int) (int, error) {
 	const most = 1 << 40
 	n := 1
 	for _, d := range dims {
-		if d < 0 || d > most {
+		if d < 0 {
 			return 0, fmt.Errorf("%v is no shape", dims)
 		}
-		if n *= max(d, 0); n > most {
+		if n > most/max(d, 1) {
 			return 0, fmt.Errorf("the shape %v has too many elements", dims)
 		}
+		n *= d
 	}
 	return n, nil
 }

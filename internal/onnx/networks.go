@@ -221,21 +221,22 @@ func matMul(_ *Node, in []*Array) (*Array, error) {
 
 // resize is bilinear, with half-pixel centres and antialias, to the heights and widths that its fourth input
 // says: output pixel i of n out of m has its centre at c = (i+1/2) m/n and takes input pixel j with
-// weight max(0, 1 - |j+1/2-c|/a), a = max(1, m/n), scaled to a sum of 1.
+// weight max(0, 1 - |j+1/2-c|/a), a = max(1, m/n), scaled to a sum of 1. Pixels beyond the border repeat the
+// border's, or with exclude_outside count for nothing.
 func resize(n *Node, in []*Array) (*Array, error) {
 	if n.string("mode", "nearest") != "linear" || n.int("antialias", 0) == 0 || n.string("coordinate_transformation_mode", "half_pixel") != "half_pixel" ||
 		len(in) < 4 || in[3] == nil {
 		return nil, errors.New("only linear with antialias and half_pixel, to sizes, is known")
 	}
 	x := in[0]
-	axes := n.ints("axes", 0, 0)
+	axes, inside := n.ints("axes", 0, 0), n.int("exclude_outside", 0) != 0
 	for i, size := range in[3].ints() {
 		axis := i
 		if len(axes) > 0 {
 			axis = axes[i]
 		}
 		if size != x.Dims[axis] {
-			x = resizeAxis(x, axis, size)
+			x = resizeAxis(x, axis, size, inside)
 		}
 	}
 	if x == in[0] {
@@ -244,7 +245,7 @@ func resize(n *Node, in []*Array) (*Array, error) {
 	return x, nil
 }
 
-func resizeAxis(x *Array, axis, to int) *Array {
+func resizeAxis(x *Array, axis, to int, inside bool) *Array {
 	dims := append([]int{}, x.Dims...)
 	from := dims[axis]
 	dims[axis] = to
@@ -254,16 +255,20 @@ func resizeAxis(x *Array, axis, to int) *Array {
 	inner := strides(dims)[axis]
 	for i := range to {
 		centre := (float64(i) + 0.5) * step
-		var weights []float64
-		first, sum := max(0, int(math.Floor(centre-reach-0.5))+1), 0.0
-		for j := first; j < from && float64(j)+0.5 < centre+reach; j++ {
-			w := max(0, 1-math.Abs(float64(j)+0.5-centre)/reach)
-			weights, sum = append(weights, w), sum+w
+		weights, sum := make([]float64, from), 0.0
+		for j := int(math.Floor(centre - reach - 0.5)); float64(j)+0.5 < centre+reach; j++ {
+			if w := 1 - math.Abs(float64(j)+0.5-centre)/reach; w > 0 && !(inside && (j < 0 || j >= from)) {
+				weights[min(max(j, 0), from-1)] += w
+				sum += w
+			}
 		}
 		for outer := range len(x.Data) / (from * inner) {
 			out := y.Data[(outer*to+i)*inner:][:inner]
-			for k, w := range weights {
-				for p, v := range x.Data[(outer*from+first+k)*inner:][:inner] {
+			for j, w := range weights {
+				if w == 0 {
+					continue
+				}
+				for p, v := range x.Data[(outer*from+j)*inner:][:inner] {
 					out[p] += w / sum * v
 				}
 			}

@@ -6,9 +6,8 @@ import (
 	"math"
 	"os"
 
+	"github.com/gomlx/compute/dtypes/float16"
 	"github.com/nlpodyssey/safetensors"
-
-	"alike/internal/half"
 )
 
 func readSafetensors(path string) (map[string]Tensor, error) {
@@ -47,7 +46,7 @@ func floats(dtype safetensors.DType, b []byte) []float32 {
 	case safetensors.BF16:
 		return each(b, 2, func(b []byte) float32 { return math.Float32frombits(uint32(order.Uint16(b)) << 16) })
 	case safetensors.F16:
-		return each(b, 2, func(b []byte) float32 { return half.Value(order.Uint16(b)) })
+		return each(b, 2, func(b []byte) float32 { return float16.FromBits(order.Uint16(b)).Float32() })
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package weightfile
 
 import (
+	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/nlpodyssey/safetensors"
 )
+
+func TestHalf(t *testing.T) {
+	for bits, want := range map[uint16]float32{
+		0x0000: 0, 0x3c00: 1, 0xc000: -2, 0x3555: 0.33325195, 0x7bff: 65504, 0x0001: 0x1p-24, 0x03ff: 1023 * 0x1p-24, 0x0400: 0x1p-14,
+		0x7c00: float32(math.Inf(1)), 0xfc00: float32(math.Inf(-1)),
+	} {
+		if got := floats(safetensors.F16, binary.LittleEndian.AppendUint16(nil, bits))[0]; got != want {
+			t.Errorf("%#04x is %g, want %g", bits, got, want)
+		}
+	}
+	if x := floats(safetensors.F16, []byte{0, 0x7e})[0]; x == x {
+		t.Errorf("0x7e00 is %g, want NaN", x)
+	}
+}
 
 // stored is a tensor as the library wants it to be written.
 type stored struct {
