@@ -208,6 +208,42 @@ func TestWeightsAreReadBack(t *testing.T) {
 	}
 }
 
+// TestSafetensorsReadsTheWeights opens a file by the format's own Python package.
+func TestSafetensorsReadsTheWeights(t *testing.T) {
+	if exec.Command("python3", "-c", "import numpy, safetensors").Run() != nil {
+		t.Skip("no python3 with numpy and safetensors, which this test reads a file by")
+	}
+	run, m := untrained(t, 16, 1)
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	if _, err := Write(run, m, path, Options{Layer: method.LayerZ, Half: true}); err != nil {
+		t.Fatal(err)
+	}
+	script := `
+import json, sys
+from safetensors import safe_open
+with safe_open(sys.argv[1], "np") as f:
+    print(json.dumps({"metadata": f.metadata(), "shapes": {k: [str(f.get_tensor(k).dtype)] + list(f.get_tensor(k).shape) for k in f.keys()}}))`
+	out, err := exec.Command("python3", "-c", script, path).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Metadata map[string]string
+		Shapes   map[string][]any
+	}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(got.Shapes["layer1.0.conv1.weight"], got.Shapes["head.0.weight"]) != "[float16 16 16 3 3] [float16 64 64]" || len(got.Shapes) != 50+9 {
+		t.Errorf("shapes %v", got.Shapes)
+	}
+	for key, want := range map[string]string{"format": "pt", "method": "simclr", "layer": "z", "dim": "128", "protocol": "[]", "weights_sha256": m.State.WeightsSHA256} {
+		if got.Metadata[key] != want {
+			t.Errorf("%s is %q, want %q", key, got.Metadata[key], want)
+		}
+	}
+}
+
 func TestCardKeepsFilesOfTheSameWeights(t *testing.T) {
 	run, m := untrained(t, 16, 1)
 	score := eval.Score{Metric: "knn_accuracy", Value: 0.5, CI95: [2]float64{0.4, 0.6}, Subject: m.Subject("run"), Notes: []string{"a note"},

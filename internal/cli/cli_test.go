@@ -140,6 +140,8 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"verify nothing.json --losses", exitMisuse, "a FILE or --losses, not both"},
 		{"train simclr --loss arcface --batch 32 --data " + sprites, exitFailed, "loss arcface: learns from labels"},
 		{"bench step --backend abacus", exitMisuse, `unknown backend "abacus"`},
+		{"info " + filepath.Join(text, "a.jpg"), exitFailed, "a.jpg is a file: want a run, .onnx or weights (.safetensors, .pth"},
+		{"info", exitMisuse, "needs a RUN or a FILE"},
 		{"data info nothing", exitFailed, "no such file"},
 		{"data info builtin:cats", exitFailed, "have sprites"},
 	} {

@@ -42,6 +42,19 @@ func TestExport(t *testing.T) {
 			t.Errorf("MODEL.md lacks %s: %v", name, err)
 		}
 	}
+	text = must(t, "info", file)
+	for _, want := range []string{"ONNX, opset 18, written by alike", "from images uint8 [N H W 3]", "to embedding float32 [N 64]", "Conv, ", "method: simclr", "  layer1.0.conv1.weight  "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("info lacks %q: %s", want, text)
+		}
+	}
+	var described fileInfo
+	if err := json.Unmarshal([]byte(must(t, "info", weights, "--json")), &described); err != nil {
+		t.Fatal(err)
+	}
+	if described.Format != "safetensors" || described.Metadata["weights_sha256"] != out.Card.WeightsSHA256 || described.Metadata["layer"] != "h" || described.Values < 70_000 || described.Values > 80_000 {
+		t.Errorf("%+v", described)
+	}
 	again := filepath.Join(t.TempDir(), "again") // begins with the weights of the first
 	must(t, "train", "simclr", "--data", sprites, "--encoder", "resnet8", "--batch", "32", "--init", weights, "--epochs", "0", "--out", again, "-q")
 	if code, _, errs := call(t, "export", run, "--out", filepath.Join(dir, "none", "x.onnx")); code != exitFailed || !strings.Contains(errs, "no such file or directory") {
