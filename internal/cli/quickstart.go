@@ -183,6 +183,7 @@ func (a *app) trainQuickstart(ctx context.Context, run *train.Run, source *datas
 		MaxDuration: quickstartMinutes * time.Minute,
 		Monitor:     a.monitor(source, images),
 		Progress:    bar.step,
+		Verdict:     a.sayVerdict,
 		Log:         a.logger(),
 	})
 }

@@ -525,6 +525,7 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 		StepTime:    plan.Step,
 		Monitor:     a.monitor(source, images),
 		Progress:    bar.step,
+		Verdict:     a.sayVerdict,
 		Log:         a.logger(),
 	})
 	bar.done()
