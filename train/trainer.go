@@ -62,6 +62,7 @@ type trainer struct {
 	program *program
 	loader  *loader
 	log     *metricsLog
+	events  *eventLog
 	rounds  *rounds
 	told    map[string]bool // illnesses
 	state   State
@@ -85,7 +86,7 @@ func (r *Run) Train(ctx context.Context, b compute.Backend, data dataset.Dataset
 		return err
 	}
 	err = t.loop(ctx)
-	if cerr := t.log.close(); err == nil {
+	if cerr := errors.Join(t.log.close(), t.events.close()); err == nil {
 		err = cerr
 	}
 	return err
@@ -134,9 +135,13 @@ func (t *trainer) remember() (err error) {
 		return err
 	}
 	metrics, err := t.run.Metrics()
+	if err != nil {
+		return err
+	}
 	for _, m := range metrics {
 		t.rounds.add(&t.run.Config, m)
 	}
+	t.events, err = t.run.openEvents(metrics)
 	return err
 }
 
@@ -339,7 +344,7 @@ func (t *trainer) diverged(s Stats, lr float64) error {
 
 // write appends a line, and lets the doctor look at it.
 func (t *trainer) write(m Metric) error {
-	if err := t.log.append(m); err != nil {
+	if err := errors.Join(t.log.append(m), t.events.append(m)); err != nil {
 		return err
 	}
 	if !t.rounds.add(&t.run.Config, m) || m.Diverged != "" || t.opt.Verdict == nil {

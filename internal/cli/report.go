@@ -278,6 +278,9 @@ func (a *app) addNeighbours(ctx context.Context, r *report.Report, run *train.Ru
 	if err != nil {
 		return err
 	}
+	if err := writeProjector(run, d, f); err != nil {
+		return err
+	}
 	x, err := index.New(f)
 	if err != nil {
 		return err

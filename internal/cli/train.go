@@ -517,6 +517,9 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 	if err := run.WriteBadFiles(source.Skipped); err != nil {
 		return err
 	}
+	if err := writeViews(run, images); err != nil {
+		return err
+	}
 	bar := a.progress("training", plan.Steps)
 	err = run.Train(ctx, engine, images, train.Options{
 		Steps:       f.steps,
