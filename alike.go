@@ -114,6 +114,17 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 	return out, nil
 }
 
+// EmbedEach calls visit with each image of a data set, in order: with its embeddings
+// [1+views, Dim()], of it as evaluation sees it, then of augmented views made as the run's, not
+// normalised, which visit may change and which are valid until it returns; or with the
+// error of an image that cannot be read. It ends with the first error of visit.
+func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, views int, visit func(i int, h []float32, err error) error) error {
+	return m.model.EmbedEach(ctx, data, m.layer, views, visit)
+}
+
+// Layer is the embedding: "h" or "z".
+func (m *Model) Layer() string { return m.layer }
+
 // Features embeds a data set for evaluation or an index. split is its name in
 // the protocols of scores; progress, if set, is told how many images are done.
 func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string, progress func(done int)) (*eval.Features, error) {
@@ -124,13 +135,6 @@ func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string
 	f := eval.NewFeatures(data, m.Dim())
 	f.Data, f.Layer, f.Set.Split = flat, m.layer, split
 	return f, nil
-}
-
-// EmbedEach calls visit with each image of a data set, in order: with its embedding,
-// not normalised, which visit may change and which is valid until it returns; or with
-// the error of an image that cannot be read. It ends with the first error of visit.
-func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, visit func(i int, vector []float32, err error) error) error {
-	return m.model.EmbedEach(ctx, data, m.layer, visit)
 }
 
 // About says what the model's embeddings are, for an index.

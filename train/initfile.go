@@ -69,7 +69,7 @@ func (c *Config) encoderShapes(b compute.Backend) (map[string][]int, error) {
 	exec, err := model.NewExec(b, store, p.encoder.Graph)
 	if err == nil {
 		defer exec.Finalize()
-		_, err = exec.Compile(viewsShape(PixelsFloat32, 1, c.Size)) // which names all weights
+		_, err = exec.Compile(c.inputShape(PixelsFloat32, 1)) // which names all weights
 	}
 	if err != nil {
 		return nil, compileError("encoder", err)

@@ -1,8 +1,11 @@
 package train
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -17,6 +20,7 @@ import (
 	"alike/dataset"
 	"alike/eval"
 	"alike/internal/nn"
+	"alike/internal/rng"
 	"alike/method"
 )
 
@@ -86,7 +90,7 @@ func (m *Model) close() {
 // Layer is the method's choice of embedding, method.LayerH or method.LayerZ.
 func (m *Model) Layer() string { return m.parts.method.Layer() }
 
-// Size is the side of the images that the network sees, in pixels.
+// Size is the side of the images that the network sees, in pixels; 0 where it is given features.
 func (m *Model) Size() int { return m.config.Size }
 
 // Dim is the number of values of an embedding from the layer.
@@ -114,7 +118,7 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 		return m.parts.head.Graph(scope.In(headScope), h)
 	})
 	if err == nil {
-		_, err = e.Compile(viewsShape(PixelsFloat32, embedBatch, m.config.Size))
+		_, err = e.Compile(m.config.inputShape(PixelsFloat32, embedBatch))
 	}
 	if err != nil {
 		return nil, compileError("embedding", err)
@@ -127,8 +131,14 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 // and unnormalised. An image's embedding does not depend on its neighbours.
 // progress, if set, is told how many images are done.
 func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error) {
-	out := make([]float32, 0, data.Len()*m.Dim(layer))
-	err := m.EmbedEach(ctx, data, layer, func(i int, h []float32, err error) error {
+	return m.EmbedViews(ctx, data, layer, 0, progress)
+}
+
+// EmbedViews returns, as Embed does, the embeddings [N, 1+views, Dim(layer)] of all images: of
+// each as evaluation sees it, and of views of it as the run's first view is made.
+func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer string, views int, progress func(done int)) ([]float32, error) {
+	out := make([]float32, 0, data.Len()*(1+views)*m.Dim(layer))
+	err := m.EmbedEach(ctx, data, layer, views, func(i int, h []float32, err error) error {
 		out = append(out, h...)
 		if done := i + 1; err == nil && progress != nil && (done%embedBatch == 0 || done == data.Len()) {
 			progress(done)
@@ -141,68 +151,112 @@ func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, p
 	return out, nil
 }
 
-// EmbedEach calls visit with each image of data, in order: with its embedding, as
-// Embed gives it, which visit may change and which is valid until it returns; or with
-// the error of one that cannot be read. It ends with the first error of visit.
-func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, layer string, visit func(i int, h []float32, err error) error) error {
+// EmbedEach calls visit with each image of data, in order: with its embeddings
+// [1+views, Dim(layer)], as EmbedViews gives them, which visit may change and which are
+// valid until it returns; or with the error of an image that cannot be read. It ends with
+// the first error of visit.
+func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, layer string, views int, visit func(i int, h []float32, err error) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, err := m.program(layer)
 	if err != nil {
 		return err
 	}
-	row, dim := m.config.Size*m.config.Size*3, m.Dim(layer)
+	if err := m.config.checkInput(data); err != nil {
+		return err
+	}
+	row := m.config.inputShape(PixelsFloat32, 1).Size()
 	pixels := make([]float32, embedBatch*row)
-	out := make([]float32, embedBatch*dim)
-	for at := 0; at < data.Len(); at += embedBatch {
+	prepare, err := m.viewer(data, views)
+	if err != nil {
+		return err
+	}
+	rows := data.Len() * (1 + views)
+	faults := make([]error, embedBatch)
+	var image []float32 // the rows of an image so far, which may lie in several batches
+	var fault error
+	for at := 0; at < rows; at += embedBatch {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		faults := m.prepare(pixels, data, at, min(embedBatch, data.Len()-at))
-		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, embedBatch, m.config.Size, m.config.Size, 3))
+		n := min(embedBatch, rows-at)
+		inParallel(n, func(i int) { faults[i] = prepare(pixels[i*row:(i+1)*row], at+i) })
+		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, m.config.inputDims(embedBatch)...))
 		if err != nil {
 			return compileError("embedding", err)
 		}
-		tensors.MustConstFlatData(h[0], func(flat []float32) { copy(out, flat) })
-		if err := h[0].FinalizeAll(); err != nil {
+		tensors.MustConstFlatData(h[0], func(flat []float32) {
+			for i := 0; i < n && err == nil; i++ {
+				image, fault = append(image, flat[i*m.Dim(layer):][:m.Dim(layer)]...), cmp.Or(fault, faults[i])
+				if (at+i+1)%(1+views) > 0 {
+					continue
+				}
+				if fault != nil {
+					image = nil
+				}
+				err = visit((at+i)/(1+views), image, fault)
+				image, fault = image[:0], nil
+			}
+		})
+		if err := errors.Join(err, h[0].FinalizeAll()); err != nil {
 			return err
-		}
-		for i, fault := range faults {
-			h := out[i*dim : (i+1)*dim]
-			if fault != nil {
-				h = nil
-			}
-			if err := visit(at+i, h, fault); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-// prepare writes the evaluation views of n images from at on to dst, and returns why
-// those that cannot be read cannot.
-func (m *Model) prepare(dst []float32, data dataset.Dataset, at, n int) []error {
-	row := m.config.Size * m.config.Size * 3
-	faults := make([]error, n)
-	var (
-		next atomic.Int64
-		wg   sync.WaitGroup
-	)
+// viewer returns what writes row i, of 1+views rows an image, to dst.
+func (m *Model) viewer(data dataset.Dataset, views int) (func(dst []float32, row int) error, error) {
+	if m.config.featureDim() > 0 {
+		if views > 0 {
+			return nil, fmt.Errorf("%s holds features, of which no views can be made", data.Name())
+		}
+		return func(dst []float32, row int) error {
+			f, i := dataset.FeaturesOf(data, row)
+			copy(dst, f.Vector(i, 0))
+			return nil
+		}, nil
+	}
+	pipelines, err := augment.Views(m.config.Views, m.config.Size, m.parts.method.Views())
+	if err != nil {
+		return nil, err
+	}
+	return func(dst []float32, row int) error {
+		i, view := row/(1+views), row%(1+views)
+		img, err := data.Image(i)
+		if err != nil {
+			return fmt.Errorf("%s: image %s: %w", data.Name(), data.ID(i), err)
+		}
+		if view == 0 {
+			augment.Evaluate(dst, img, m.config.Size)
+			return nil
+		}
+		stream := rng.New(rng.View, m.config.Seed, 0, pixelsHash(img), uint64(view))
+		pipelines[0].View(dst, img, stream, new(augment.Scratch))
+		return nil
+	}, nil
+}
+
+// pixelsHash keys the views of an image by what it shows, not by its place: others may come
+// and go.
+func pixelsHash(img dataset.Image) uint64 {
+	h := fnv.New64a()
+	h.Write(img.Pix)
+	return h.Sum64()
+}
+
+// inParallel calls f for 0 to n-1.
+func inParallel(n int, f func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				img, err := data.Image(at + i)
-				if err != nil {
-					faults[i] = fmt.Errorf("%s: image %s: %w", data.Name(), data.ID(at+i), err)
-					continue
-				}
-				augment.Evaluate(dst[i*row:(i+1)*row], img, m.config.Size)
+				f(i)
 			}
 		})
 	}
 	wg.Wait()
-	return faults
 }
 
 // Subject identifies the model in scores; name is the run's.

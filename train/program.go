@@ -75,7 +75,7 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		return nil, compileError("training step", err)
 	}
 	rows, scalar := p.method.Views()*c.Batch, shapes.Make(dtypes.Float32)
-	_, err = exec.Compile(viewsShape(c.Pixels, rows, c.Size), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
+	_, err = exec.Compile(c.inputShape(c.Pixels, rows), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
 	if err == nil {
 		err = c.checkPatterns(store, trained)
 	}

@@ -178,6 +178,9 @@ func splitOf(s *dataset.Source, split string) (dataset.Dataset, string, error) {
 	return d, split, err
 }
 
+// Unwrap implements dataset.Wrapper.
+func (d hashed) Unwrap(i int) (dataset.Dataset, int) { return d.Dataset, i }
+
 // sign writes to features of the split what they are of.
 func (d hashed) sign(f *eval.Features) {
 	f.Set.Data, f.Set.Split, f.Set.Classes, f.Set.SHA256 = d.spec, d.split, d.classes, d.sha256

@@ -122,8 +122,11 @@ func (a *app) writeReport(ctx context.Context, run *train.Run, source *dataset.S
 		func() error { return addFacts(&r, run) },
 		func() error { return addScores(&r, run) },
 		func() error { return addCurves(&r, run) },
-		func() error { return addViews(&r, run, source) },
-		func() error { return a.addNeighbours(ctx, &r, run, source, engine) },
+	}
+	if run.Config.Size > 0 { // which features have not
+		steps = append(steps,
+			func() error { return addViews(&r, run, source) },
+			func() error { return a.addNeighbours(ctx, &r, run, source, engine) })
 	}
 	for _, add := range steps {
 		if err := add(); err != nil {

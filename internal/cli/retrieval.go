@@ -229,8 +229,12 @@ type subject func(ctx context.Context, measure scorers, gallery, queries hashed)
 func (a *app) subjects(run *train.Run, which modelFlags, references bool) (list []subject) {
 	if references {
 		list = append(list, func(ctx context.Context, measure scorers, gallery, queries hashed) ([]eval.Score, error) {
-			return scoresOf(ctx, eval.Subject{Name: "raw pixels"}, measure, gallery, queries, func(d hashed) (*eval.Features, error) {
-				f, err := eval.Pixels(ctx, d, run.Config.Size)
+			name, of := "raw pixels", func(d hashed) (*eval.Features, error) { return eval.Pixels(ctx, d, run.Config.Size) }
+			if run.Config.Size == 0 {
+				name, of = "the features", func(d hashed) (*eval.Features, error) { return eval.Given(d) }
+			}
+			return scoresOf(ctx, eval.Subject{Name: name}, measure, gallery, queries, func(d hashed) (*eval.Features, error) {
+				f, err := of(d)
 				if err == nil {
 					d.sign(f)
 				}
