@@ -94,7 +94,7 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"train simclr --set size=64 --data " + sprites, exitMisuse, "--set size=64: size is decided by --size"},
 		{"train simclr --set loss.temperature=warm --data " + sprites, exitMisuse, `loss.temperature is "warm", want a number`},
 		{"train simclr --set loss.temperature= --data " + sprites, exitMisuse, "it has no value"},
-		{"train simclr --encoder resnet9 --out /nowhere/x --data " + sprites, exitMisuse, `unknown encoder "resnet9"; have googlenet, inception_bn, resnet101`},
+		{"train simclr --encoder resnet9 --out /nowhere/x --data " + sprites, exitMisuse, `unknown encoder "resnet9"; have features, googlenet, inception_bn`},
 		{"train simclr --batch 4096 --data " + sprites, exitFailed, "has only 300 to train on; try --batch 256"},
 		{"train simclr --set loss.temprature=1 --data " + sprites, exitMisuse, "--set loss.temprature=1: there is no key loss.temprature; did you mean temperature?"},
 		{"train simclr --set colour=1 --data " + sprites, exitMisuse, "there is no key colour"},
