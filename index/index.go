@@ -58,7 +58,7 @@ func (x *Index) Search(ctx context.Context, queries *eval.Features, k int) ([][]
 	p := pool.New(0)
 	defer p.Close()
 	hits := make([][]Hit, queries.N)
-	o := nearest.Options{K: min(k, x.gallery.N), Pool: p, Level: cpu.Detect()}
+	o := nearest.Options{K: min(k, x.gallery.N), Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 	err := nearest.Search(ctx, o, unit(p, queries), x.gallery, func(query int, near []nearest.Neighbour) {
 		hits[query] = make([]Hit, len(near))
 		for i, n := range near {
