@@ -120,7 +120,7 @@ func (x *Index) search(ctx context.Context, queries *eval.Features, k int, f Fil
 			return hits, err
 		}
 	}
-	o := nearest.Options{K: min(k, x.rows.N), Without: f.without(x.entries, gone), Pool: p, Level: cpu.Detect()}
+	o := nearest.Options{K: min(k, x.rows.N), Without: f.without(x.entries, gone), Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 	err := nearest.Search(ctx, o, q, x.rows, func(query int, near []nearest.Neighbour) {
 		hits[query] = make([]Hit, len(near))
 		for i, n := range near {
