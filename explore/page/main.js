@@ -191,6 +191,9 @@ function caught(rows) {
 
 function find(text) {
   if (!text) {
+    const current = trail.at(-1);
+    if (current) return show(current);
+    begin();
     paint();
     return say("");
   }
@@ -321,6 +324,12 @@ addEventListener("keydown", (e) => {
   }
 });
 
+// begin shows some images, evenly spread, to begin with.
+function begin() {
+  const step = Math.max(1, Math.floor(points.ids.length / 40));
+  fill(points.ids.filter((_, i) => i % step === 0).slice(0, 40).map((id) => ({ id })));
+}
+
 // Loading: the points first, then what takes longer.
 
 async function load() {
@@ -334,6 +343,7 @@ async function load() {
   drawLegend();
   paint();
   chooseMap("pca");
+  begin();
   document.body.dataset.ready = "map";
   api.wait("/v1/clusters").then(({ of }) => {
     clusters = of;

@@ -141,6 +141,9 @@ func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir strin
 	if err != nil {
 		return fmt.Errorf("--addr %s: %w", f.config.Addr, err)
 	}
+	if page != nil {
+		a.say("look at http://%s/ in a browser, as soon as the images are embedded; Ctrl-C stops", l.Addr())
+	}
 	log.Info("listening", "address", l.Addr().String(), "tls", f.config.TLSCert != "", "token", f.config.Token != "")
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -156,9 +159,6 @@ func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir strin
 	}
 	if err == nil {
 		err = a.openGallery(ctx, log, server, model, dir, f, page)
-	}
-	if err == nil && page != nil {
-		a.say("look at http://%s/ in a browser; Ctrl-C stops", l.Addr())
 	}
 	if err != nil && ctx.Err() == nil {
 		stop(err)
