@@ -26,6 +26,8 @@ type hit struct {
 // find answers queries together: one pass over the gallery serves all that have the
 // same filter.
 func (v *service) find(ctx context.Context, queries []query) ([][]hit, error) {
+	v.turn.Lock()
+	defer v.turn.Unlock()
 	type filter struct{ class, path string }
 	groups := map[filter][]int{}
 	for i, q := range queries {

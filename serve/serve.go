@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,8 +67,9 @@ type service struct {
 	about   About
 	model   Model
 	store   *index.Store
-	most    int      // views that pass the network together
-	journal *journal // nil if nothing may be written
+	most    int        // views that pass the network together
+	turn    sync.Mutex // of the cores: two kernels at once would wait for each other's workers
+	journal *journal   // nil if nothing may be written
 	embed   *batcher[[]float32, []float32]
 	search  *batcher[query, []hit]
 	write   *batcher[change, bool]
@@ -161,6 +163,8 @@ func (v *service) warmUp(ctx context.Context) error {
 
 // embedViews embeds views, as many at a time as the engine was warmed up for.
 func (v *service) embedViews(ctx context.Context, views [][]float32) ([][]float32, error) {
+	v.turn.Lock()
+	defer v.turn.Unlock()
 	all := make([][]float32, 0, len(views))
 	for part := range slices.Chunk(views, v.most) {
 		vectors, err := v.model.EmbedPrepared(ctx, part)

@@ -78,12 +78,7 @@ func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bank
 				return context.Cause(ctx)
 			}
 			n := min(bankBlock, bank.N-from)
-			gemm.Run(o.Pool, o.Level, &gemm.Args{
-				M: m, N: n, K: bank.D,
-				A: queries.Data[first*bank.D:], LDA: bank.D,
-				B: bank.Data[from*bank.D:], LDB: bank.D, TransB: true,
-				C: scores, LDC: n,
-			})
+			o.products(scores, queries.Data[first*bank.D:], bank.Data[from*bank.D:], m, n, bank.D)
 			each(o.Pool, m, func(i int) {
 				row := scores[i*n : (i+1)*n]
 				if self := first + i - from; o.ExcludeSelf && 0 <= self && self < n {
@@ -98,6 +93,28 @@ func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bank
 		each(o.Pool, m, func(i int) { visit(first+i, kept[i].sorted()) })
 	}
 	return nil
+}
+
+// fewQueries are so few that to pack the bank for the product, as its right side,
+// costs more than the product.
+const fewQueries = 64
+
+// products writes the dot products of m queries and n rows of the bank to scores
+// [m, n]. Both ways add the same values in the same order.
+func (o Options) products(scores, queries, bank []float32, m, n, d int) {
+	if m > fewQueries {
+		gemm.Run(o.Pool, o.Level, &gemm.Args{M: m, N: n, K: d, A: queries, LDA: d, B: bank, LDB: d, TransB: true, C: scores, LDC: n})
+		return
+	}
+	across := o.Pool.Borrow(n * m)
+	defer o.Pool.Return(across)
+	gemm.Run(o.Pool, o.Level, &gemm.Args{M: n, N: m, K: d, A: bank, LDA: d, B: queries, LDB: d, TransB: true, C: across, LDC: m})
+	for i := range m {
+		row := scores[i*n : (i+1)*n]
+		for j := range row {
+			row[j] = across[j*m+i]
+		}
+	}
 }
 
 // drop makes scores those of rows that are nobody's neighbours.
