@@ -13,6 +13,7 @@ func (a *app) commands() []*cobra.Command {
 		a.search(),
 		a.serve(),
 		a.explore(),
+		a.export(),
 		a.report(),
 		a.compare(),
 		a.info(),
