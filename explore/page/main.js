@@ -138,6 +138,7 @@ function show(query) {
   rest.textContent = kind ? query.name : "";
   $("#what").replaceChildren(strong, document.createElement("br"), rest);
   $("#back").hidden = trail.length < 2;
+  history.replaceState(null, "", query.url ? location.pathname : `#${encodeURIComponent(query.id)}`); // a link to this query
   fill(query.hits);
   remark();
   paint([row, ...query.hits.map((h) => rowOf.get(h.id))].filter((i) => i !== undefined));
@@ -186,7 +187,7 @@ function caught(rows) {
   fill(rows.map((i) => ({ id: points.ids[i] })));
   atlas.mark(-1, []);
   paint(rows);
-  say(`${number(rows.length)} images in the lasso: ${top}${counts.size > 3 ? ", …" : ""}.`);
+  say(`${number(rows.length)} images in the lasso: ${top}${counts.size > 3 ? " and others" : ""}.`);
 }
 
 function find(text) {
@@ -344,6 +345,8 @@ async function load() {
   paint();
   chooseMap("pca");
   begin();
+  const linked = decodeURIComponent(location.hash.slice(1));
+  if (rowOf.has(linked)) walk(linked);
   document.body.dataset.ready = "map";
   api.wait("/v1/clusters").then(({ of }) => {
     clusters = of;

@@ -207,6 +207,7 @@ func TestExploreInABrowser(t *testing.T) {
 	// The same by keyboard.
 	v.do(chromedp.Focus("#results li:first-child button", chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.Enter))
 	v.until(fmt.Sprintf(`document.querySelector("#said").textContent.includes("images like %s")`, first[2]))
+	link := js[string](v, `location.href`)
 	v.do(chromedp.KeyEvent(kb.Backspace))
 	v.until(`document.querySelector("#said").textContent.includes("images like photo.png")`)
 
@@ -274,6 +275,10 @@ func TestExploreInABrowser(t *testing.T) {
 		: e.matches("canvas") ? !e.closest("[aria-label]") : !(e.ariaLabel || e.textContent.trim() || e.labels?.length)).map((e) => e.outerHTML)`); len(bare) > 0 {
 		t.Errorf("without a name: %v", bare)
 	}
+
+	// A link leads to a query.
+	v.do(chromedp.Navigate("about:blank"), chromedp.Navigate(link))
+	v.until(fmt.Sprintf(`document.querySelector("#said").textContent.includes("images like %s")`, first[2]))
 
 	// Dark, and on a phone.
 	v.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
