@@ -270,3 +270,29 @@ func TestAbove(t *testing.T) {
 		}
 	}
 }
+
+// Few queries go another way than many.
+func TestFewQueriesFindWhatManyDo(t *testing.T) {
+	p := pool.New(0)
+	defer p.Close()
+	for _, d := range []int{1, 7, 64, 512} {
+		bank, queries := normals(3000, d, 1), normals(fewQueries+10, d, 2)
+		find := func(q Rows) [][]Neighbour {
+			found := make([][]Neighbour, q.N)
+			err := Search(t.Context(), Options{K: 40, Pool: p, Level: cpu.Detect()}, q, bank, func(i int, near []Neighbour) { found[i] = slices.Clone(near) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+		many := find(queries)
+		for _, n := range []int{1, 2, 17, fewQueries} {
+			few := find(Rows{N: n, D: d, Data: queries.Data[:n*d]})
+			for i := range few {
+				if !slices.Equal(few[i], many[i]) {
+					t.Fatalf("D=%d: query %d finds %v among %d queries, %v among %d", d, i, few[i][:3], n, many[i][:3], queries.N)
+				}
+			}
+		}
+	}
+}
