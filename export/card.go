@@ -162,7 +162,7 @@ func (c *Card) metadata(o Options) map[string]string {
 	type measured struct {
 		Metric   string        `json:"metric"`
 		Value    float64       `json:"value"`
-		CI95     [2]float64    `json:"ci95"`
+		CI95     *[2]float64   `json:"ci95,omitempty"`
 		Protocol eval.Protocol `json:"protocol"`
 	}
 	protocol := []measured{}

@@ -21,7 +21,7 @@ import (
 // ONNX returns the network up to a layer, with its weights, as a graph of ONNX; unit divides each
 // embedding by its length.
 func (m *Model) ONNX(layer string, unit bool, o trace.Options) (*onnx.Model, error) {
-	if err := checkLayer(layer); err != nil {
+	if err := m.CheckLayer(layer); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
@@ -41,9 +41,9 @@ func (m *Model) ONNX(layer string, unit bool, o trace.Options) (*onnx.Model, err
 		fault = err
 		return &trace.Weight{Name: strings.ReplaceAll(parameter[1:], "/", "."), Flat: flat}
 	})
-	network := m.network(layer)
 	exec, err := model.NewExec(recorder, m.store, func(scope *model.Scope, x *graph.Node) *graph.Node {
-		out := network(scope, x)
+		scope.Store().SetTraining(x.Graph(), false)
+		out := m.embedding(scope, x, layer)
 		if unit {
 			out = nn.Unit(out)
 		}
@@ -65,7 +65,7 @@ func (m *Model) ONNX(layer string, unit bool, o trace.Options) (*onnx.Model, err
 // torchvision's names and in its layouts; short keeps them in float16. What the numbers of a weight
 // that does not fit would become is an error.
 func (m *Model) WriteWeights(w io.Writer, layer string, short bool, metadata map[string]string) error {
-	if err := checkLayer(layer); err != nil {
+	if err := m.CheckLayer(layer); err != nil {
 		return err
 	}
 	weights, err := collect(m.store, "")
@@ -73,7 +73,7 @@ func (m *Model) WriteWeights(w io.Writer, layer string, short bool, metadata map
 		return err
 	}
 	maps.DeleteFunc(weights, func(name string, _ blob) bool {
-		return strings.HasPrefix(name, lossScope+".") || layer == method.LayerH && strings.HasPrefix(name, headScope+".")
+		return strings.HasPrefix(name, lossScope+".") || layer != method.LayerZ && strings.HasPrefix(name, headScope+".")
 	})
 	if short {
 		for name, b := range weights {

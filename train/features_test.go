@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -20,7 +21,11 @@ func embedded(t *testing.T, r *Run, images dataset.Dataset, views int) dataset.D
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := m.EmbedViews(t.Context(), images, "h", views, nil)
+	var h []float32
+	err = m.EmbedViews(t.Context(), images, "h", views, func(_, _ int, row []float32, err error) error {
+		h = append(h, row...)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +43,7 @@ func embedded(t *testing.T, r *Run, images dataset.Dataset, views int) dataset.D
 	}
 	var labels strings.Builder
 	for i := range images.Len() {
-		labels.WriteString(images.Classes()[images.Label(i)] + "\n")
+		fmt.Fprintln(&labels, images.Label(i)) // numbers, to keep the order of the classes
 	}
 	if err := os.WriteFile(filepath.Join(dir, "h.labels.txt"), []byte(labels.String()), 0o600); err != nil {
 		t.Fatal(err)

@@ -222,7 +222,7 @@ func addScores(r *report.Report, run *train.Run) error {
 	for _, s := range scores {
 		r.Scores = append(r.Scores, report.Score{
 			Name: s.Metric, Subject: fmt.Sprintf("%s, step %d", s.Subject.Name, s.Subject.Step),
-			Value: s.Value, Low: s.CI95[0], Top: s.CI95[1], Protocol: protocolFacts(s.Protocol),
+			Value: s.Value, CI95: s.CI95, Protocol: protocolFacts(s.Protocol),
 		})
 	}
 	return err
@@ -320,10 +320,10 @@ func neighbourRow(d dataset.Dataset, query int, hits []alike.Hit) ([]sheet.Cell,
 		switch {
 		case d.Label(query) < 0:
 			frame = nil
-		case d.Label(query) == h.Label:
+		case className(d, d.Label(query)) == h.Class:
 			frame = rightFrame
 		}
-		c, err := cell(h.Index, fmt.Sprintf("%.2f %s", h.Similarity, className(d, h.Label)), frame)
+		c, err := cell(h.Index, fmt.Sprintf("%.2f %s", h.Similarity, h.Class), frame)
 		if err != nil {
 			return nil, err
 		}
