@@ -41,9 +41,9 @@ func (m *Model) ONNX(layer string, unit bool, o trace.Options) (*onnx.Model, err
 		fault = err
 		return &trace.Weight{Name: strings.ReplaceAll(parameter[1:], "/", "."), Flat: flat}
 	})
+	network := m.infer(layer)
 	exec, err := model.NewExec(recorder, m.store, func(scope *model.Scope, x *graph.Node) *graph.Node {
-		scope.Store().SetTraining(x.Graph(), false)
-		out := m.embedding(scope, x, layer)
+		out := network(scope, x)
 		if unit {
 			out = nn.Unit(out)
 		}
@@ -75,6 +75,9 @@ func (m *Model) WriteWeights(w io.Writer, layer string, short bool, metadata map
 	maps.DeleteFunc(weights, func(name string, _ blob) bool {
 		return strings.HasPrefix(name, lossScope+".") || layer != method.LayerZ && strings.HasPrefix(name, headScope+".")
 	})
+	if len(weights) == 0 {
+		return fmt.Errorf("there are no weights up to layer %s", layer)
+	}
 	if short {
 		for name, b := range weights {
 			if weights[name], err = b.half(); err != nil {

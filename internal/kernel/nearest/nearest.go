@@ -78,12 +78,7 @@ func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bank
 				return context.Cause(ctx)
 			}
 			n := min(bankBlock, bank.N-from)
-			gemm.Run(o.Pool, o.Level, &gemm.Args{
-				M: m, N: n, K: bank.D,
-				A: queries.Data[first*bank.D:], LDA: bank.D,
-				B: bank.Data[from*bank.D:], LDB: bank.D, TransB: true,
-				C: scores, LDC: n,
-			})
+			product(o, scores, queries.Data[first*bank.D:], m, bank.Data[from*bank.D:], n, bank.D)
 			each(o.Pool, m, func(i int) {
 				row := scores[i*n : (i+1)*n]
 				if self := first + i - from; o.ExcludeSelf && 0 <= self && self < n {
@@ -98,6 +93,31 @@ func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bank
 		each(o.Pool, m, func(i int) { visit(first+i, kept[i].sorted()) })
 	}
 	return nil
+}
+
+// fewQueries are so few that the bank is better the left side of the product: the right side
+// is brought into another order first, which takes as long as a query or two.
+const fewQueries = 6
+
+// product writes the dot products of m queries with n rows of the bank to scores [m, n]. Each
+// is one chain of multiply-adds, whichever side is left, so its bits are the same.
+func product(o Options, scores, queries []float32, m int, bank []float32, n, d int) {
+	if m > fewQueries {
+		gemm.Run(o.Pool, o.Level, &gemm.Args{M: m, N: n, K: d, A: queries, LDA: d, B: bank, LDB: d, TransB: true, C: scores, LDC: n})
+		return
+	}
+	if m == 1 {
+		gemm.Run(o.Pool, o.Level, &gemm.Args{M: n, N: 1, K: d, A: bank, LDA: d, B: queries, LDB: d, TransB: true, C: scores, LDC: 1})
+		return
+	}
+	columns := o.Pool.Borrow(n * m)
+	defer o.Pool.Return(columns)
+	gemm.Run(o.Pool, o.Level, &gemm.Args{M: n, N: m, K: d, A: bank, LDA: d, B: queries, LDB: d, TransB: true, C: columns, LDC: m})
+	for i := range m {
+		for j := range n {
+			scores[i*n+j] = columns[j*m+i]
+		}
+	}
 }
 
 // drop makes scores those of rows that are nobody's neighbours.
