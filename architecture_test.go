@@ -17,7 +17,7 @@ var tiers = [][]string{
 	{"cmd"},
 	{"internal/experiments"},
 	{"internal/cli"},
-	{".", "verify", "report"},
+	{".", "verify", "report", "serve", "explore", "export"},
 	{"train", "eval", "index", "embed"},
 	{"method"},
 	{"loss", "head", "encoder", "augment", "sampler", "dataset", "optimize"},

@@ -11,12 +11,20 @@ import (
 // ImageNet view keeps: 224 of 256 pixels.
 const evaluationShare = 0.875
 
+// EvaluationSide is the length in pixels that Evaluate gives an image's shorter side before it cuts
+// out the middle of size pixels: size up to SmallSide (the recipe for CIFAR-10), and
+// round(size/0.875) above it (for ImageNet: 256 for 224).
+func EvaluationSide(size int) int {
+	if size > SmallSide {
+		return int(math.Round(float64(size) / evaluationShare))
+	}
+	return size
+}
+
 // Evaluate writes the fixed view of img that evaluation uses to dst, size*size*3
 // values as in Pipeline.View. A square image of that size is copied as it is, its
 // bytes divided by 255. Any other is resized, bilinear with antialias, and its middle
-// cut out: the shorter side becomes size pixels up to SmallSide (the recipe for
-// CIFAR-10) and round(size/0.875) above it (for ImageNet: 256 for 224); the longer
-// side is rounded down. Evaluate allocates if it resizes.
+// cut out: the shorter side becomes EvaluationSide pixels, the longer side is rounded down. Evaluate allocates if it resizes.
 func Evaluate(dst []float32, img dataset.Image, size int) {
 	if img.Width == size && img.Height == size {
 		for i, v := range img.Pix[:3*size*size] {
@@ -24,10 +32,7 @@ func Evaluate(dst []float32, img dataset.Image, size int) {
 		}
 		return
 	}
-	shorter := size
-	if size > SmallSide {
-		shorter = int(math.Round(float64(size) / evaluationShare))
-	}
+	shorter := EvaluationSide(size)
 	w, h := shorter, shorter
 	if img.Width > img.Height {
 		w = img.Width * shorter / img.Height

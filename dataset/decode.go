@@ -71,7 +71,7 @@ func decode(file []byte, maxPixels int) (Image, string, error) {
 	case config.Width < 1 || config.Height < 1:
 		return Image{}, kind, fmt.Errorf("it has %d x %d pixels, want at least one", config.Width, config.Height)
 	case config.Width > maxPixels/config.Height:
-		return Image{}, kind, fmt.Errorf("it has %d x %d pixels, want at most %d; scale it down", config.Width, config.Height, maxPixels)
+		return Image{}, kind, &PixelsError{config.Width, config.Height, maxPixels}
 	}
 	if kind == "jpeg" {
 		d := decoders.Get().(*jpeg.Decoder)
@@ -89,6 +89,13 @@ func decode(file []byte, maxPixels int) (Image, string, error) {
 		canvas = image.Rect(0, 0, config.Width, config.Height)
 	}
 	return upright(flatten(m, canvas), orientation(file, kind)), kind, nil
+}
+
+// PixelsError is the error of Decode for an image that is too large.
+type PixelsError struct{ Width, Height, Most int }
+
+func (e *PixelsError) Error() string {
+	return fmt.Sprintf("it has %d x %d pixels, want at most %d; scale it down", e.Width, e.Height, e.Most)
 }
 
 func broken(kind string, err error) error {

@@ -2,6 +2,7 @@ package encoder
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -34,3 +35,11 @@ func (f *Features) Dim() int { return f.Width }
 
 // Graph implements Encoder.
 func (f *Features) Graph(_ *model.Scope, x *graph.Node) *graph.Node { return x }
+
+// Blocks implements Encoder: there are none.
+func (*Features) Blocks() []Block { return nil }
+
+// Outputs implements Encoder.
+func (*Features) Outputs(*model.Scope, *graph.Node) iter.Seq[*graph.Node] {
+	return func(func(*graph.Node) bool) {}
+}

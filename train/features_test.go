@@ -21,7 +21,11 @@ func embedded(t *testing.T, r *Run, images dataset.Dataset, views int) dataset.D
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := m.EmbedViews(t.Context(), images, "h", views, nil)
+	var h []float32
+	err = m.EmbedViews(t.Context(), images, "h", views, func(_, _ int, row []float32, err error) error {
+		h = append(h, row...)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

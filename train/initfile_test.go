@@ -1,9 +1,9 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,21 +14,32 @@ import (
 	"alike/internal/registry"
 )
 
-// torchWeights runs a Python with PyTorch and torchvision, or skips.
-func torchWeights(t *testing.T) string {
+// torch runs a script of testdata on a folder by a Python with PyTorch and torchvision, or skips.
+func torch(t *testing.T, script, dir string) {
 	t.Helper()
-	dir := t.TempDir()
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(python, "-c", "import torch, torchvision").Run() != nil {
 			continue
 		}
-		if out, err := exec.Command(python, "testdata/torch_weights.py", dir).CombinedOutput(); err != nil {
+		if out, err := exec.Command(python, "-B", filepath.Join("testdata", script), dir).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		return dir
+		return
 	}
-	t.Skip("no python3 with torch and torchvision, whose weights this test reads")
-	return ""
+	t.Skip("no python3 with torch and torchvision, which this test exchanges weights with")
+}
+
+// torchStems are the sides of the images that a stem of torchvision's networks is tried on.
+var torchStems = map[string]int{"imagenet": 64, "cifar": 32}
+
+// torchvisions is torchvision's variant of a network.
+func torchvisions(t *testing.T, name, stem string) registry.Choice {
+	t.Helper()
+	c, err := registry.Choose(name, map[string]string{"shortcut": "identity", "stem": stem, "pool": "symmetric"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // TestWeightsOfPyTorchGiveTheSameEmbedding starts runs with files that PyTorch wrote, in each
@@ -37,53 +48,82 @@ func TestWeightsOfPyTorchGiveTheSameEmbedding(t *testing.T) {
 	if testing.Short() {
 		t.Skip("embeds by ResNet-50")
 	}
-	dir := torchWeights(t)
-	pixels, err := os.ReadFile(filepath.Join(dir, "pixels"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	images := &dataset.Memory{Title: "pixels"}
-	for i := range 4 {
-		images.Images = append(images.Images, dataset.Image{Width: 64, Height: 64, Pix: pixels[i*64*64*3:][:64*64*3]})
-	}
+	dir := t.TempDir()
+	torch(t, "torch_weights.py", dir)
 	b := engine(t, "")
-	for _, name := range []string{"resnet18", "resnet50"} {
-		raw, err := os.ReadFile(filepath.Join(dir, name+"-h"))
+	files, err := filepath.Glob(filepath.Join(dir, "resnet*-*-*.*"))
+	if err != nil || len(files) != 6+2*3 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		parts := strings.SplitN(filepath.Base(file), "-", 3)
+		name, stem, size := parts[0], parts[1], torchStems[parts[1]]
+		pixels, err := os.ReadFile(filepath.Join(dir, stem+"-pixels"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := fromBinary[float32](raw)
-		for _, form := range []string{"plain.pth", "moco.pt", "strided.pth", "lightly.ckpt"} {
-			c, err := Default("simclr", 64)
+		images := &dataset.Memory{Title: "pixels"}
+		for i := range 4 {
+			images.Images = append(images.Images, dataset.Image{Width: size, Height: size, Pix: pixels[i*size*size*3:][:size*size*3]})
+		}
+		want, err := os.ReadFile(filepath.Join(dir, name+"-"+stem+"-h"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Default("simclr", size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Data, c.Batch, c.Init, c.Encoder = "pixels", 2, file, torchvisions(t, name, stem)
+		if err := c.Resolve(4, 0); err != nil {
+			t.Fatal(err)
+		}
+		m, err := (&Run{Dir: t.TempDir(), Config: c}).Untrained(b)
+		if err != nil {
+			t.Errorf("%s: %v", filepath.Base(file), err)
+			continue
+		}
+		got, err := m.Embed(t.Context(), images, "h", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := relative(got, fromBinary[float32](want)); !(r < 1e-4) {
+			t.Errorf("%s: h differs by %.2g, relative", filepath.Base(file), r)
+		}
+		m.close()
+	}
+}
+
+// TestTorchvisionLoadsWhatIsExported is the way back: alike's weights in torchvision's networks.
+func TestTorchvisionLoadsWhatIsExported(t *testing.T) {
+	if testing.Short() {
+		t.Skip("embeds by ResNet-50")
+	}
+	dir := t.TempDir()
+	ours := map[string][]float32{}
+	for _, name := range []string{"resnet18", "resnet34", "resnet50"} {
+		for stem, size := range torchStems {
+			m := untrained(t, size, torchvisions(t, name, stem), registry.Choice{Name: "mlp"})
+			base, pixels := filepath.Join(dir, name+"-"+stem), randomPixels(3, size)
+			ours[base] = m.call(t, "h", pixels, 3)
+			f, err := os.Create(base + ".safetensors")
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.Data, c.Batch, c.Init = "pixels", 2, filepath.Join(dir, name+"-"+form)
-			c.Encoder, err = registry.Choose(name, map[string]string{"shortcut": "identity", "stem": "imagenet", "pool": "symmetric"})
-			if err == nil {
-				err = c.Resolve(4, 0)
-			}
-			if err != nil {
+			if err := errors.Join(m.WriteWeights(f, "h", false, map[string]string{"format": "pt"}), f.Close(), os.WriteFile(base+"-pixels", binaryOf(pixels), 0o644)); err != nil {
 				t.Fatal(err)
-			}
-			m, err := (&Run{Dir: t.TempDir(), Config: c}).Untrained(b)
-			if err != nil {
-				t.Errorf("%s, %s: %v", name, form, err)
-				continue
-			}
-			got, err := m.Embed(t.Context(), images, "h", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var difference, size float64
-			for i, w := range want {
-				difference += math.Pow(float64(got[i]-w), 2)
-				size += math.Pow(float64(w), 2)
-			}
-			if relative := math.Sqrt(difference / size); !(relative < 1e-4) {
-				t.Errorf("%s, %s: h differs by %.2g, relative", name, form, relative)
 			}
 			m.close()
+		}
+	}
+	torch(t, "torch_load.py", dir)
+	for base, want := range ours {
+		raw, err := os.ReadFile(base + "-h")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := relative(fromBinary[float32](raw), want); !(r < 1e-4) {
+			t.Errorf("%s: h differs by %.2g, relative", filepath.Base(base), r)
 		}
 	}
 }

@@ -1,32 +1,20 @@
 package train
 
 import (
-	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
-	"runtime"
+	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"alike/augment"
-	"alike/dataset"
+	"alike/encoder"
 	"alike/eval"
 	"alike/internal/nn"
-	"alike/internal/rng"
 	"alike/method"
 )
-
-// embedBatch is the number of images that pass the network at once. The last
-// batch is padded, so that one compiled program serves all.
-const embedBatch = 256
 
 // Model is the network of a checkpoint in inference mode: batch norm uses its
 // running statistics. Goroutines may share it; they take turns.
@@ -90,12 +78,32 @@ func (m *Model) close() {
 // Layer is the method's choice of embedding, method.LayerH or method.LayerZ.
 func (m *Model) Layer() string { return m.parts.method.Layer() }
 
+// CheckLayer says what there is if the network has no such layer: h, z, or the output
+// of a block of the encoder, averaged over its pixels.
+func (m *Model) CheckLayer(layer string) error {
+	if layer == method.LayerH || layer == method.LayerZ || encoder.Find(m.parts.encoder, layer) >= 0 {
+		return nil
+	}
+	var names []string
+	for _, b := range m.parts.encoder.Blocks() {
+		names = append(names, b.Name)
+	}
+	if names == nil {
+		return fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", layer, method.LayerH, method.LayerZ)
+	}
+	return fmt.Errorf("layer %q: must be %s (the representation), %s (the projection), or a block of %s: %s",
+		layer, method.LayerH, method.LayerZ, m.config.Encoder.Name, strings.Join(names, ", "))
+}
+
 // Size is the side of the images that the network sees, in pixels; 0 where it is given features.
 func (m *Model) Size() int { return m.config.Size }
 
 // Dim is the number of values of an embedding from the layer.
 func (m *Model) Dim(layer string) int {
-	if layer == method.LayerH {
+	switch i := encoder.Find(m.parts.encoder, layer); {
+	case i >= 0:
+		return m.parts.encoder.Blocks()[i].Dim
+	case layer == method.LayerH:
 		return m.parts.encoder.Dim()
 	}
 	return m.parts.head.Dim(m.parts.encoder.Dim())
@@ -106,164 +114,58 @@ func (m *Model) program(layer string) (*model.Exec, error) {
 	if e, ok := m.exec[layer]; ok {
 		return e, nil
 	}
-	if layer != method.LayerH && layer != method.LayerZ {
-		return nil, fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", layer, method.LayerH, method.LayerZ)
+	if err := m.CheckLayer(layer); err != nil {
+		return nil, err
 	}
+	e, err := m.inference(func(scope *model.Scope, x *Node) *Node { return m.embedding(scope, x, layer) })
+	if err == nil {
+		m.exec[layer] = e
+	}
+	return e, err
+}
+
+// infer is the network up to the layer, in inference mode.
+func (m *Model) infer(layer string) func(scope *model.Scope, x *Node) *Node {
+	return func(scope *model.Scope, x *Node) *Node {
+		scope.Store().SetTraining(x.Graph(), false)
+		return m.embedding(scope, x, layer)
+	}
+}
+
+// embedding is the network up to the layer.
+func (m *Model) embedding(scope *model.Scope, x *Node, layer string) *Node {
+	if i := encoder.Find(m.parts.encoder, layer); i >= 0 {
+		return encoder.Pooled(m.parts.encoder, scope, x, i)
+	}
+	h := m.parts.encoder.Graph(scope, x)
+	if layer == method.LayerH {
+		return h
+	}
+	return m.parts.head.Graph(scope.In(headScope), h)
+}
+
+// inference compiles a function of the views of embedBatch images, in inference mode.
+func (m *Model) inference(f func(scope *model.Scope, x *Node) *Node) (*model.Exec, error) {
 	e, err := model.NewExec(m.engine, m.store, func(scope *model.Scope, x *Node) *Node {
 		scope.Store().SetTraining(x.Graph(), false)
-		h := m.parts.encoder.Graph(scope, x)
-		if layer == method.LayerH {
-			return h
-		}
-		return m.parts.head.Graph(scope.In(headScope), h)
+		return f(scope, x)
 	})
 	if err == nil {
 		_, err = e.Compile(m.config.inputShape(PixelsFloat32, embedBatch))
 	}
-	if err != nil {
-		return nil, compileError("embedding", err)
-	}
-	m.exec[layer] = e
-	return e, nil
-}
-
-// Embed returns the embeddings [N, Dim(layer)] of all images of data, row-major
-// and unnormalised. An image's embedding does not depend on its neighbours.
-// progress, if set, is told how many images are done.
-func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error) {
-	return m.EmbedViews(ctx, data, layer, 0, progress)
-}
-
-// EmbedViews returns, as Embed does, the embeddings [N, 1+views, Dim(layer)] of all images: of
-// each as evaluation sees it, and of views of it as the run's first view is made.
-func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer string, views int, progress func(done int)) ([]float32, error) {
-	out := make([]float32, 0, data.Len()*(1+views)*m.Dim(layer))
-	err := m.EmbedEach(ctx, data, layer, views, func(i int, h []float32, err error) error {
-		out = append(out, h...)
-		if done := i + 1; err == nil && progress != nil && (done%embedBatch == 0 || done == data.Len()) {
-			progress(done)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// EmbedEach calls visit with each image of data, in order: with its embeddings
-// [1+views, Dim(layer)], as EmbedViews gives them, which visit may change and which are
-// valid until it returns; or with the error of an image that cannot be read. It ends with
-// the first error of visit.
-func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, layer string, views int, visit func(i int, h []float32, err error) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	e, err := m.program(layer)
-	if err != nil {
-		return err
-	}
-	if err := m.config.checkInput(data); err != nil {
-		return err
-	}
-	row := m.config.inputShape(PixelsFloat32, 1).Size()
-	pixels := make([]float32, embedBatch*row)
-	prepare, err := m.viewer(data, views)
-	if err != nil {
-		return err
-	}
-	rows := data.Len() * (1 + views)
-	faults := make([]error, embedBatch)
-	var image []float32 // the rows of an image so far, which may lie in several batches
-	var fault error
-	for at := 0; at < rows; at += embedBatch {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		n := min(embedBatch, rows-at)
-		inParallel(n, func(i int) { faults[i] = prepare(pixels[i*row:(i+1)*row], at+i) })
-		h, err := e.Call(tensors.FromFlatDataAndDimensions(pixels, m.config.inputDims(embedBatch)...))
-		if err != nil {
-			return compileError("embedding", err)
-		}
-		tensors.MustConstFlatData(h[0], func(flat []float32) {
-			for i := 0; i < n && err == nil; i++ {
-				image, fault = append(image, flat[i*m.Dim(layer):][:m.Dim(layer)]...), cmp.Or(fault, faults[i])
-				if (at+i+1)%(1+views) > 0 {
-					continue
-				}
-				if fault != nil {
-					image = nil
-				}
-				err = visit((at+i)/(1+views), image, fault)
-				image, fault = image[:0], nil
-			}
-		})
-		if err := errors.Join(err, h[0].FinalizeAll()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// viewer returns what writes row i, of 1+views rows an image, to dst.
-func (m *Model) viewer(data dataset.Dataset, views int) (func(dst []float32, row int) error, error) {
-	if m.config.featureDim() > 0 {
-		if views > 0 {
-			return nil, fmt.Errorf("%s holds features, of which no views can be made", data.Name())
-		}
-		return func(dst []float32, row int) error {
-			f, i := dataset.FeaturesOf(data, row)
-			copy(dst, f.Vector(i, 0))
-			return nil
-		}, nil
-	}
-	pipelines, err := augment.Views(m.config.Views, m.config.Size, m.parts.method.Views())
-	if err != nil {
-		return nil, err
-	}
-	return func(dst []float32, row int) error {
-		i, view := row/(1+views), row%(1+views)
-		img, err := data.Image(i)
-		if err != nil {
-			return fmt.Errorf("%s: image %s: %w", data.Name(), data.ID(i), err)
-		}
-		if view == 0 {
-			augment.Evaluate(dst, img, m.config.Size)
-			return nil
-		}
-		stream := rng.New(rng.View, m.config.Seed, 0, pixelsHash(img), uint64(view))
-		pipelines[0].View(dst, img, stream, new(augment.Scratch))
-		return nil
-	}, nil
-}
-
-// pixelsHash keys the views of an image by what it shows, not by its place: others may come
-// and go.
-func pixelsHash(img dataset.Image) uint64 {
-	h := fnv.New64a()
-	h.Write(img.Pix)
-	return h.Sum64()
-}
-
-// inParallel calls f for 0 to n-1.
-func inParallel(n int, f func(i int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
+	return e, compileError("embedding", err)
 }
 
 // Subject identifies the model in scores; name is the run's.
 func (m *Model) Subject(name string) eval.Subject {
+	trainedOn := m.config.Data
+	if m.State.Step == 0 {
+		trainedOn = ""
+	}
 	return eval.Subject{
 		Name:          name,
 		Method:        m.config.Method.Name,
+		Data:          trainedOn,
 		Classes:       m.config.Classes,
 		Encoder:       m.config.Encoder.Name,
 		Step:          m.State.Step,

@@ -19,6 +19,7 @@ import (
 //	metrics.jsonl        one line a step, and one a monitored epoch
 //	checkpoints/NNNNNN/  weights, optimiser state and checksums after step NNNNNN
 //	scores.jsonl         every score with its protocol
+//	outcomes/            what each query came to, for comparisons
 //	bad-files.tsv        images that are left out and why, if there are any
 //	report.html
 type Run struct {

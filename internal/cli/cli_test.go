@@ -94,7 +94,7 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"train simclr --set size=64 --data " + sprites, exitMisuse, "--set size=64: size is decided by --size"},
 		{"train simclr --set loss.temperature=warm --data " + sprites, exitMisuse, `loss.temperature is "warm", want a number`},
 		{"train simclr --set loss.temperature= --data " + sprites, exitMisuse, "it has no value"},
-		{"train simclr --encoder resnet9 --out /nowhere/x --data " + sprites, exitMisuse, `unknown encoder "resnet9"; have features, googlenet, inception_bn`},
+		{"train simclr --encoder resnet9 --out /nowhere/x --data " + sprites, exitMisuse, `unknown encoder "resnet9"; have features, googlenet, inception_bn, resnet101`},
 		{"train simclr --batch 4096 --data " + sprites, exitFailed, "has only 300 to train on; try --batch 256"},
 		{"train simclr --set loss.temprature=1 --data " + sprites, exitMisuse, "--set loss.temprature=1: there is no key loss.temprature; did you mean temperature?"},
 		{"train simclr --set colour=1 --data " + sprites, exitMisuse, "there is no key colour"},
@@ -103,6 +103,9 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"eval knn", exitMisuse, "needs a RUN"},
 		{"eval knn nothing --data " + sprites, exitFailed, "nothing is not a run"},
 		{"eval knn nothing --k 0 --data " + sprites, exitMisuse, "k"},
+		{"eval finetune nothing --labels 0% --data " + sprites, exitMisuse, "want a share above 0 and at most all"},
+		{"eval finetune nothing --lr -1 --data " + sprites, exitMisuse, "lr -1"},
+		{"eval linear nothing --sgd --batch 0 --data " + sprites, exitMisuse, "batch 0: must be at least 1 image"},
 		{"eval retrieval nothing --data " + sprites, exitFailed, "nothing is not a run"},
 		{"eval retrieval nothing --k 4,2 --data " + sprites, exitMisuse, "ranks must rise"},
 		{"eval retrieval nothing --nmi-norm max --data " + sprites, exitMisuse, "must be arithmetic or geometric"},
@@ -116,7 +119,23 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"index build nothing --m 1", exitMisuse, "m 1: must be 2 to 128"},
 		{"index build nothing", exitFailed, "nothing is no index"},
 		{"search nothing --query a.png --path [", exitMisuse, "--path: pattern \"[\""},
+		{"export nothing", exitMisuse, "--out is needed"},
+		{"export nothing --out x.pb", exitMisuse, "--out: x.pb: want a file that ends in .onnx"},
+		{"export nothing --out x.onnx", exitFailed, "nothing is not a run"},
+		{"export nothing --out x.onnx --input png", exitMisuse, `--input "png": must be float or uint8`},
+		{"export nothing --out x.onnx --dtype bf16", exitMisuse, `--dtype "bf16": must be fp32 or fp16`},
+		{"export nothing --out x.onnx --check-images 0", exitMisuse, "--check-images 0: must be at least 1"},
+		{"export nothing --out x.safetensors --check", exitMisuse, "--check runs networks"},
+		{"export nothing --out x.safetensors --normalize", exitMisuse, "holds weights, which take no images"},
 		{"search nothing", exitMisuse, "--query is needed"},
+		{"serve", exitMisuse, "needs a RUN"},
+		{"serve nothing --addr 0.0.0.0:8080", exitMisuse, "demand a token, or say --insecure"},
+		{"explore nothing --addr :8080", exitMisuse, "can be reached from other machines"},
+		{"explore nothing --addr 127.0.0.1:0", exitFailed, "nothing is not a run"},
+		{"serve nothing --max-body many", exitMisuse, "want bytes, e.g. 500kB or 32MiB"},
+		{"serve nothing --read-only --journal x", exitMisuse, "take one of them"},
+		{"serve nothing --max-k 0 --rate -1", exitMisuse, "hit limit 0: must be at least 1; rate -1: must be"},
+		{"serve nothing --token-file nothing", exitFailed, "--token-file: open nothing"},
 		{"search nothing --query a.png --out x.jpg", exitMisuse, "want a file that ends in .png"},
 		{"train simclr --max-minutes -1 --data " + sprites, exitMisuse, "--max-minutes -1: must be > 0"},
 		{"train simclr --keep 0 --data " + sprites, exitMisuse, "--keep 0: must be at least 1"},
@@ -138,6 +157,8 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"verify nothing.json --losses", exitMisuse, "a FILE or --losses, not both"},
 		{"train simclr --loss arcface --batch 32 --data " + sprites, exitFailed, "loss arcface: learns from labels"},
 		{"bench step --backend abacus", exitMisuse, `unknown backend "abacus"`},
+		{"info " + filepath.Join(text, "a.jpg"), exitFailed, "a.jpg is a file: want a run, .onnx or weights (.safetensors, .pth"},
+		{"info", exitMisuse, "needs a RUN or a FILE"},
 		{"data info nothing", exitFailed, "no such file"},
 		{"data info builtin:cats", exitFailed, "have sprites"},
 	} {
@@ -199,6 +220,12 @@ func TestFromTrainingToSearch(t *testing.T) {
 	part := must(t, "search", dir, "--query", "test/star/00005", "--crop", "4,4,16,16", "--k", "3", "--out", png, "-q")
 	if lines := strings.Split(strings.TrimSpace(part), "\n"); len(lines) != 4 || part == out {
 		t.Errorf("search for a part found\n%s", part)
+	}
+	for _, args := range [][]string{{"embed", dir, "--out", npy}, {"search", dir, "--query", "test/star/00005"}, {"eval", "knn", dir}} {
+		must(t, append(args, "--layer", "layer2", "-q")...)
+	}
+	if b, err := os.ReadFile(npy); err != nil || !bytes.Contains(b[:128], []byte("(60, 32), }")) {
+		t.Errorf("the array of layer2 is not [60, 32]: %v", err)
 	}
 	page, err := os.ReadFile(filepath.Join(dir, "report.html"))
 	if err != nil || !bytes.Contains(page, []byte("Nearest neighbours")) {
@@ -293,8 +320,15 @@ func TestCompareTakesTheScoresThatWereMeasuredAlike(t *testing.T) {
 	}
 	must(t, "eval", "knn", b, "-q")
 	must(t, "eval", "knn", b, "--k", "5", "-q") // hides nothing
-	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy ") != 2 || strings.Count(out, "k 200") != 2 || !strings.Contains(out, "the mean of 2 seeds") {
+	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy ") != 2 || strings.Count(out, "k 200") != 2 || !strings.Contains(out, "the mean of 2 seeds") ||
+		!strings.Contains(out, b+" minus "+a) || !strings.Contains(out, "paired over 60 queries") {
 		t.Errorf("compare prints %s", out)
+	}
+	if err := os.RemoveAll(filepath.Join(b, "outcomes")); err != nil {
+		t.Fatal(err)
+	}
+	if out := must(t, "compare", a, b); !strings.Contains(out, "no paired interval") {
+		t.Errorf("without outcomes compare prints %s", out)
 	}
 	c := trainedRun(t, "--epochs", "0")
 	must(t, "eval", "knn", c, "--k", "7", "-q")

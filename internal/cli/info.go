@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -11,9 +12,9 @@ import (
 
 func (a *app) info() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "info RUN | --backends",
-		Short:   "Say what a run is and how far it has come, or what engines there are",
-		Example: "  alike info runs/simclr-resnet8\n  alike info runs/simclr-resnet8 --json\n  alike info --backends",
+		Use:     "info RUN | FILE | --backends",
+		Short:   "Say what a run is and how far it has come, what a file of weights or ONNX holds, or what engines there are",
+		Example: "  alike info runs/simclr-resnet8\n  alike info runs/simclr-resnet8 --json\n  alike info resnet50.pth\n  alike info model.onnx\n  alike info --backends",
 	}
 	var step int
 	stepFlag(c, &step, "checkpoint, by its step (default: the last)")
@@ -23,11 +24,14 @@ func (a *app) info() *cobra.Command {
 		if *backends {
 			return exactly()(c, args)
 		}
-		return exactly("a RUN")(c, args)
+		return exactly("a RUN or a FILE")(c, args)
 	}
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if *backends {
 			return a.listEngines(*asJSON)
+		}
+		if info, err := os.Stat(args[0]); err == nil && info.Mode().IsRegular() {
+			return a.describeFile(args[0], info.Size(), *asJSON)
 		}
 		run, err := train.Open(args[0])
 		if err != nil {

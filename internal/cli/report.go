@@ -222,7 +222,7 @@ func addScores(r *report.Report, run *train.Run) error {
 	for _, s := range scores {
 		r.Scores = append(r.Scores, report.Score{
 			Name: s.Metric, Subject: fmt.Sprintf("%s, step %d", s.Subject.Name, s.Subject.Step),
-			Value: s.Value, Low: s.CI95[0], Top: s.CI95[1], Protocol: protocolFacts(s.Protocol),
+			Value: s.Value, CI95: s.CI95, Protocol: protocolFacts(s.Protocol),
 		})
 	}
 	return err

@@ -22,15 +22,11 @@ var Suffixes = []string{".safetensors", ".pth", ".pt", ".ckpt", ".bin"}
 // dictionaries have the keys on the way before theirs, joined by dots. What is no
 // tensor of floating-point numbers is left out.
 func Read(path string) (map[string]Tensor, error) {
-	info, err := os.Stat(path)
-	if err != nil {
+	if err := checkRegular(path); err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", path)
-	}
-	read := readPickle
-	if strings.EqualFold(filepath.Ext(path), ".safetensors") {
+	read := readTorch
+	if isSafetensors(path) {
 		read = readSafetensors
 	}
 	tensors, err := read(path)
@@ -38,7 +34,17 @@ func Read(path string) (map[string]Tensor, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(tensors) == 0 {
-		return nil, fmt.Errorf("%s holds no tensor of floating-point numbers", path)
+		return nil, fmt.Errorf("%s holds no tensor of floating-point numbers; of a network that was saved whole, save its state_dict()", path)
 	}
 	return tensors, nil
 }
+
+func checkRegular(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	return err
+}
+
+func isSafetensors(path string) bool { return strings.EqualFold(filepath.Ext(path), ".safetensors") }

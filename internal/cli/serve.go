@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"alike"
+	"alike/explore"
+	"alike/serve"
+)
+
+// serveFlags are the flags of the commands that answer over HTTP.
+type serveFlags struct {
+	data      dataFlags
+	which     modelFlags
+	split     string
+	config    serve.Config
+	tokenFile string
+	maxBody   string
+	journal   string
+	readOnly  bool
+}
+
+func (f *serveFlags) add(c *cobra.Command) {
+	f.config = serve.DefaultConfig()
+	f.data.addOptional(c)
+	f.which.add(c)
+	flags := c.Flags()
+	flags.StringVar(&f.split, "split", "", "split that is searched (default: the only one, or test)")
+	flags.StringVar(&f.config.Addr, "addr", f.config.Addr, "HOST:PORT to listen on")
+	flags.BoolVar(&f.config.Insecure, "insecure", false, "let anyone who reaches the address ask, without a token")
+	flags.StringVar(&f.config.TLSCert, "tls-cert", "", "file of the TLS certificate chain, PEM")
+	flags.StringVar(&f.config.TLSKey, "tls-key", "", "file of its key, PEM")
+	flags.StringVar(&f.maxBody, "max-body", "32MiB", "largest body of a request")
+	flags.IntVar(&f.config.MaxPixels, "max-pixels", f.config.MaxPixels, "most pixels of an image")
+	flags.IntVar(&f.config.MaxBatch, "max-batch", f.config.MaxBatch, "most images of a request")
+	flags.IntVar(&f.config.MaxK, "max-k", f.config.MaxK, "most hits of a search")
+	flags.IntVar(&f.config.MaxConcurrent, "max-concurrent", f.config.MaxConcurrent, "most requests at a time; others are told to come again")
+	flags.Float64Var(&f.config.Rate, "rate", 0, "most requests a second of one client (default: any number)")
+	flags.DurationVar(&f.config.ReadTimeout, "read-timeout", f.config.ReadTimeout, "time for a client to send a request")
+	flags.DurationVar(&f.config.Timeout, "timeout", f.config.Timeout, "time to answer a request")
+	flags.DurationVar(&f.config.Drain, "drain", f.config.Drain, "time for requests to end when the server stops")
+}
+
+// addWrites adds the flags about who may change the gallery.
+func (f *serveFlags) addWrites(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token that clients must show (default: the environment's ALIKE_TOKEN, if set)")
+	flags.StringVar(&f.journal, "journal", "", "file that added and deleted images are written to (default: serve.journal in RUN)")
+	flags.BoolVar(&f.readOnly, "read-only", false, "let nobody add or delete images")
+}
+
+// limits checks the configuration, with what the flags say in words.
+func (f *serveFlags) limits() error {
+	n, err := humanize.ParseBytes(f.maxBody)
+	if err != nil || n > 1<<40 {
+		return misuse("--max-body %q: want bytes, e.g. 500kB or 32MiB", f.maxBody)
+	}
+	f.config.MaxBody = int64(n)
+	if err := f.config.Validate(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// writes fills in the token and the journal.
+func (f *serveFlags) writes(dir string) error {
+	if f.readOnly && f.journal != "" {
+		return misuse("--read-only writes no --journal; take one of them")
+	}
+	if !f.readOnly && f.journal == "" {
+		f.journal = filepath.Join(dir, "serve.journal")
+	}
+	f.config.Token = os.Getenv("ALIKE_TOKEN")
+	if f.tokenFile != "" {
+		text, err := os.ReadFile(f.tokenFile)
+		if err != nil {
+			return fmt.Errorf("--token-file: %w", err)
+		}
+		if f.config.Token = strings.TrimSpace(string(text)); f.config.Token == "" {
+			return fmt.Errorf("--token-file %s is empty; write one, e.g. by 'openssl rand -hex 16'", f.tokenFile)
+		}
+	}
+	return nil
+}
+
+func (a *app) serve() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "serve RUN",
+		Short: "Answer over HTTP: embed images, search, add and delete them",
+		Long: `Answer over HTTP: embed images, search by image or vector, list an image's
+neighbours, add and delete images. GET /openapi.json describes all of it.
+
+It listens on this machine only; to be reached from others it demands a token, or
+--insecure. A write is acknowledged once it is on the disk, in the journal, which
+the next start replays. Ctrl-C or SIGTERM answers what was asked, then stops. The
+log, one JSON object a line, goes to standard error.`,
+		Example: "  alike serve runs/simclr-resnet8 --data photos/\n  ALIKE_TOKEN=$(cat token) alike serve runs/simclr-resnet8 --addr 0.0.0.0:8443 --tls-cert chain.pem --tls-key key.pem\n  curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' 'localhost:8080/v1/search?k=5'",
+		Args:    exactly("a RUN"),
+	}
+	var f serveFlags
+	f.add(c)
+	f.addWrites(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := errors.Join(f.writes(args[0]), f.limits()); err != nil {
+			return err
+		}
+		level := slog.LevelInfo
+		if a.quiet {
+			level = slog.LevelWarn
+		}
+		log := slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+		return a.serveUntilStopped(c.Context(), log, args[0], f, nil)
+	}
+	return c
+}
+
+// serveUntilStopped listens at once, loads the gallery meanwhile, and returns when
+// the context ends and all is answered. page, if there is one, shows the gallery.
+func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir string, f serveFlags, page *explore.Page) error {
+	server, err := serve.New(f.config, log)
+	if err != nil {
+		return err
+	}
+	if page != nil {
+		if err := page.AddTo(server); err != nil {
+			return err
+		}
+	}
+	l, err := net.Listen("tcp", f.config.Addr)
+	if err != nil {
+		return fmt.Errorf("--addr %s: %w", f.config.Addr, err)
+	}
+	log.Info("listening", "address", l.Addr().String(), "tls", f.config.TLSCert != "", "token", f.config.Token != "")
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx, l) }()
+
+	model, err := a.model(dir, f.which)
+	if err == nil {
+		defer model.Close()
+	}
+	if err == nil && model.Size() == 0 {
+		err = fmt.Errorf("%s was trained on features of another encoder, not on images: there is no image it could embed", dir)
+	}
+	if err == nil {
+		err = a.openGallery(ctx, log, server, model, dir, f, page)
+	}
+	if err == nil && page != nil {
+		a.say("look at http://%s/ in a browser; Ctrl-C stops", l.Addr())
+	}
+	if err != nil && ctx.Err() == nil {
+		stop(err)
+		return errors.Join(err, <-ended)
+	}
+	return <-ended
+}
+
+// openGallery embeds the images and makes the server ready.
+func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.Server, model *alike.Model, dir string, f serveFlags, page *explore.Page) error {
+	source, err := a.openFor(ctx, dir, f.data)
+	if err != nil {
+		return err
+	}
+	images, err := chosenSplit(source, f.split)
+	if err != nil {
+		return err
+	}
+	start, last := time.Now(), time.Now()
+	features, err := model.Features(ctx, images, images.split, func(done int) {
+		if time.Since(last) > plainEvery {
+			last = time.Now()
+			log.Info("embedding", "done", done, "images", images.Len(), "images_per_s", int(float64(done)/time.Since(start).Seconds()))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	store, err := serve.NewMemory(features)
+	if err != nil {
+		return err
+	}
+	subject := model.Subject()
+	found, err := server.Open(ctx, serve.About{
+		Run: subject.Name, Method: subject.Method, Encoder: subject.Encoder, Step: subject.Step,
+		Layer: model.Layer(), Dim: model.Dim(), WeightsSHA256: subject.WeightsSHA256, Data: images.Name(),
+	}, model, store, f.journal)
+	if err != nil {
+		return err
+	}
+	if page != nil {
+		page.Open(ctx, log, images, features)
+	}
+	if found.Torn > 0 {
+		log.Warn("the journal's last write was cut short; it was not acknowledged and is dropped", "bytes", found.Torn)
+	}
+	log.Info("ready", "images", store.Len(), "replayed", found.Changes, "seconds", time.Since(start).Seconds())
+	return nil
+}

@@ -1,0 +1,260 @@
+// Package serve answers requests for embeddings and for similar images over HTTP.
+//
+// A Server listens at once and is ready when it is given a model and a gallery.
+// What many clients ask for at the same time runs together: images pass the
+// network in batches, searches share one pass over the gallery, and writes share
+// one sync of the disk. A write is acknowledged when it is in the journal, on the
+// disk: neither kill -9 nor a power cut loses it.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"alike/dataset"
+)
+
+// Model turns images into embeddings, as *alike.Model does. Goroutines share it.
+type Model interface {
+	Dim() int
+	// Prepare is what the network sees of an image.
+	Prepare(img dataset.Image) []float32
+	// EmbedPrepared embeds what Prepare made.
+	EmbedPrepared(ctx context.Context, views [][]float32) ([][]float32, error)
+}
+
+// Store is a gallery that can change. Goroutines share it.
+type Store interface {
+	Len() int
+	Put(id, class string, vector []float32) (replaced bool)
+	Delete(id string) (existed bool)
+	Vector(id string) (vector []float32, class string, ok bool)
+	Search(ctx context.Context, queries []Query) ([][]Hit, error)
+}
+
+// Query asks for the K images that are most like a vector, in one class unless
+// that is "".
+type Query struct {
+	Vector []float32
+	K      int
+	Class  string
+}
+
+// Hit is an image that was found.
+type Hit struct {
+	ID         string  `json:"id"`
+	Class      string  `json:"class,omitempty"`
+	Similarity float32 `json:"similarity"` // cosine, 1 for the same direction
+}
+
+// About says to clients what is served.
+type About struct {
+	Run           string `json:"run,omitempty"`
+	Method        string `json:"method,omitempty"`
+	Encoder       string `json:"encoder,omitempty"`
+	Step          int    `json:"step"`
+	Layer         string `json:"layer"`
+	Dim           int    `json:"dim"`
+	WeightsSHA256 string `json:"weights_sha256"`
+	Data          string `json:"data,omitempty"`
+}
+
+var (
+	errStopping = Fail(http.StatusServiceUnavailable, "the server is stopping; try another, or later")
+	errLoading  = Fail(http.StatusServiceUnavailable, "the index is still being loaded; try later")
+)
+
+// Server is one HTTP server.
+type Server struct {
+	config  Config
+	log     *slog.Logger
+	routes  map[string]map[string]handler // by path and method
+	metrics *metrics
+	guard   *guard
+	decode  chan struct{} // one token for each image that is decoded at a time
+	service atomic.Pointer[service]
+	leaving atomic.Bool
+}
+
+// service is what a server does once it is ready.
+type service struct {
+	about   About
+	model   Model
+	store   Store
+	most    int      // views that pass the network together
+	journal *journal // nil if nothing may be written
+	embed   *batcher[[]float32, []float32]
+	search  *batcher[Query, []Hit]
+	write   *batcher[change, bool]
+}
+
+// New returns a server that is not ready yet.
+func New(c Config, log *slog.Logger) (*Server, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, log: log, routes: map[string]map[string]handler{}, metrics: newMetrics(), decode: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	s.guard = newGuard(c)
+	s.addRoutes()
+	return s, nil
+}
+
+// Open makes the server ready: it replays the journal, if one is named, over the
+// store, and lets the engine compile what requests will need.
+func (s *Server) Open(ctx context.Context, about About, model Model, store Store, journalPath string) (Recovery, error) {
+	v := &service{about: about, model: model, store: store, most: engineBatch}
+	view := len(model.Prepare(black))
+	for v.most > 1 && v.most*view > engineValues {
+		v.most /= 4
+	}
+	var found Recovery
+	if journalPath != "" {
+		j, r, err := openJournal(journalPath, model.Dim(), about.key(), func(c change) error {
+			v.apply(c)
+			return nil
+		})
+		if err != nil {
+			return r, err
+		}
+		v.journal, found = j, r
+	}
+	if err := v.warmUp(ctx); err != nil {
+		v.close()
+		return found, fmt.Errorf("embedding: %w", err)
+	}
+	v.embed = newBatcher(max(s.config.MaxBatch, v.most), v.embedViews, s.metrics.batch("embed"))
+	v.search = newBatcher(searchBatch, store.Search, s.metrics.batch("search"))
+	v.write = newBatcher(writeBatch, v.commit, s.metrics.batch("write"))
+	s.metrics.gauges(v)
+	s.service.Store(v)
+	return found, nil
+}
+
+// Most items of one call: of images that pass the network together, unless they
+// have more values than engineValues (images of 224 pixels: 16), of searches and of
+// writes.
+const (
+	engineBatch  = 64
+	engineValues = 3 << 20
+	searchBatch  = 256
+	writeBatch   = 256
+)
+
+// black is the smallest image.
+var black = dataset.Image{Width: 1, Height: 1, Pix: make([]uint8, 3)}
+
+// warmUp embeds batches of all sizes once, so that no request waits for the engine
+// to compile.
+func (v *service) warmUp(ctx context.Context) error {
+	for n := 1; n <= v.most; n *= 2 {
+		if _, err := v.model.EmbedPrepared(ctx, slices.Repeat([][]float32{v.model.Prepare(black)}, n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// embedViews embeds views, as many at a time as the engine was warmed up for.
+func (v *service) embedViews(ctx context.Context, views [][]float32) ([][]float32, error) {
+	all := make([][]float32, 0, len(views))
+	for part := range slices.Chunk(views, v.most) {
+		vectors, err := v.model.EmbedPrepared(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, vectors...)
+	}
+	return all, nil
+}
+
+// commit writes changes to the journal, then to the store. No other goroutine
+// writes.
+func (v *service) commit(_ context.Context, changes []change) ([]bool, error) {
+	if err := v.journal.append(changes); err != nil {
+		return nil, &failure{http.StatusServiceUnavailable, err.Error()}
+	}
+	existed := make([]bool, len(changes))
+	for i, c := range changes {
+		existed[i] = v.apply(c)
+	}
+	return existed, nil
+}
+
+// apply makes a change to the store, and says whether the image was there before.
+func (v *service) apply(c change) bool {
+	if c.vector == nil {
+		return v.store.Delete(c.id)
+	}
+	return v.store.Put(c.id, c.class, c.vector)
+}
+
+// close answers what is queued and closes the journal.
+func (v *service) close() error {
+	if v.embed != nil {
+		v.embed.close()
+		v.search.close()
+		v.write.close()
+	}
+	if v.journal != nil {
+		return v.journal.close()
+	}
+	return nil
+}
+
+// Run serves until the context ends. Then it takes no new connections, answers
+// what was asked, for at most Config.Drain, and closes the journal.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	c := s.config
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: c.ReadTimeout,
+		ReadTimeout:       c.ReadTimeout,
+		WriteTimeout:      c.ReadTimeout + c.Timeout + 10*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() {
+		if c.TLSCert != "" {
+			ended <- server.ServeTLS(l, c.TLSCert, c.TLSKey)
+		} else {
+			ended <- server.Serve(l)
+		}
+	}()
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		s.leaving.Store(true)
+		drain, stop := context.WithTimeout(context.WithoutCancel(ctx), c.Drain)
+		defer stop()
+		if err = server.Shutdown(drain); errors.Is(err, context.DeadlineExceeded) {
+			s.log.Warn("requests were cut off", slog.Duration("after", c.Drain))
+			err = server.Close()
+		}
+	}
+	if v := s.service.Load(); v != nil {
+		err = errors.Join(err, v.close())
+	}
+	return err
+}
+
+// ready returns the service, or why there is none.
+func (s *Server) ready() (*service, error) {
+	if s.leaving.Load() {
+		return nil, errStopping
+	}
+	if v := s.service.Load(); v != nil {
+		return v, nil
+	}
+	return nil, errLoading
+}
