@@ -246,7 +246,7 @@ with safe_open(sys.argv[1], "np") as f:
 
 func TestCardKeepsFilesOfTheSameWeights(t *testing.T) {
 	run, m := untrained(t, 16, 1)
-	score := eval.Score{Metric: "knn_accuracy", Value: 0.5, CI95: [2]float64{0.4, 0.6}, Subject: m.Subject("run"), Notes: []string{"a note"},
+	score := eval.Score{Metric: "knn_accuracy", Value: 0.5, CI95: &[2]float64{0.4, 0.6}, Subject: m.Subject("run"), Notes: []string{"a note"},
 		Protocol: eval.Protocol{Layer: "h", K: 7, Variant: "cosine", Bank: eval.Set{Data: "photos/", Split: "train", SHA256: "abc", Images: 4}}}
 	other := score
 	other.Subject.WeightsSHA256, other.Value = "other", 0.9

@@ -15,6 +15,7 @@ import (
 	"alike/loss"
 	"alike/loss/losstest"
 	"alike/train"
+	"alike/train/doctor"
 )
 
 // call runs a command line.
@@ -204,6 +205,16 @@ func TestFromTrainingToSearch(t *testing.T) {
 	if out := must(t, "info", dir); !strings.Contains(out, "  loss ") || strings.Index(out, "knn_accuracy") > strings.Index(out, "method:") {
 		t.Errorf("info says\n%s", out)
 	}
+	if out := must(t, "info", dir, "--doctor"); !strings.Contains(out, "doctor: ") || !strings.Contains(out, "layer1.0.conv1") || !strings.Contains(out, "cosines of negatives") {
+		t.Errorf("info --doctor says\n%s", out)
+	}
+	var health struct {
+		Verdicts []doctor.Verdict
+		Probe    doctor.Probe
+	}
+	if err := json.Unmarshal([]byte(must(t, "info", dir, "--json")), &health); err != nil || health.Verdicts == nil || health.Probe.MaxRank == 0 {
+		t.Errorf("health %+v, %v", health, err)
+	}
 	npy := filepath.Join(t.TempDir(), "e.npy")
 	must(t, "embed", dir, "--out", npy, "--normalize", "-q") // the test split of the run's own data
 	if b, err := os.ReadFile(npy); err != nil || !bytes.HasPrefix(b, []byte("\x93NUMPY")) || !bytes.Contains(b[:128], []byte("(60, 64), }")) || b[127] != '\n' || len(b) != 128+4*60*64 {
@@ -232,6 +243,11 @@ func TestFromTrainingToSearch(t *testing.T) {
 		t.Errorf("no report: %v", err)
 	}
 	must(t, "report", dir, "-q")
+	for _, name := range []string{"projector_config.pbtxt", "projector/sprite.png", "events.out.tfevents.0.views", "events.out.tfevents.1.steps"} {
+		if st, err := os.Stat(filepath.Join(dir, "tb", name)); err != nil || st.Size() == 0 {
+			t.Errorf("TensorBoard's %s: %v", name, err)
+		}
+	}
 }
 
 func TestConfigFileRepeatsTheRun(t *testing.T) {
