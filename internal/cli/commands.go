@@ -11,7 +11,7 @@ func (a *app) commands() []*cobra.Command {
 		group("eval", "Measure an embedding; every score carries its protocol", a.evalKNN(), a.evalLinear(), a.evalFinetune(), a.evalRetrieval(), a.evalCluster(), a.evalVerification()),
 		a.embed(),
 		a.search(),
-		group("index", "Make searches in an index faster, or the index smaller", a.indexBuild(), a.indexInfo()),
+		group("index", "Make searches in an index faster, or the index smaller", a.indexBuild(), a.indexQuantize(), a.indexInfo()),
 		a.serve(),
 		a.explore(),
 		a.export(),
