@@ -20,7 +20,7 @@ import (
 
 // The forms of the vectors of an index, beside float32.
 const (
-	Int8   = "int8"   // each vector scaled so that its largest value is 127 or -127: a quarter of the bytes
+	Int8   = "int8"   // each vector less the mean scaled so that its largest value is 127 or -127: a quarter of the bytes
 	Binary = "binary" // a bit a value, whether it is above the mean of all vectors there: a 32nd
 )
 
@@ -43,7 +43,7 @@ func encodedBytes(encoding string, n, d int) (int64, bool) {
 	case "":
 		return 4 * int64(n) * int64(d), true
 	case Int8:
-		return int64(n) * int64(d+4), true
+		return 4*int64(d) + int64(n)*int64(d+4), true
 	case Binary:
 		return 4*int64(d) + 8*int64(n)*int64(words(d)), true
 	}
@@ -67,23 +67,26 @@ func encodeAs(p *pool.Pool, encoding string, rows nearest.Rows) (encoded, error)
 // decodeFile reads a file of vectors whose size fits.
 func decodeFile(encoding string, file []byte, n, d int) encoded {
 	if encoding == Int8 {
-		c := &codes{n: n, d: d, level: cpu.Detect(), scale: make([]float32, n), values: make([]int8, n*d)}
-		for i := range c.scale {
-			c.scale[i] = math.Float32frombits(binary.LittleEndian.Uint32(file[4*i:]))
-		}
-		for i, v := range file[4*n:] {
+		c := &codes{n: n, d: d, level: cpu.Detect(), mean: floatsIn(file, d), scale: floatsIn(file[4*d:], n), values: make([]int8, n*d)}
+		for i, v := range file[4*(d+n):] {
 			c.values[i] = int8(v)
 		}
 		return c
 	}
-	b := &bitRows{n: n, d: d, mean: make([]float32, d), words: make([]uint64, n*words(d))}
-	for k := range b.mean {
-		b.mean[k] = math.Float32frombits(binary.LittleEndian.Uint32(file[4*k:]))
-	}
+	b := &bitRows{n: n, d: d, mean: floatsIn(file, d), words: make([]uint64, n*words(d))}
 	for i := range b.words {
 		b.words[i] = binary.LittleEndian.Uint64(file[4*d+8*i:])
 	}
 	return b
+}
+
+// floatsIn are the first n floats of a file.
+func floatsIn(file []byte, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(file[4*i:]))
+	}
+	return x
 }
 
 // inOrder are the rows of a block, one after the other.
@@ -96,25 +99,25 @@ var inOrder = func() (rows [nearest.ScanBlock]uint32) {
 
 func (c *codes) scorer(query []float32) func(dst []float32, from int) {
 	words := make([]int16, c.d)
-	scale := encodeRow(words, query, float64(dot.Widest(c.d)))
+	scale, base := encodeRow(words, query, float64(dot.Widest(c.d))), float32(product(c.mean, query))
 	return func(dst []float32, from int) {
 		var sums [nearest.ScanBlock]int32
 		dot.Ints(c.level, sums[:], words, c.values[from*c.d:], inOrder[:len(dst)])
 		for i := range dst {
-			dst[i] = float32(sums[i]) * scale * c.scale[from+i]
+			dst[i] = base + float32(float32(sums[i])*scale*c.scale[from+i])
 		}
 	}
 }
 
 func (c *codes) decode(dst []float32, i int) {
 	for k, v := range c.values[i*c.d:][:c.d] {
-		dst[k] = float32(v) * c.scale[i]
+		dst[k] = c.mean[k] + float32(float32(v)*c.scale[i])
 	}
 }
 
-// write writes the scales [N] float32, then the values [N, D] int8.
+// write writes the mean [D] and the scales [N] as float32, then the values [N, D] as int8.
 func (c *codes) write(w io.Writer) error {
-	return errors.Join(binary.Write(w, binary.LittleEndian, c.scale), binary.Write(w, binary.LittleEndian, c.values))
+	return errors.Join(binary.Write(w, binary.LittleEndian, c.mean), binary.Write(w, binary.LittleEndian, c.scale), binary.Write(w, binary.LittleEndian, c.values))
 }
 
 // bitRows are vectors as bits.
@@ -128,16 +131,7 @@ type bitRows struct {
 func words(d int) int { return (d + 63) / 64 }
 
 func toBits(p *pool.Pool, rows nearest.Rows) *bitRows {
-	b := &bitRows{rows.N, rows.D, make([]float32, rows.D), make([]uint64, rows.N*words(rows.D))}
-	sums := make([]float64, rows.D)
-	for i := range rows.N {
-		for k, v := range rows.Data[i*rows.D:][:rows.D] {
-			sums[k] += float64(v)
-		}
-	}
-	for k, s := range sums {
-		b.mean[k] = float32(s / float64(max(rows.N, 1)))
-	}
+	b := &bitRows{rows.N, rows.D, meanOf(rows), make([]uint64, rows.N*words(rows.D))}
 	const perTask = 256
 	p.Run((rows.N+perTask-1)/perTask, func(task int) {
 		for i := task * perTask; i < min((task+1)*perTask, rows.N); i++ {
@@ -178,11 +172,7 @@ func (b *bitRows) scorer(query []float32) func(dst []float32, from int) {
 // decode can only tell the sides of the mean; it gives values as far from it as they are on
 // average where all have unit length.
 func (b *bitRows) decode(dst []float32, i int) {
-	sum := 0.0
-	for _, m := range b.mean {
-		sum += float64(m) * float64(m)
-	}
-	step := float32(math.Sqrt(max(0, 1-sum) / float64(b.d)))
+	step := float32(math.Sqrt(max(0, 1-product(b.mean, b.mean)) / float64(b.d)))
 	for k, m := range b.mean {
 		if b.words[i*words(b.d)+k/64]>>(k%64)&1 == 1 {
 			dst[k] = m + step

@@ -74,8 +74,8 @@ func (a *app) indexQuantize() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "quantize INDEX",
 		Short: "Write an index whose vectors take a quarter or a 32nd of the bytes, and say what that loses",
-		Long: `Write an index with its vectors as int8, each scaled by its largest value: a quarter of
-the bytes; or binary, a bit a value, whether it is above the mean: a 32nd. It prints the
+		Long: `Write an index with its vectors as int8, each, less the mean, scaled by its largest value:
+a quarter of the bytes; or binary, a bit a value, whether it is above the mean: a 32nd. It prints the
 bytes beside the share of the 10 nearest by float32 that are still found (recall@10, with
 1000 of the vectors as queries). What was lost cannot be got back: keep the INDEX.`,
 		Example: "  alike index quantize photos.index --to int8 --out small.index\n  alike index quantize photos.index --to binary --out tiny.index",

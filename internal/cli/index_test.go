@@ -146,7 +146,7 @@ func TestIndexQuantize(t *testing.T) {
 	dir := trainedRun(t)
 	x := filepath.Join(t.TempDir(), "sprites.index")
 	must(t, "embed", dir, "--split", "train", "--out", x, "-q")
-	for encoding, bytes := range map[string]int{"int8": 300 * 68, "binary": 4*64 + 300*8} {
+	for encoding, bytes := range map[string]int{"int8": 4*64 + 300*68, "binary": 4*64 + 300*8} {
 		small := filepath.Join(t.TempDir(), encoding+".index")
 		var out struct {
 			Quantized struct {
