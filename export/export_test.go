@@ -75,11 +75,15 @@ func python(t *testing.T) string {
 
 func TestFilesEmbedAsTheRunDoes(t *testing.T) {
 	witness := python(t)
-	for _, size := range []int{16, 40} {
+	sizes, combinations := []int{16, 40}, 1<<4
+	if testing.Short() {
+		sizes, combinations = sizes[1:], 7
+	}
+	for _, size := range sizes {
 		run, m := untrained(t, size, 1)
 		data := photos(size)
-		for i := range 1 << 4 {
-			o := Options{Layer: []string{method.LayerH, method.LayerZ}[i&1], Uint8: i&2 != 0, Preprocess: i&4 != 0, Normalize: i&8 != 0, Half: i%5 == 1}
+		for i := range combinations {
+			o := Options{Layer: []string{method.LayerH, method.LayerZ, "layer2"}[i%3], Uint8: i&2 != 0, Preprocess: i&4 != 0, Normalize: i&8 != 0, Half: i%5 == 1}
 			t.Run(fmt.Sprintf("%d pixels, %+v", size, o), func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "x.onnx")
 				if _, err := Write(run, m, path, o); err != nil {

@@ -138,7 +138,7 @@ func (x *Index) search(ctx context.Context, queries *eval.Features, k int, f Fil
 			return hits, err
 		}
 	}
-	o := nearest.Options{K: min(k, x.rows.N), Without: f.without(x.entries, gone), Pool: p, Level: cpu.Detect()}
+	o := nearest.Options{K: min(k, x.rows.N), Without: f.without(x.entries, gone), Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 	visit := func(query int, near []nearest.Neighbour) {
 		hits[query] = make([]Hit, len(near))
 		for i, n := range near {
