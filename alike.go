@@ -133,10 +133,12 @@ func (m *Model) rows(flat []float32) [][]float32 {
 // Size is the side of the images that the network sees, in pixels; 0 where it is given features.
 func (m *Model) Size() int { return m.model.Size() }
 
-// EmbedViews calls visit, as EmbedEach does, with 1+views embeddings of each image: of view 0, the
-// image as evaluation sees it, and of augmented ones, made as the run's.
-func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, views int, visit func(i, view int, vector []float32, err error) error) error {
-	return m.model.EmbedViews(ctx, data, m.layer, views, visit)
+// EmbedEach calls visit with each image of a data set, in order: with its embeddings
+// [1+views, Dim()], of it as evaluation sees it, then of augmented views made as the run's, not
+// normalised, which visit may change and which are valid until it returns; or with the
+// error of an image that cannot be read. It ends with the first error of visit.
+func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, views int, visit func(i int, h []float32, err error) error) error {
+	return m.model.EmbedEach(ctx, data, m.layer, views, visit)
 }
 
 // Layer is the embedding: "h" or "z".
@@ -152,13 +154,6 @@ func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string
 	f := eval.NewFeatures(data, m.Dim())
 	f.Data, f.Layer, f.Set.Split = flat, m.layer, split
 	return f, nil
-}
-
-// EmbedEach calls visit with each image of a data set, in order: with its embedding,
-// not normalised, which visit may change and which is valid until it returns; or with
-// the error of an image that cannot be read. It ends with the first error of visit.
-func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, visit func(i int, vector []float32, err error) error) error {
-	return m.model.EmbedEach(ctx, data, m.layer, visit)
 }
 
 // About says what the model's embeddings are, for an index.

@@ -9,12 +9,17 @@ import (
 
 // ContentHash identifies what image i shows: the SHA-256 of its file as it is
 // encoded, and of the box that is cut out of it. Images without a file of their own,
-// or whose file is no longer kept, are identified by their size and pixels.
-// Nothing is decoded for the former.
+// or whose file is no longer kept, are identified by their size and pixels, features by
+// their values. Nothing is decoded for the former.
 func ContentHash(d Dataset, i int) (string, error) {
+	d, i = origin(d, i)
 	switch d := d.(type) {
-	case *subset:
-		return ContentHash(d.Dataset, d.index[i])
+	case *Features:
+		h := sha256.New()
+		if err := binary.Write(h, binary.LittleEndian, d.Vector(i, 0)); err != nil {
+			return "", err
+		}
+		return hex.EncodeToString(h.Sum(nil)), nil
 	case *files:
 		if e := d.entries[i]; e.read != nil {
 			file, err := e.read()
@@ -45,11 +50,9 @@ func ContentHash(d Dataset, i int) (string, error) {
 // Path is the path of image i's file, or "" where it has none of its own, as in an
 // archive.
 func Path(d Dataset, i int) string {
-	switch d := d.(type) {
-	case *subset:
-		return Path(d.Dataset, d.index[i])
-	case *files:
-		return d.entries[i].path
+	d, i = origin(d, i)
+	if f, ok := d.(*files); ok {
+		return f.entries[i].path
 	}
 	return ""
 }

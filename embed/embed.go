@@ -19,8 +19,9 @@ type Job struct {
 	Data dataset.Dataset // best opened with Unchecked: each image is decoded once, and only if it is embedded
 	// About says what the vectors are: Dim, Layer, Normalized, Size, Model, Data and CreatedBy.
 	About index.About
-	// Each embeds images, in order; see train.Model.EmbedEach.
-	Each func(ctx context.Context, data dataset.Dataset, visit func(i int, vector []float32, err error) error) error
+	Views int // vectors of each image beside the one that evaluation sees; only where Output.Views says so
+	// Each embeds images, in order, as [1+Views, Dim]; see train.Model.EmbedEach.
+	Each func(ctx context.Context, data dataset.Dataset, visit func(i int, h []float32, err error) error) error
 	Out  string // an Output says which form it has
 	Shard
 
@@ -63,14 +64,14 @@ func (j Job) Run(ctx context.Context) (Result, error) {
 		r.Ignored = err.Error()
 	case old != nil:
 		defer old.close()
-		if why := difference(j.About, old.about); why != "" {
+		if why := difference(j, old); why != "" {
 			r.Ignored = why
 		} else {
 			r.Former, r.old = true, old
 			r.learnOld()
 		}
 	}
-	log, err := openJournal(j.Out+".partial", identity(j.About), j.About.Dim, func(h hash, at int64) {
+	log, err := openJournal(j.Out+".partial", j.identity(), j.width(), func(h hash, at int64) {
 		if _, ok := r.known[h]; !ok {
 			r.known[h] = place{at: at, resumed: true}
 		}
@@ -91,11 +92,14 @@ func (j Job) Run(ctx context.Context) (Result, error) {
 	}
 	r.Written = true
 	j.About.Count, j.About.Data.SHA256 = len(r.entries), index.DataSHA256(r.entries)
-	if err := out.write(j.Out, j.About, r.rows); err != nil {
+	if err := out.write(j, r.rows); err != nil {
 		return r.Result, err
 	}
 	return r.Result, log.remove()
 }
+
+// width is the number of values of an image.
+func (j Job) width() int { return (1 + j.Views) * j.About.Dim }
 
 // work is a Job on its way.
 type work struct {
@@ -223,8 +227,10 @@ func (r *work) compute(ctx context.Context, images []int, hashes []hash, faults 
 			return nil
 		}
 		if r.About.Normalized {
-			if err := index.Normalize(vector); err != nil {
-				return fmt.Errorf("%s: the embedding of image %s %w; the network has diverged", r.Data.Name(), r.Data.ID(wanted[k]), err)
+			for view := range slices.Chunk(vector, r.About.Dim) {
+				if err := index.Normalize(view); err != nil {
+					return fmt.Errorf("%s: the embedding of image %s %w; the network has diverged", r.Data.Name(), r.Data.ID(wanted[k]), err)
+				}
 			}
 		}
 		batch.add(h, vector)
@@ -240,7 +246,7 @@ func (r *work) compute(ctx context.Context, images []int, hashes []hash, faults 
 	}
 	at, err := r.log.append(&batch)
 	for i, h := range batch.hashes {
-		r.known[h] = place{at: at + int64(4*r.About.Dim*i)}
+		r.known[h] = place{at: at + int64(4*r.width()*i)}
 	}
 	r.Embedded += len(batch.hashes)
 	return err
@@ -299,7 +305,7 @@ func (r *work) compare() {
 
 // rows are the entries and their vectors, in the order of the data.
 func (r *work) rows(visit func(index.Entry, []float32) error) error {
-	vector := make([]float32, r.About.Dim)
+	vector := make([]float32, r.width())
 	for _, e := range r.entries {
 		h, err := parseHash(e.Hash)
 		if err != nil {

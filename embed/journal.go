@@ -12,8 +12,6 @@ import (
 	"io"
 	"math"
 	"os"
-
-	"alike/index"
 )
 
 // hash is an image's content hash.
@@ -34,7 +32,7 @@ func parseHash(text string) (h hash, err error) {
 //
 //	magic "alikpart", identity [32]
 //	number of images n (uint32), CRC-32C of the rest of the record (uint32)
-//	n content hashes [32], n vectors [D] float32
+//	n content hashes [32], n vectors [1+views, D] float32
 //
 // All is little endian. What was written only in part, by a process that was killed,
 // is cut off.
@@ -52,8 +50,9 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // identity is what makes vectors comparable.
-func identity(a index.About) hash {
-	b, err := json.Marshal([]any{a.Dim, a.Layer, a.Normalized, a.Size, a.Model.WeightsSHA256, a.Model.Engine})
+func (j Job) identity() hash {
+	a := j.About
+	b, err := json.Marshal([]any{a.Dim, j.Views, a.Layer, a.Normalized, a.Size, a.Model.WeightsSHA256, a.Model.Engine})
 	if err != nil {
 		panic(err) // strings and numbers
 	}
@@ -62,7 +61,7 @@ func identity(a index.About) hash {
 
 // openJournal opens or begins a journal and calls each with the images in it and the
 // offsets of their vectors. One of another identity is begun anew.
-func openJournal(path string, id hash, dim int, each func(h hash, at int64)) (*journal, error) {
+func openJournal(path string, id hash, width int, each func(h hash, at int64)) (*journal, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
@@ -72,14 +71,14 @@ func openJournal(path string, id hash, dim int, each func(h hash, at int64)) (*j
 		return nil, fmt.Errorf("%s: another process is writing to it (%w)", path, err)
 	}
 	j := &journal{file: f}
-	if err := j.recover(id, dim, each); err != nil {
+	if err := j.recover(id, width, each); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return j, nil
 }
 
-func (j *journal) recover(id hash, dim int, each func(hash, int64)) error {
+func (j *journal) recover(id hash, width int, each func(hash, int64)) error {
 	r := bufio.NewReaderSize(j.file, 1<<20)
 	header := make([]byte, headerBytes)
 	_, err := io.ReadFull(r, header)
@@ -103,7 +102,7 @@ func (j *journal) recover(id hash, dim int, each func(hash, int64)) error {
 		if n < 1 || n > perBatch {
 			break
 		}
-		size := n * (sha256.Size + 4*dim)
+		size := n * (sha256.Size + 4*width)
 		if cap(body) < size {
 			body = make([]byte, size)
 		}
@@ -113,7 +112,7 @@ func (j *journal) recover(id hash, dim int, each func(hash, int64)) error {
 		}
 		vectors := j.end + frameBytes + int64(n*sha256.Size)
 		for i := range n {
-			each(hash(body[i*sha256.Size:]), vectors+int64(4*dim*i))
+			each(hash(body[i*sha256.Size:]), vectors+int64(4*width*i))
 		}
 		j.end += frameBytes + int64(size)
 	}

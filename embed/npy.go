@@ -3,6 +3,7 @@ package embed
 import (
 	"bufio"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unsafe"
 
 	"alike/index"
 	"alike/internal/atomicfile"
@@ -22,67 +22,74 @@ import (
 // meta is the file beside a NumPy array: what the vectors are, and of what.
 type meta struct {
 	About   index.About   `json:"about"`
+	Views   int           `json:"views"`
 	Entries []index.Entry `json:"entries"`
 }
 
-// beside is the file NAME.suffix of an array NAME.npy.
-func beside(array, suffix string) string {
-	return strings.TrimSuffix(array, filepath.Ext(array)) + suffix
+// beside is the file NAME+suffix of an array NAME.npy.
+func beside(path, suffix string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + suffix
 }
 
-// writeNPY writes NAME.npy, and beside it NAME.ids.txt and NAME.labels.txt, the names of images and
-// classes, one a line, and NAME.json.
-func writeNPY(path string, a index.About, rows index.Rows) error {
-	m := meta{About: a}
-	sum := sha256.New()
-	m.About.Files.Vectors.Name = filepath.Base(path)
-	return atomicfile.WriteAll(
-		atomicfile.File{Path: path, Write: func(w io.Writer) error {
+// writeNPY writes an array [N, D], or [N, 1+views, D], and beside it the ids and, if there are
+// any, the names of the classes, one a line, and what the vectors are.
+func writeNPY(j Job, rows index.Rows) error {
+	m, sum := meta{About: j.About, Views: j.Views}, sha256.New()
+	dims := []int{j.About.Count, j.About.Dim}
+	if j.Views > 0 {
+		dims = []int{j.About.Count, 1 + j.Views, j.About.Dim}
+	}
+	vectors := &m.About.Files.Vectors
+	vectors.Name = filepath.Base(j.Out)
+	files := []atomicfile.File{
+		{Path: j.Out, Write: func(w io.Writer) error {
 			to := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
-			header := npy.Header(a.Count, a.Dim)
-			if _, err := to.Write(header); err != nil {
+			if err := npy.WriteHeader(to, dims); err != nil {
 				return err
 			}
 			err := rows(func(e index.Entry, v []float32) error {
 				m.Entries = append(m.Entries, e)
-				_, err := to.Write(bytesOf(v))
-				return err
+				return binary.Write(to, binary.LittleEndian, v)
 			})
-			m.About.Files.Vectors.Bytes = int64(len(header) + 4*a.Dim*len(m.Entries))
 			return errors.Join(err, to.Flush())
 		}},
-		lines(beside(path, ".ids.txt"), &m.Entries, func(e index.Entry) string { return e.ID }),
-		lines(beside(path, ".labels.txt"), &m.Entries, func(e index.Entry) string { return e.Class }),
-		atomicfile.File{Path: beside(path, ".json"), Write: func(w io.Writer) error {
-			m.About.Files.Vectors.SHA256 = hex.EncodeToString(sum.Sum(nil))
+		{Path: beside(j.Out, ".ids.txt"), Write: func(w io.Writer) error {
+			return lines(w, m.Entries, func(e index.Entry) string { return e.ID })
+		}},
+		{Path: beside(j.Out, ".labels.txt"), Write: func(w io.Writer) error {
+			return lines(w, m.Entries, func(e index.Entry) string { return e.Class })
+		}},
+		{Path: beside(j.Out, ".json"), Write: func(w io.Writer) error {
+			vectors.SHA256 = hex.EncodeToString(sum.Sum(nil))
+			vectors.Bytes = 4 * int64(j.width()) * int64(len(m.Entries))
 			enc := json.NewEncoder(w)
 			enc.SetIndent("", " ")
 			return enc.Encode(m)
 		}},
-	)
+	}
+	return atomicfile.WriteAll(files...)
 }
 
-// lines writes a line of each entry.
-func lines(path string, entries *[]index.Entry, of func(index.Entry) string) atomicfile.File {
-	return atomicfile.File{Path: path, Write: func(w io.Writer) error {
-		to := bufio.NewWriter(w)
-		for _, e := range *entries {
-			to.WriteString(of(e) + "\n") // Flush has the error
+func lines(w io.Writer, entries []index.Entry, of func(index.Entry) string) error {
+	for _, e := range entries {
+		if _, err := io.WriteString(w, of(e)+"\n"); err != nil {
+			return err
 		}
-		return to.Flush()
-	}}
+	}
+	return nil
 }
 
 // readNPY reads an array that writeNPY wrote.
 func readNPY(path string) (*stored, error) {
-	about := beside(path, ".json")
-	array, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
+	about := beside(path, ".json")
 	b, err := os.ReadFile(about)
 	if err != nil {
 		return nil, fmt.Errorf("nothing is known of its vectors (%w)", err)
@@ -91,16 +98,20 @@ func readNPY(path string) (*stored, error) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", about, err)
 	}
-	sum, header := sha256.Sum256(array), npy.Header(m.About.Count, m.About.Dim)
-	if hex.EncodeToString(sum[:]) != m.About.Files.Vectors.SHA256 || len(m.Entries) != m.About.Count || len(array) != len(header)+4*m.About.Dim*m.About.Count {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return nil, err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != m.About.Files.Vectors.SHA256 || len(m.Entries) != m.About.Count {
 		return nil, fmt.Errorf("it is not the array that %s is of", about)
 	}
-	values := floatsOf(array[len(header):])
-	return &stored{m.About, m.Entries, func(i int) []float32 { return values[i*m.About.Dim:][:m.About.Dim] }, func() error { return nil }}, nil
+	_, values, err := npy.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	width := (1 + m.Views) * m.About.Dim
+	if len(values) != width*m.About.Count {
+		return nil, fmt.Errorf("it holds %d values, %s speaks of %d", len(values), about, width*m.About.Count)
+	}
+	return &stored{m.About, m.Views, m.Entries, func(i int) []float32 { return values[i*width:][:width] }, func() error { return nil }}, nil
 }
-
-// bytesOf shows floats as their bytes, little endian.
-func bytesOf(x []float32) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*len(x)) }
-
-// floatsOf shows bytes, little endian and aligned as floats are, as floats.
-func floatsOf(b []byte) []float32 { return unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4) }

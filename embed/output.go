@@ -16,14 +16,17 @@ type Output struct {
 	Summary string
 	// Normalized outputs hold vectors of length 1 in any case.
 	Normalized bool
+	// Views says whether there may be several vectors of an image.
+	Views bool
 
 	read  func(path string) (*stored, error) // nil if there is nothing yet
-	write func(path string, a index.About, rows index.Rows) error
+	write func(j Job, rows index.Rows) error
 }
 
 // stored is what an output holds.
 type stored struct {
 	about   index.About
+	views   int
 	entries []index.Entry
 	row     func(i int) []float32 // valid until close
 	close   func() error
@@ -31,9 +34,9 @@ type stored struct {
 
 // outputs are the forms by the extension of their names.
 var outputs = map[string]Output{
-	".index":   {"directory that 'alike search' and 'alike serve' read; also any name without an extension", true, readIndex, index.Write},
-	".npy":     {"NumPy array, with ids and what the vectors are beside it", false, readNPY, writeNPY},
-	".parquet": {"Parquet with the columns id, path, vector, label, hash", false, readParquet, writeParquet},
+	".index":   {"directory that 'alike search' and 'alike serve' read; also any name without an extension", true, false, readIndex, writeIndex},
+	".npy":     {"NumPy array, with ids and what the vectors are beside it", false, true, readNPY, writeNPY},
+	".parquet": {"Parquet with the columns id, path, vector, label, hash", false, false, readParquet, writeParquet},
 }
 
 // OutputOf returns the form that a name says by its extension.
@@ -50,7 +53,8 @@ func OutputOf(path string) (Output, error) {
 }
 
 // difference says why vectors made one way cannot stand beside those made another; "" if they can.
-func difference(now, old index.About) string {
+func difference(j Job, s *stored) string {
+	now, old := j.About, s.about
 	for _, f := range []struct {
 		what     string
 		now, old any
@@ -58,6 +62,7 @@ func difference(now, old index.About) string {
 		{"weights", now.Model.WeightsSHA256, old.Model.WeightsSHA256},
 		{"layer", now.Layer, old.Layer},
 		{"number of values", now.Dim, old.Dim},
+		{"number of views", j.Views, s.views},
 		{"size of images", now.Size, old.Size},
 		{"normalisation", now.Normalized, old.Normalized},
 		{"engine", now.Model.Engine, old.Model.Engine},
@@ -77,5 +82,7 @@ func readIndex(dir string) (*stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &stored{x.About, x.Entries(), x.Vector, x.Close}, nil
+	return &stored{x.About, 0, x.Entries(), x.Vector, x.Close}, nil
 }
+
+func writeIndex(j Job, rows index.Rows) error { return index.Write(j.Out, j.About, rows) }

@@ -30,12 +30,12 @@ const (
 )
 
 // writeParquet writes a table, whose metadata say under "alike", in JSON, what the vectors are.
-func writeParquet(path string, a index.About, rows index.Rows) error {
-	about, err := json.Marshal(a)
+func writeParquet(j Job, rows index.Rows) error {
+	about, err := json.Marshal(j.About)
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteAll(atomicfile.File{Path: path, Write: func(w io.Writer) error {
+	return atomicfile.WriteAll(atomicfile.File{Path: j.Out, Write: func(w io.Writer) error {
 		table := parquet.NewGenericWriter[row](w, parquet.KeyValueMetadata(metadataKey, string(about)), parquet.CreatedBy("alike", "", ""))
 		n := 0
 		err := rows(func(e index.Entry, v []float32) error {
@@ -107,5 +107,5 @@ func readParquet(path string) (s *stored, err error) {
 			return nil, fmt.Errorf("%s is damaged: %w", path, err)
 		}
 	}
-	return &stored{a, entries, func(i int) []float32 { return values[i*a.Dim:][:a.Dim] }, func() error { return nil }}, nil
+	return &stored{a, 0, entries, func(i int) []float32 { return values[i*a.Dim:][:a.Dim] }, func() error { return nil }}, nil
 }

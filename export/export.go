@@ -14,7 +14,7 @@ import (
 
 // Options choose what a file computes, and how. The zero value is float32 images of the network's size.
 type Options struct {
-	Layer string // method.LayerH or method.LayerZ
+	Layer string // method.LayerH, method.LayerZ or a block of the encoder's
 
 	// Of ONNX.
 	Uint8      bool // takes bytes [N, H, W, 3] rather than numbers in [0, 1], [N, 3, H, W]
@@ -58,6 +58,7 @@ func Write(run *train.Run, m *train.Model, path string, o Options) (*Card, error
 	if err != nil {
 		return nil, err
 	}
+	card.Dims[o.Layer] = m.Dim(o.Layer)
 	write := func(w io.Writer) error { return m.WriteWeights(w, o.Layer, o.Half, card.metadata(o)) }
 	if strings.EqualFold(filepath.Ext(path), onnxSuffix) {
 		model, err := network(m, o)

@@ -75,11 +75,15 @@ func python(t *testing.T) string {
 
 func TestFilesEmbedAsTheRunDoes(t *testing.T) {
 	witness := python(t)
-	for _, size := range []int{16, 40} {
+	sizes, combinations := []int{16, 40}, 1<<4
+	if testing.Short() {
+		sizes, combinations = sizes[1:], 7
+	}
+	for _, size := range sizes {
 		run, m := untrained(t, size, 1)
 		data := photos(size)
-		for i := range 1 << 4 {
-			o := Options{Layer: []string{method.LayerH, method.LayerZ}[i&1], Uint8: i&2 != 0, Preprocess: i&4 != 0, Normalize: i&8 != 0, Half: i%5 == 1}
+		for i := range combinations {
+			o := Options{Layer: []string{method.LayerH, method.LayerZ, "layer2"}[i%3], Uint8: i&2 != 0, Preprocess: i&4 != 0, Normalize: i&8 != 0, Half: i%5 == 1}
 			t.Run(fmt.Sprintf("%d pixels, %+v", size, o), func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "x.onnx")
 				if _, err := Write(run, m, path, o); err != nil {
@@ -246,7 +250,7 @@ with safe_open(sys.argv[1], "np") as f:
 
 func TestCardKeepsFilesOfTheSameWeights(t *testing.T) {
 	run, m := untrained(t, 16, 1)
-	score := eval.Score{Metric: "knn_accuracy", Value: 0.5, CI95: [2]float64{0.4, 0.6}, Subject: m.Subject("run"), Notes: []string{"a note"},
+	score := eval.Score{Metric: "knn_accuracy", Value: 0.5, CI95: &[2]float64{0.4, 0.6}, Subject: m.Subject("run"), Notes: []string{"a note"},
 		Protocol: eval.Protocol{Layer: "h", K: 7, Variant: "cosine", Bank: eval.Set{Data: "photos/", Split: "train", SHA256: "abc", Images: 4}}}
 	other := score
 	other.Subject.WeightsSHA256, other.Value = "other", 0.9

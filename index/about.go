@@ -34,7 +34,8 @@ type About struct {
 	Data       Data         `json:"data"`
 	CreatedBy  string       `json:"created_by"` // the program's version
 
-	Files Files `json:"files"`
+	Files Files  `json:"files"`
+	Graph *Graph `json:"graph,omitempty"` // nil if there is none
 }
 
 // Data says which images an index was made from.
@@ -105,7 +106,7 @@ func (a About) validate(dir string) error {
 	case a.Files.Vectors.Bytes != 4*int64(a.Count)*int64(a.Dim):
 		return damaged("%d vectors of %d values are not %d bytes", a.Count, a.Dim, a.Files.Vectors.Bytes)
 	}
-	for _, f := range a.Files.list() {
+	for _, f := range a.list() {
 		if f.Name == "" || f.Name != filepath.Base(f.Name) || f.Name[0] == '.' {
 			return damaged("%q is no name of a file in it", f.Name)
 		}
@@ -114,4 +115,10 @@ func (a About) validate(dir string) error {
 }
 
 // list are all files.
-func (f Files) list() []File { return []File{f.Vectors, f.Entries} }
+func (a About) list() []File {
+	files := []File{a.Files.Vectors, a.Files.Entries}
+	if a.Graph != nil {
+		files = append(files, a.Graph.File)
+	}
+	return files
+}

@@ -25,7 +25,10 @@ type Index struct {
 	rows    nearest.Rows
 	entries []Entry
 	byID    func() map[string]int
+	dir     string // where it was opened
 	mapped  []byte // the file of the vectors, where it is mapped
+
+	approximate *approximate // nil for exact searches
 }
 
 // New returns an index of the gallery's embeddings, which need not have unit
@@ -81,7 +84,7 @@ func (x *Index) Find(id string) (row int, ok bool) {
 
 // Search returns for each query its k most similar entries, the most similar
 // first; of equally similar ones the lower row comes first. An index of fewer is
-// returned whole. Time O(Q N D).
+// returned whole. Time O(Q N D). After Approximate it may miss some, and is faster.
 func (x *Index) Search(ctx context.Context, queries *eval.Features, k int) ([][]Hit, error) {
 	return x.SearchWhere(ctx, queries, k, Filter{})
 }
@@ -111,8 +114,14 @@ func (x *Index) search(ctx context.Context, queries *eval.Features, k int, f Fil
 	}
 	p := pool.New(0)
 	defer p.Close()
-	o := nearest.Options{K: min(k, x.rows.N), Without: f.without(x.entries, gone), Pool: p, Level: cpu.Detect()}
-	err := nearest.Search(ctx, o, unit(p, queries), x.rows, func(query int, near []nearest.Neighbour) {
+	q := unit(p, queries)
+	if x.approximate != nil && f.all() {
+		if hits, enough, err := x.walk(ctx, p, q, k, gone); err != nil || enough {
+			return hits, err
+		}
+	}
+	o := nearest.Options{K: min(k, x.rows.N), Without: f.without(x.entries, gone), Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
+	err := nearest.Search(ctx, o, q, x.rows, func(query int, near []nearest.Neighbour) {
 		hits[query] = make([]Hit, len(near))
 		for i, n := range near {
 			hits[query][i] = hit(x.entries, n)

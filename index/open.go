@@ -34,6 +34,7 @@ func Open(dir string) (*Index, error) {
 		return nil, err
 	}
 	x := newIndex(a, nearest.Rows{N: a.Count, D: a.Dim, Data: floatsOf(vectors)}, entries)
+	x.dir = dir
 	if mapped {
 		x.mapped = vectors
 	}

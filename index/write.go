@@ -23,13 +23,14 @@ import (
 type Rows func(visit func(e Entry, vector []float32) error) error
 
 // Write writes an index to a directory, which is made if it is not there. The vectors
-// need not have unit length; rows are walked twice. Of About the caller says Layer, Size, Model, Data and CreatedBy.
+// need not have unit length; rows are walked twice. A graph
+// is not carried over. Of About the caller says Layer, Size, Model, Data and CreatedBy.
 //
 // An index that is there already is replaced in one step: the new files are written
 // beside the old ones and are on the disk before index.json names them. A process
 // that has the old one open keeps it.
 func Write(dir string, a About, rows Rows) error {
-	a.Version, a.Generation, a.Normalized = version, 1, true
+	a.Version, a.Generation, a.Normalized, a.Graph = version, 1, true, nil
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func writeAbout(dir string, a About) error {
 
 // patterns are the names of the files beside index.json, of any generation, whole or
 // being written.
-var patterns = []string{"vectors-*.f32", "ids-*.jsonl", ".vectors-*.f32.*", ".ids-*.jsonl.*", "." + metaFile + ".*"}
+var patterns = []string{"vectors-*.f32", "ids-*.jsonl", "graph-*.hnsw", ".vectors-*.f32.*", ".ids-*.jsonl.*", ".graph-*.hnsw.*", "." + metaFile + ".*"}
 
 func ours(name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
@@ -90,7 +91,7 @@ func sweep(dir string, a About) error {
 		return err
 	}
 	for _, e := range list {
-		named := slices.ContainsFunc(a.Files.list(), func(f File) bool { return f.Name == e.Name() })
+		named := slices.ContainsFunc(a.list(), func(f File) bool { return f.Name == e.Name() })
 		if ours(e.Name()) && !named {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return err

@@ -25,6 +25,9 @@ type DCL struct {
 // Validate implements Loss.
 func (l *DCL) Validate() error { return above0("temperature", l.Temperature) }
 
+// Sharpness implements CosineSoftmax.
+func (l *DCL) Sharpness() float64 { return 1 / l.Temperature }
+
 // Graph implements Loss.
 func (l *DCL) Graph(b Batch) *Node {
 	s := DivScalar(similarity(unit(b.Z)), l.Temperature) // [M, M]

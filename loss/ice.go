@@ -52,6 +52,9 @@ func (l *ICE) Validate() error {
 	return errors.Join(above0("scale", l.Scale), oneOf("reduction", l.Reduction, MeanPairs, MeanAnchors, Sum))
 }
 
+// Sharpness implements CosineSoftmax.
+func (l *ICE) Sharpness() float64 { return l.Scale }
+
 // Graph implements Loss.
 func (l *ICE) Graph(b Batch) *Node {
 	s := MulScalar(similarity(unit(b.Z)), l.Scale) // [M, M]

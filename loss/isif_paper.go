@@ -32,6 +32,9 @@ type ISIFPaper struct {
 // Validate implements Loss.
 func (l *ISIFPaper) Validate() error { return above0("temperature", l.Temperature) }
 
+// Sharpness implements CosineSoftmax.
+func (l *ISIFPaper) Sharpness() float64 { return 1 / l.Temperature }
+
 // Graph implements Loss.
 func (l *ISIFPaper) Graph(b Batch) *Node {
 	if b.View == nil {

@@ -32,6 +32,9 @@ type ISIFSymmetric struct {
 // Validate implements Loss.
 func (l *ISIFSymmetric) Validate() error { return above0("temperature", l.Temperature) }
 
+// Sharpness implements CosineSoftmax.
+func (l *ISIFSymmetric) Sharpness() float64 { return 1 / l.Temperature }
+
 // Graph implements Loss.
 func (l *ISIFSymmetric) Graph(b Batch) *Node {
 	u := unit(b.Z) // [M, D]

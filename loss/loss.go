@@ -30,6 +30,15 @@ type ClassLoss interface {
 	Parameters(scope *model.Scope, z *Node, classes int) (proxies, bias *Node)
 }
 
+// CosineSoftmax is a loss in which an anchor's candidates compete by exp(Sharpness s),
+// with s their cosines.
+type CosineSoftmax interface {
+	Loss
+
+	// Sharpness is 1/τ, or the scale; 0 where the candidates do not compete so.
+	Sharpness() float64
+}
+
 // Losses are the registered losses, by name.
 var Losses = registry.Registry[Loss]{Kind: "loss"}
 

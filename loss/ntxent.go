@@ -29,6 +29,14 @@ type NTXent struct {
 // Validate implements Loss.
 func (l *NTXent) Validate() error { return above0("temperature", l.Temperature) }
 
+// Sharpness implements CosineSoftmax; dot products are no cosines.
+func (l *NTXent) Sharpness() float64 {
+	if !l.L2Normalize {
+		return 0
+	}
+	return 1 / l.Temperature
+}
+
 // Graph implements Loss.
 func (l *NTXent) Graph(b Batch) *Node {
 	u := b.Z

@@ -45,6 +45,9 @@ func (l *SupCon) Validate() error {
 	return errors.Join(above0("temperature", l.Temperature), oneOf("form", l.Form, SupConOut, SupConIn))
 }
 
+// Sharpness implements CosineSoftmax.
+func (l *SupCon) Sharpness() float64 { return 1 / l.Temperature }
+
 // Graph implements Loss.
 func (l *SupCon) Graph(b Batch) *Node {
 	s := DivScalar(similarity(unit(b.Z)), l.Temperature) // [M, M]

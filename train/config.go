@@ -61,14 +61,20 @@ type Sittings struct {
 	CheckpointEvery int `yaml:"checkpoint_every"` // steps between checkpoints, 0 for one an epoch
 	Keep            int `yaml:"keep"`             // checkpoints that are kept, 0 for three
 	MonitorEvery    int `yaml:"monitor_every"`    // steps between measurements, 0 for one an epoch, -1 for none
+	ProbeEvery      int `yaml:"probe_every"`      // steps between the doctor's looks, 0 for a hundred in a run but 10 to 50, -1 for none
 }
 
 // defaultKeep is how many checkpoints are kept.
 const defaultKeep = 3
 
-// resolve spells out the defaults, for epochs of so many steps.
-func (s Sittings) resolve(epoch int) Sittings {
-	return Sittings{cmp.Or(s.CheckpointEvery, epoch), cmp.Or(s.Keep, defaultKeep), cmp.Or(s.MonitorEvery, epoch)}
+// resolve spells out the defaults, for epochs and a run of so many steps.
+func (s Sittings) resolve(epoch, total int) Sittings {
+	return Sittings{
+		CheckpointEvery: cmp.Or(s.CheckpointEvery, epoch),
+		Keep:            cmp.Or(s.Keep, defaultKeep),
+		MonitorEvery:    cmp.Or(s.MonitorEvery, epoch),
+		ProbeEvery:      cmp.Or(s.ProbeEvery, min(max(total/100, 10), 50)),
+	}
 }
 
 // Validate checks all fields.
@@ -82,6 +88,9 @@ func (s Sittings) Validate() error {
 	}
 	if s.MonitorEvery < -1 {
 		errs = append(errs, fmt.Errorf("monitor_every %d: must be at least 1, or 0 for one an epoch, or -1 for none", s.MonitorEvery))
+	}
+	if s.ProbeEvery < -1 {
+		errs = append(errs, fmt.Errorf("probe_every %d: must be at least 1, or 0 for about a hundred in a run, or -1 for none", s.ProbeEvery))
 	}
 	return errors.Join(errs...)
 }

@@ -1,8 +1,10 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"hash/fnv"
 	"runtime"
 	"slices"
 	"sync"
@@ -34,8 +36,14 @@ func batchFor(n int) int {
 // and unnormalised. An image's embedding does not depend on its neighbours.
 // progress, if set, is told how many images are done.
 func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error) {
-	out := make([]float32, 0, data.Len()*m.Dim(layer))
-	err := m.EmbedEach(ctx, data, layer, func(i int, h []float32, err error) error {
+	return m.EmbedViews(ctx, data, layer, 0, progress)
+}
+
+// EmbedViews returns, as Embed does, the embeddings [N, 1+views, Dim(layer)] of all images: of
+// each as evaluation sees it, and of views of it as the run's first view is made.
+func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer string, views int, progress func(done int)) ([]float32, error) {
+	out := make([]float32, 0, data.Len()*(1+views)*m.Dim(layer))
+	err := m.EmbedEach(ctx, data, layer, views, func(i int, h []float32, err error) error {
 		out = append(out, h...)
 		if done := i + 1; err == nil && progress != nil && (done%embedBatch == 0 || done == data.Len()) {
 			progress(done)
@@ -48,16 +56,11 @@ func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, p
 	return out, nil
 }
 
-// EmbedEach calls visit with each image of data, in order: with its embedding, as
-// Embed gives it, which visit may change and which is valid until it returns; or with
-// the error of one that cannot be read. It ends with the first error of visit.
-func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, layer string, visit func(i int, h []float32, err error) error) error {
-	return m.EmbedViews(ctx, data, layer, 0, func(i, _ int, h []float32, err error) error { return visit(i, h, err) })
-}
-
-// EmbedViews calls visit, as EmbedEach does, with 1+views embeddings of each image: of view 0, which
-// is the image as evaluation sees it, and of augmented ones, made as the run's first view is.
-func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer string, views int, visit func(i, view int, h []float32, err error) error) error {
+// EmbedEach calls visit with each image of data, in order: with its embeddings
+// [1+views, Dim(layer)], as EmbedViews gives them, which visit may change and which are
+// valid until it returns; or with the error of an image that cannot be read. It ends with
+// the first error of visit.
+func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, layer string, views int, visit func(i int, h []float32, err error) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, err := m.program(layer, embedBatch)
@@ -67,16 +70,16 @@ func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer stri
 	return m.forward(ctx, e, data, m.Dim(layer), views, visit)
 }
 
-// forward visits what a compiled function gives, width values, for 1+views views of each image.
-func (m *Model) forward(ctx context.Context, e *model.Exec, data dataset.Dataset, width, views int, visit func(i, view int, h []float32, err error) error) error {
+// forward visits each image with what a compiled function gives, width values for each of its 1+views views.
+func (m *Model) forward(ctx context.Context, e *model.Exec, data dataset.Dataset, width, views int, visit func(i int, h []float32, err error) error) error {
 	write, err := m.viewer(data, views)
 	if err != nil {
 		return err
 	}
 	in := m.viewLen()
-	input := make([]float32, embedBatch*in)
-	out := make([]float32, embedBatch*width)
-	faults := make([]error, embedBatch)
+	input, out, faults := make([]float32, embedBatch*in), make([]float32, embedBatch*width), make([]error, embedBatch)
+	var image []float32 // the rows of an image so far, which may lie in several batches
+	var fault error
 	rows := data.Len() * (1 + views)
 	for at := 0; at < rows; at += embedBatch {
 		if ctx.Err() != nil {
@@ -87,14 +90,18 @@ func (m *Model) forward(ctx context.Context, e *model.Exec, data dataset.Dataset
 		if err := m.pass(out, e, input); err != nil {
 			return err
 		}
-		for i, fault := range faults[:n] {
-			h := out[i*width : (i+1)*width]
-			if fault != nil {
-				h = nil
+		for i, f := range faults[:n] {
+			image, fault = append(image, out[i*width:(i+1)*width]...), cmp.Or(fault, f)
+			if (at+i+1)%(1+views) > 0 {
+				continue
 			}
-			if err := visit((at+i)/(1+views), (at+i)%(1+views), h, fault); err != nil {
+			if fault != nil {
+				image = nil
+			}
+			if err := visit((at+i)/(1+views), image, fault); err != nil {
 				return err
 			}
+			image, fault = image[:0], nil
 		}
 	}
 	return nil
@@ -179,10 +186,18 @@ func (m *Model) viewer(data dataset.Dataset, views int) (func(dst []float32, row
 			augment.Evaluate(dst, img, m.config.Size)
 			return nil
 		}
-		stream := rng.New(rng.View, m.config.Seed, 0, uint64(i), uint64(view))
+		stream := rng.New(rng.View, m.config.Seed, 0, pixelsHash(img), uint64(view))
 		pipelines[0].View(dst, img, stream, new(augment.Scratch))
 		return nil
 	}, nil
+}
+
+// pixelsHash keys the views of an image by what it shows, not by its place: others may come
+// and go.
+func pixelsHash(img dataset.Image) uint64 {
+	h := fnv.New64a()
+	h.Write(img.Pix)
+	return h.Sum64()
 }
 
 // inParallel calls f for 0 to n-1.

@@ -41,9 +41,9 @@ func (m *Model) ONNX(layer string, unit bool, o trace.Options) (*onnx.Model, err
 		fault = err
 		return &trace.Weight{Name: strings.ReplaceAll(parameter[1:], "/", "."), Flat: flat}
 	})
-	network := m.infer(layer)
 	exec, err := model.NewExec(recorder, m.store, func(scope *model.Scope, x *graph.Node) *graph.Node {
-		out := network(scope, x)
+		scope.Store().SetTraining(x.Graph(), false)
+		out := m.embedding(scope, x, layer)
 		if unit {
 			out = nn.Unit(out)
 		}
@@ -73,7 +73,7 @@ func (m *Model) WriteWeights(w io.Writer, layer string, short bool, metadata map
 		return err
 	}
 	maps.DeleteFunc(weights, func(name string, _ blob) bool {
-		return strings.HasPrefix(name, lossScope+".") || layer == method.LayerH && strings.HasPrefix(name, headScope+".")
+		return strings.HasPrefix(name, lossScope+".") || layer != method.LayerZ && strings.HasPrefix(name, headScope+".")
 	})
 	if short {
 		for name, b := range weights {

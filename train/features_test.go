@@ -21,11 +21,7 @@ func embedded(t *testing.T, r *Run, images dataset.Dataset, views int) dataset.D
 	if err != nil {
 		t.Fatal(err)
 	}
-	var h []float32
-	err = m.EmbedViews(t.Context(), images, "h", views, func(_, _ int, row []float32, err error) error {
-		h = append(h, row...)
-		return err
-	})
+	h, err := m.EmbedViews(t.Context(), images, "h", views, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -264,7 +264,7 @@ func (c *classifier) predict(ctx context.Context, queries dataset.Dataset) ([]in
 	}
 	defer exec.Finalize()
 	var logits []float32
-	err = c.forward(ctx, exec, queries, c.classes, 0, func(_, _ int, row []float32, err error) error {
+	err = c.forward(ctx, exec, queries, c.classes, 0, func(_ int, row []float32, err error) error {
 		logits = append(logits, row...)
 		return err
 	})

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"alike/train/doctor"
 )
 
 // Metric is one line of metrics.jsonl: a step, or with Monitor set what was
@@ -21,7 +23,16 @@ type Metric struct {
 	DataWait     float64            `json:"data_wait,omitempty"` // share of the step's time
 	Seconds      float64            `json:"seconds"`             // of training, over all sittings
 	Monitor      map[string]float64 `json:"monitor,omitempty"`
+	Probe        *doctor.Probe      `json:"probe,omitempty"`    // what the doctor saw at some steps
+	Diverged     string             `json:"diverged,omitempty"` // the loss of the step after, no number, which ended the run
 }
+
+// What a monitor may measure that the doctor understands.
+const (
+	monitoredKNN     = "knn_accuracy"
+	monitoredChance  = "knn_chance"  // accuracy of naming the most frequent class
+	monitoredQueries = "knn_queries" // how many images the accuracy is of
+)
 
 // metricsLog appends lines to metrics.jsonl.
 type metricsLog struct {

@@ -124,14 +124,6 @@ func (m *Model) program(layer string, rows int) (*model.Exec, error) {
 	return e, err
 }
 
-// infer is the network up to the layer, in inference mode.
-func (m *Model) infer(layer string) func(scope *model.Scope, x *Node) *Node {
-	return func(scope *model.Scope, x *Node) *Node {
-		scope.Store().SetTraining(x.Graph(), false)
-		return m.embedding(scope, x, layer)
-	}
-}
-
 // embedding is the network up to the layer.
 func (m *Model) embedding(scope *model.Scope, x *Node, layer string) *Node {
 	if i := encoder.Find(m.parts.encoder, layer); i >= 0 {

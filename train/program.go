@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 
 	"github.com/gomlx/compute"
@@ -34,7 +35,14 @@ type Stats struct {
 // program is one training step: views and the learning rate go in, statistics
 // come out, weights, optimiser state and the method's memory are updated in the store.
 type program struct {
-	exec *model.Exec
+	exec   *model.Exec
+	params []param
+}
+
+// param is a trained tensor, in the order of a step's outputs.
+type param struct {
+	path string
+	bias int // values of a bias, 0 of others
 }
 
 // newProgram compiles the training step of a resolved configuration.
@@ -49,6 +57,7 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		store.RootScope().SetParam(nn.FrozenParam, c.frozen)
 	}
 	trained := 0
+	program := &program{}
 	step := func(scope *model.Scope, x, label, index, lr, done *Node) []*Node {
 		scope.Store().SetTraining(x.Graph(), true)
 		o := p.plainStep
@@ -68,18 +77,43 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		c.scaleLR(s.params)
 		p.optimizer.Update(scope, lr, s.params)
 		positive := p.method.Positive(x.Graph(), c.Batch, label)
-		return []*Node{s.loss, loss.ContrastiveAccuracy(s.z, positive), gradientNorm(x.Graph(), s.params)}
+		squares, biases := program.gradients(x.Graph(), s.params)
+		return []*Node{s.loss, loss.ContrastiveAccuracy(s.z, positive), squares, biases, ConvertDType(s.z, dtypes.Float32)}
 	}
-	exec, err := model.NewExec(b, store, step)
+	program.exec, err = model.NewExec(b, store, step)
 	if err != nil {
 		return nil, compileError("training step", err)
 	}
 	rows, scalar := p.method.Views()*c.Batch, shapes.Make(dtypes.Float32)
-	_, err = exec.Compile(c.inputShape(c.Pixels, rows), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
+	_, err = program.exec.Compile(c.inputShape(c.Pixels, rows), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
 	if err == nil {
 		err = c.checkPatterns(store, trained)
 	}
-	return &program{exec}, compileError("training step", err)
+	return program, compileError("training step", err)
+}
+
+// gradients are what a step tells of them: the sum of squares of each parameter's [P], and
+// those of all biases in a row. It notes which parameters these are.
+func (p *program) gradients(g *Graph, params []optimize.Param) (squares, biases *Node) {
+	var sums, rows []*Node
+	p.params = nil
+	for _, q := range params {
+		path := q.Variable.Path()
+		this := param{path: path}
+		if _, name := model.SplitPath(path); name == "bias" {
+			this.bias = q.Variable.Shape().Size()
+			rows = append(rows, q.Gradient)
+		}
+		p.params = append(p.params, this)
+		sums = append(sums, Reshape(ReduceAllSum(Square(q.Gradient)), 1))
+	}
+	if len(rows) == 0 {
+		rows = []*Node{Zeros(g, shapes.Make(dtypes.Float32, 1))}
+	}
+	if len(sums) == 0 {
+		sums = rows // zeros: checkPatterns tells of it
+	}
+	return concatenate(sums), concatenate(rows)
 }
 
 // objective is the loss of a step with the embeddings z [V N, D] and all gradients.
@@ -126,15 +160,6 @@ func (p *parts) lossOf(c *Config, scope *model.Scope, b loss.Batch) *Node {
 	return p.loss.Graph(b)
 }
 
-// gradientNorm is the Euclidean norm of all gradients together.
-func gradientNorm(g *Graph, params []optimize.Param) *Node {
-	sum := ScalarZero(g, dtypes.Float32)
-	for _, p := range params {
-		sum = Add(sum, ReduceAllSum(Square(p.Gradient)))
-	}
-	return Sqrt(sum)
-}
-
 // compileError names what was being built. GoMLX turns every panic of graph
 // building into an error; a runtime.Error among them is our own bug and crashes.
 func compileError(what string, err error) error {
@@ -155,18 +180,40 @@ func (in inputs) finalize() error {
 	return errors.Join(in.views.FinalizeAll(), in.labels.FinalizeAll(), in.index.FinalizeAll())
 }
 
+// seen is what a step shows of itself.
+type seen struct {
+	Stats
+	squares []float32 // of each parameter's gradient, their sum [P]
+	biases  []float32 // the gradients of all biases
+	z       []float32 // [V N, D]
+}
+
 // run makes one step at a learning rate, with a share of the schedule done before it.
 func (p *program) run(in inputs, lr, done float64) (Stats, error) {
+	s, err := p.look(in, lr, done, false)
+	return s.Stats, err
+}
+
+// look is run; whole says whether biases and z are wanted too.
+func (p *program) look(in inputs, lr, done float64, whole bool) (s seen, err error) {
 	out, err := p.exec.Call(in.views, in.labels, in.index, float32(lr), float32(done))
 	if err != nil {
-		return Stats{}, compileError("training step", err)
+		return s, compileError("training step", err)
 	}
-	var v [3]float64
+	s.Loss, s.Accuracy = float64(tensors.ToScalar[float32](out[0])), float64(tensors.ToScalar[float32](out[1]))
+	copies := []*[]float32{nil, nil, &s.squares, &s.biases, &s.z}
+	var errs []error
 	for i, t := range out {
-		v[i] = float64(tensors.ToScalar[float32](t))
-		if err := t.FinalizeAll(); err != nil {
-			return Stats{}, err
+		if i == 2 || i > 2 && whole {
+			*copies[i], err = tensors.CopyFlatData[float32](t)
+			errs = append(errs, err)
 		}
+		errs = append(errs, t.FinalizeAll())
 	}
-	return Stats{v[0], v[1], v[2]}, nil
+	sum := 0.0
+	for _, x := range s.squares {
+		sum += float64(x)
+	}
+	s.GradientNorm = math.Sqrt(sum)
+	return s, errors.Join(errs...)
 }

@@ -18,6 +18,7 @@ import (
 //	config.yaml          resolved and complete
 //	metrics.jsonl        one line a step, and one a monitored epoch
 //	checkpoints/NNNNNN/  weights, optimiser state and checksums after step NNNNNN
+//	tb/                  metrics.jsonl as TensorBoard's event files; views; the projector's files
 //	scores.jsonl         every score with its protocol
 //	outcomes/            what each query came to, for comparisons
 //	bad-files.tsv        images that are left out and why, if there are any

@@ -296,7 +296,7 @@ func TestDivergedRunStopsWithAdvice(t *testing.T) {
 	}
 	r.Config.Optimizer, r.Config.Schedule.LR = sgd, 1e30
 	err = r.Train(t.Context(), engine(t, ""), images, Options{})
-	if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), "try a smaller --lr") {
+	if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), "the learning rate 1e+30 is too high") {
 		t.Errorf("got %v", err)
 	}
 	if s, err := r.State(-1); err != nil || s.Step != 0 {

@@ -14,6 +14,7 @@ import (
 
 	"alike/dataset"
 	"alike/sampler"
+	"alike/train/doctor"
 )
 
 // Options are about the sitting, not the result: however they are set, the
@@ -32,6 +33,9 @@ type Options struct {
 	// StepTime is about how long a step takes, as Plan measures it: how views are made is chosen
 	// for it. 0 takes all CPUs.
 	StepTime time.Duration
+
+	// Verdict, if set, is told what ails the run, once for each illness, while it trains.
+	Verdict func(doctor.Verdict)
 
 	Progress func(Progress) // called after each step, may be nil
 	Log      *slog.Logger
@@ -58,7 +62,13 @@ type trainer struct {
 	program *program
 	loader  *loader
 	log     *metricsLog
+	events  *eventLog
+	rounds  *rounds
+	told    map[string]bool // illnesses
 	state   State
+
+	collapsed float64                  // the loss of equal embeddings, 0 where that is not known
+	spent     map[string]time.Duration // by what it was spent on, since the last probe
 
 	start   time.Time     // of this sitting
 	before  time.Duration // training time of earlier sittings
@@ -76,7 +86,7 @@ func (r *Run) Train(ctx context.Context, b compute.Backend, data dataset.Dataset
 		return err
 	}
 	err = t.loop(ctx)
-	if cerr := t.log.close(); err == nil {
+	if cerr := errors.Join(t.log.close(), t.events.close()); err == nil {
 		err = cerr
 	}
 	return err
@@ -100,7 +110,7 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 	if pk, ok := loader.draws.(*sampler.PK); ok {
 		opt.Log.Info("batches", slog.String("of", pk.String()))
 	}
-	t := &trainer{run: r, opt: opt, every: r.Config.Sittings.resolve(max(1, data.Len()/r.Config.Batch)), backend: b, parts: parts, loader: loader}
+	t := &trainer{run: r, opt: opt, every: r.Config.Sittings.resolve(max(1, data.Len()/r.Config.Batch), r.Config.Schedule.Total()), backend: b, parts: parts, loader: loader}
 	loader.place = placer(b, &r.Config)
 	loader.unusable = (&unusable{run: r, data: data, maxBad: opt.MaxBad, log: opt.Log}).add
 	if err := t.restore(); err != nil {
@@ -109,8 +119,30 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 	if t.program, err = newProgram(b, t.store, &r.Config); err != nil {
 		return nil, err
 	}
-	t.log, err = openMetrics(r.metricsPath(), t.state.MetricsBytes)
-	return t, err
+	if t.collapsed, err = parts.collapsedLoss(b, &r.Config); err != nil {
+		return nil, err
+	}
+	if t.log, err = openMetrics(r.metricsPath(), t.state.MetricsBytes); err != nil {
+		return nil, err
+	}
+	return t, t.remember()
+}
+
+// remember goes through what earlier sittings wrote.
+func (t *trainer) remember() (err error) {
+	t.told, t.spent = map[string]bool{}, map[string]time.Duration{}
+	if t.rounds, err = newRounds(&t.run.Config); err != nil {
+		return err
+	}
+	metrics, err := t.run.Metrics()
+	if err != nil {
+		return err
+	}
+	for _, m := range metrics {
+		t.rounds.add(&t.run.Config, m)
+	}
+	t.events, err = t.run.openEvents(metrics)
+	return err
 }
 
 // restore puts the trainer where the last checkpoint is, or at the beginning.
@@ -214,18 +246,20 @@ func (t *trainer) step(ctx context.Context) error {
 		return errors.Join(b.err, t.save())
 	}
 	t.waiting = time.Since(began)
-	c := &t.run.Config
-	lr := c.Schedule.At(t.state.Step)
-	stats, err := t.program.run(b.inputs, lr, float64(t.state.Step)/float64(t.state.Total))
+	t.spend(partData, began)
+	m := Metric{LR: t.run.Config.Schedule.At(t.state.Step)}
+	stats, err := t.update(b, &m)
 	if err = errors.Join(err, b.inputs.finalize()); err != nil {
 		return err
 	}
 	t.loader.recycle(b)
-	if bad := stats.Loss; math.IsNaN(bad) || math.IsInf(bad, 0) {
-		return t.diverged(bad, lr)
+	for _, bad := range []float64{stats.Loss, stats.GradientNorm} {
+		if math.IsNaN(bad) || math.IsInf(bad, 0) {
+			return t.diverged(stats, m.LR)
+		}
 	}
 	t.state.Step++
-	if err := t.record(stats, lr, time.Since(began)); err != nil {
+	if err := t.record(m, stats, time.Since(began)); err != nil {
 		return err
 	}
 	if t.every.MonitorEvery > 0 && (t.state.Step%t.every.MonitorEvery == 0 || t.state.Step == t.last()) {
@@ -239,9 +273,90 @@ func (t *trainer) step(ctx context.Context) error {
 	return nil
 }
 
-func (t *trainer) diverged(loss, lr float64) error {
-	return fmt.Errorf("the loss is %g at step %d (learning rate %.4g): the run has %w; the checkpoint of step %d is good; try a smaller --lr, a longer warm-up or a higher temperature",
-		loss, t.state.Step, lr, ErrDiverged, t.saved)
+// update makes one update, and at some of them looks at it.
+func (t *trainer) update(b batch, m *Metric) (Stats, error) {
+	began := time.Now()
+	done := float64(t.state.Step) / float64(t.state.Total)
+	if next := t.state.Step + 1; t.every.ProbeEvery < 0 || next%t.every.ProbeEvery != 0 && next != 1 && next != t.state.Total {
+		defer t.spend(partStep, began)
+		return t.program.run(b.inputs, m.LR, done)
+	}
+	look, err := newProbe(t.program, t.store)
+	if err != nil {
+		return Stats{}, err
+	}
+	began = t.spend(partProbe, began)
+	s, err := t.program.look(b.inputs, m.LR, done, true)
+	began = t.spend(partStep, began)
+	if err != nil {
+		return s.Stats, err
+	}
+	m.Probe = &doctor.Probe{
+		Embeddings:    t.parts.embeddings(&t.run.Config, s, b.labels),
+		CollapsedLoss: t.collapsed,
+		PeakMemory:    PeakMemory(),
+	}
+	m.Probe.Layers, err = look.layers(s)
+	t.spend(partProbe, began)
+	m.Probe.Seconds = t.settle()
+	return s.Stats, err
+}
+
+// What time is spent on.
+const (
+	partData       = "data" // waiting for it
+	partStep       = "step"
+	partProbe      = "probe"
+	partMonitor    = "monitor"
+	partCheckpoint = "checkpoint"
+)
+
+// spend books the time since began, and returns now.
+func (t *trainer) spend(part string, began time.Time) time.Time {
+	now := time.Now()
+	t.spent[part] += now.Sub(began)
+	return now
+}
+
+// settle is what was spent in seconds, and begins anew.
+func (t *trainer) settle() map[string]float64 {
+	seconds := map[string]float64{}
+	for part, d := range t.spent {
+		seconds[part] = d.Round(time.Microsecond).Seconds()
+	}
+	clear(t.spent)
+	return seconds
+}
+
+// diverged ends a run whose loss or gradient is no longer a number.
+func (t *trainer) diverged(s Stats, lr float64) error {
+	bad := s.Loss
+	if !math.IsNaN(bad) && !math.IsInf(bad, 0) {
+		bad = s.GradientNorm
+	}
+	m := Metric{Step: t.state.Step, Epoch: t.epoch(), LR: lr, Seconds: t.seconds(), Diverged: fmt.Sprint(bad)}
+	if err := t.write(m); err != nil {
+		return err
+	}
+	why := doctor.Diagnose(t.rounds.patient, t.rounds.records)[0]
+	return fmt.Errorf("the run has %w: %s; the checkpoint of step %d is good", ErrDiverged, why, t.saved)
+}
+
+// write appends a line, and lets the doctor look at it.
+func (t *trainer) write(m Metric) error {
+	if err := errors.Join(t.log.append(m), t.events.append(m)); err != nil {
+		return err
+	}
+	if !t.rounds.add(&t.run.Config, m) || m.Diverged != "" || t.opt.Verdict == nil {
+		return nil
+	}
+	for _, v := range doctor.Diagnose(t.rounds.patient, t.rounds.records) {
+		if !t.told[v.Illness] {
+			t.told[v.Illness] = true
+			t.opt.Verdict(v)
+		}
+	}
+	return nil
 }
 
 // seconds is the training time over all sittings.
@@ -252,24 +367,17 @@ func (t *trainer) epoch() float64 {
 }
 
 // record writes the step's line and tells how far the run is.
-func (t *trainer) record(s Stats, lr float64, took time.Duration) error {
-	m := Metric{
-		Step:         t.state.Step,
-		Epoch:        t.epoch(),
-		Loss:         s.Loss,
-		Accuracy:     s.Accuracy,
-		LR:           lr,
-		GradientNorm: s.GradientNorm,
-		ImagesPerS:   float64(len(t.loader.views)*t.loader.images) / took.Seconds(),
-		DataWait:     t.waiting.Seconds() / took.Seconds(),
-		Seconds:      t.seconds(),
-	}
+func (t *trainer) record(m Metric, s Stats, took time.Duration) error {
+	m.Step, m.Epoch, m.Seconds = t.state.Step, t.epoch(), t.seconds()
+	m.Loss, m.Accuracy, m.GradientNorm = s.Loss, s.Accuracy, s.GradientNorm
+	m.ImagesPerS = float64(len(t.loader.views)*t.loader.images) / took.Seconds()
+	m.DataWait = t.waiting.Seconds() / took.Seconds()
 	if t.opt.Progress != nil {
 		done := t.state.Step - t.first
 		left := time.Duration(float64(time.Since(t.start)) / float64(done) * float64(t.last()-t.state.Step))
 		t.opt.Progress(Progress{t.state.Step, t.last(), m, left})
 	}
-	return t.log.append(m)
+	return t.write(m)
 }
 
 // monitor measures the model as it is and writes what came out.
@@ -277,6 +385,7 @@ func (t *trainer) monitor(ctx context.Context) error {
 	if t.opt.Monitor == nil || t.every.MonitorEvery < 0 {
 		return nil
 	}
+	defer t.spend(partMonitor, time.Now())
 	m, err := newModel(t.backend, t.store, &t.run.Config, t.state)
 	if err != nil {
 		return err
@@ -289,7 +398,7 @@ func (t *trainer) monitor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.log.append(Metric{Step: t.state.Step, Epoch: t.epoch(), Seconds: t.seconds(), Monitor: values})
+	return t.write(Metric{Step: t.state.Step, Epoch: t.epoch(), Seconds: t.seconds(), Monitor: values})
 }
 
 // save writes a checkpoint of the current step, if there is none yet.
@@ -297,6 +406,7 @@ func (t *trainer) save() error {
 	if t.saved == t.state.Step {
 		return nil
 	}
+	defer t.spend(partCheckpoint, time.Now())
 	if err := t.log.sync(); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"alike/loss"
 	"alike/loss/losstest"
 	"alike/train"
+	"alike/train/doctor"
 )
 
 // call runs a command line.
@@ -115,6 +116,9 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"embed nothing --out x.txt", exitMisuse, "want a name that ends in .index, .npy, .parquet"},
 		{"embed nothing --out x.npy --shard 3/2", exitMisuse, "the parts are 1/2 to 2/2"},
 		{"search nothing --query a.png", exitFailed, "nothing is neither an index nor a run"},
+		{"search nothing --query a.png --recall 2", exitMisuse, "--recall 2: must be above 0"},
+		{"index build nothing --m 1", exitMisuse, "m 1: must be 2 to 128"},
+		{"index build nothing", exitFailed, "nothing is no index"},
 		{"search nothing --query a.png --path [", exitMisuse, "--path: pattern \"[\""},
 		{"export nothing", exitMisuse, "--out is needed"},
 		{"export nothing --out x.pb", exitMisuse, "--out: x.pb: want a file that ends in .onnx"},
@@ -201,6 +205,16 @@ func TestFromTrainingToSearch(t *testing.T) {
 	if out := must(t, "info", dir); !strings.Contains(out, "  loss ") || strings.Index(out, "knn_accuracy") > strings.Index(out, "method:") {
 		t.Errorf("info says\n%s", out)
 	}
+	if out := must(t, "info", dir, "--doctor"); !strings.Contains(out, "doctor: ") || !strings.Contains(out, "layer1.0.conv1") || !strings.Contains(out, "cosines of negatives") {
+		t.Errorf("info --doctor says\n%s", out)
+	}
+	var health struct {
+		Verdicts []doctor.Verdict
+		Probe    doctor.Probe
+	}
+	if err := json.Unmarshal([]byte(must(t, "info", dir, "--json")), &health); err != nil || health.Verdicts == nil || health.Probe.MaxRank == 0 {
+		t.Errorf("health %+v, %v", health, err)
+	}
 	npy := filepath.Join(t.TempDir(), "e.npy")
 	must(t, "embed", dir, "--out", npy, "--normalize", "-q") // the test split of the run's own data
 	if b, err := os.ReadFile(npy); err != nil || !bytes.HasPrefix(b, []byte("\x93NUMPY")) || !bytes.Contains(b[:128], []byte("(60, 64), }")) || b[127] != '\n' || len(b) != 128+4*60*64 {
@@ -229,6 +243,11 @@ func TestFromTrainingToSearch(t *testing.T) {
 		t.Errorf("no report: %v", err)
 	}
 	must(t, "report", dir, "-q")
+	for _, name := range []string{"projector_config.pbtxt", "projector/sprite.png", "events.out.tfevents.0.views", "events.out.tfevents.1.steps"} {
+		if st, err := os.Stat(filepath.Join(dir, "tb", name)); err != nil || st.Size() == 0 {
+			t.Errorf("TensorBoard's %s: %v", name, err)
+		}
+	}
 }
 
 func TestConfigFileRepeatsTheRun(t *testing.T) {

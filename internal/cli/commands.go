@@ -14,13 +14,14 @@ func (a *app) commands() []*cobra.Command {
 		a.serve(),
 		a.explore(),
 		a.export(),
+		group("index", "Make searches in an index faster, or the index smaller", a.indexBuild(), a.indexInfo()),
 		a.report(),
 		a.compare(),
 		a.info(),
 		group("data", "Look at image data", a.dataInfo(), a.dataCheck(), a.dataPack(), a.dataExport()),
 		a.list(),
 		a.verify(),
-		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN(), a.benchServe()),
+		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN(), a.benchSearch(), a.benchServe()),
 		a.version(),
 	}
 }

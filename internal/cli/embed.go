@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -18,22 +18,21 @@ func (a *app) embed() *cobra.Command {
 		Long: `Write the embeddings of images, in the order of the data set, as the name of
 --out says: NAME.index, or a name without an extension, is an index, a directory that
 'alike search' reads; its vectors have length 1. NAME.npy is a NumPy array [N, D] of
-float32, with the ids in NAME.ids.txt and the names of the classes in
-NAME.labels.txt, one a line, and what the vectors are in NAME.json. NAME.parquet has the columns id, path, vector, label and hash. These two are
+float32, with the ids in NAME.ids.txt and the names of the classes in NAME.labels.txt,
+one a line, and what the vectors are in NAME.json; with --views K it is [N, 1+K, D]: each
+image as evaluation sees it, then K augmented views, for 'alike train --from-features'.
+NAME.parquet has the columns id, path, vector, label and hash. These two are
 not normalised unless --normalize is given (docs/search.md).
 
 A command that was stopped or killed goes on where it was. What is there already is
 built on: only images whose content is new pass the network, and those that vanished
 are named. The output has the same bytes whatever happened on the way.
 
-For several machines, --shard 2/8 embeds one of eight parts.
-
-With --views K the array is [N, 1+K, D], of each image as evaluation sees it and of K
-augmented views, for 'alike train --from-features' (docs/frozen.md).`,
+For several machines, --shard 2/8 embeds one of eight parts.`,
 		Example: `  alike embed runs/simclr-resnet8 --data photos/ --out photos.index
   alike embed runs/simclr-resnet8 --data photos/ --out photos.npy
-  alike embed runs/simclr-resnet8 --data shards.tar --out part2.parquet --shard 2/8 --normalize
-  alike embed runs/simclr-resnet8 --data photos/ --views 8 --out photos.npy`,
+  alike embed runs/simclr-resnet8 --data photos/ --views 8 --out photos.npy
+  alike embed runs/simclr-resnet8 --data shards.tar --out part2.parquet --shard 2/8 --normalize`,
 		Args: exactly("a RUN"),
 	}
 	var data dataFlags
@@ -44,7 +43,7 @@ augmented views, for 'alike train --from-features' (docs/frozen.md).`,
 	out := c.Flags().String("out", "", "what to write: NAME.index, NAME.npy or NAME.parquet")
 	shard := c.Flags().String("shard", "", "embed one of several parts, e.g. 2/8; to which part an image belongs depends on its id alone")
 	normalize := c.Flags().Bool("normalize", false, "scale each embedding to length 1; an index does in any case")
-	views := c.Flags().Int("views", 0, "augmented views of each image that are embedded beside it, as the run makes its views; to .npy only")
+	views := c.Flags().Int("views", 0, "augmented views of each image that are embedded beside it, as the run makes its views; for NAME.npy")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *out == "" {
@@ -54,10 +53,13 @@ augmented views, for 'alike train --from-features' (docs/frozen.md).`,
 		if err != nil {
 			return misuse("--out %q: %w", *out, err)
 		}
-		if *views < 0 || *views > 0 && (filepath.Ext(*out) != ".npy" || *shard != "") {
-			return misuse("--views %d: must be at least 0, and is for one whole array, --out NAME.npy", *views)
+		switch {
+		case *views < 0:
+			return misuse("--views %d: must be at least 0", *views)
+		case *views > 0 && !form.Views:
+			return misuse("--views needs a file that ends in .npy, whose array has a dimension for them")
 		}
-		job := embed.Job{Out: *out, Strict: data.strict, MaxBad: data.maxBad}
+		job := embed.Job{Views: *views, Out: *out, Strict: data.strict, MaxBad: data.maxBad}
 		if *shard != "" {
 			if job.Shard, err = embed.ParseShard(*shard); err != nil {
 				return misuse("--shard %w", err)
@@ -77,10 +79,10 @@ augmented views, for 'alike train --from-features' (docs/frozen.md).`,
 		if err != nil {
 			return err
 		}
-		if *views > 0 {
-			return a.embedViews(c.Context(), model, d, *views, *out, *normalize, *asJSON)
+		job.Data, job.About = d, model.About()
+		job.Each = func(ctx context.Context, d dataset.Dataset, visit func(int, []float32, error) error) error {
+			return model.EmbedEach(ctx, d, *views, visit)
 		}
-		job.Data, job.Each, job.About = d, model.EmbedEach, model.About()
 		job.About.Normalized = *normalize || form.Normalized
 		job.About.CreatedBy = "alike " + thisBuild().Version
 		job.About.Data = index.Data{Spec: source.Spec, Split: name, Classes: source.Classes}
@@ -94,7 +96,7 @@ augmented views, for 'alike train --from-features' (docs/frozen.md).`,
 		a.sayEmbedded(*out, d, r)
 		if *asJSON {
 			return a.printJSON(map[string]any{
-				"file": *out, "images": r.Images, "dim": job.About.Dim, "layer": job.About.Layer, "normalized": job.About.Normalized, "subject": job.About.Model,
+				"file": *out, "images": r.Images, "dim": job.About.Dim, "views": *views, "layer": job.About.Layer, "normalized": job.About.Normalized, "subject": job.About.Model,
 				"embedded": r.Embedded, "resumed": r.Resumed, "unchanged": r.Unchanged, "written": r.Written,
 				"added": list(r.Added), "changed": list(r.Changed), "vanished": list(r.Vanished), "skipped": len(r.Skipped),
 			})

@@ -108,3 +108,36 @@ func TestEmbedBuildsOnWhatIsThere(t *testing.T) {
 		t.Errorf("a half: %+v", out)
 	}
 }
+
+func TestIndexBuild(t *testing.T) {
+	dir := trainedRun(t)
+	x := filepath.Join(t.TempDir(), "sprites.index")
+	must(t, "embed", dir, "--split", "train", "--out", x, "-q")
+	const query = "train/star/00005"
+	if code, _, errs := call(t, "search", x, "--query", query, "--recall", "0.9"); code != exitFailed || !strings.Contains(errs, "'alike index build' makes one") {
+		t.Errorf("no graph: status %d, %s", code, errs)
+	}
+	var out struct {
+		Graph struct {
+			M, Sample int
+			Efforts   []struct{ Recall float64 }
+		}
+	}
+	if err := json.Unmarshal([]byte(must(t, "index", "build", x, "--m", "8", "--json", "-q")), &out); err != nil {
+		t.Fatal(err)
+	}
+	if g := out.Graph; g.M != 8 || g.Sample != 300 || g.Efforts[len(g.Efforts)-1].Recall < 0.99 {
+		t.Errorf("%+v", g)
+	}
+	if got, want := found(t, x, "--query", query, "--recall", "0.99", "--k", "5"), found(t, x, "--query", query, "--k", "5"); strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("by the graph %v, exactly %v", got, want)
+	}
+	text := must(t, "index", "info", x)
+	for _, want := range []string{"300 vectors of 64 values", "layer h of", "a graph of", "recall"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	must(t, "embed", dir, "--split", "train", "--out", x, "-q") // nothing is new: the graph stays
+	found(t, x, "--query", query, "--recall", "0.99")
+}

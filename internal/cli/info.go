@@ -14,11 +14,12 @@ func (a *app) info() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "info RUN | FILE | --backends",
 		Short:   "Say what a run is and how far it has come, what a file of weights or ONNX holds, or what engines there are",
-		Example: "  alike info runs/simclr-resnet8\n  alike info runs/simclr-resnet8 --json\n  alike info resnet50.pth\n  alike info model.onnx\n  alike info --backends",
+		Example: "  alike info runs/simclr-resnet8\n  alike info runs/simclr-resnet8 --json\n  alike info runs/simclr-resnet8 --doctor\n  alike info resnet50.pth\n  alike info model.onnx\n  alike info --backends",
 	}
 	var step int
 	stepFlag(c, &step, "checkpoint, by its step (default: the last)")
 	asJSON := jsonFlag(c)
+	whole := c.Flags().Bool("doctor", false, "print all that the doctor saw last: similarities, layers, time")
 	backends := c.Flags().Bool("backends", false, "list the engines, what each misses here and how to get it")
 	c.Args = func(c *cobra.Command, args []string) error {
 		if *backends {
@@ -49,10 +50,15 @@ func (a *app) info() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		health, err := healthOf(run, step)
+		if err != nil {
+			return err
+		}
 		if *asJSON {
 			return a.printJSON(map[string]any{
 				"run": args[0], "step": state.Step, "total": state.Total, "weights_sha256": state.WeightsSHA256,
 				"engine": state.Engine, "seconds": state.Seconds, "checkpoints": steps, "config": config,
+				"verdicts": health.verdicts, "probe": health.probe, "probe_step": health.step,
 			})
 		}
 		cfg := run.Config
@@ -61,6 +67,7 @@ func (a *app) info() *cobra.Command {
 		if err := a.printProgress(run, state.Step); err != nil {
 			return err
 		}
+		health.print(a.stdout, *whole)
 		fmt.Fprintf(a.stdout, "  weights %s\n  checkpoints %v\n", state.WeightsSHA256, steps)
 		document, err := cfg.YAML()
 		fmt.Fprintf(a.stdout, "\n%s", document)

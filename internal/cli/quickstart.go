@@ -176,6 +176,9 @@ func (a *app) trainQuickstart(ctx context.Context, run *train.Run, source *datas
 	if err != nil {
 		return err
 	}
+	if err := writeViews(run, images); err != nil {
+		return err
+	}
 	a.say("training on %s: %s", engine.Description(), plan)
 	bar := a.progress("training", plan.Steps)
 	defer bar.done()
@@ -183,6 +186,7 @@ func (a *app) trainQuickstart(ctx context.Context, run *train.Run, source *datas
 		MaxDuration: quickstartMinutes * time.Minute,
 		Monitor:     a.monitor(source, images),
 		Progress:    bar.step,
+		Verdict:     a.sayVerdict,
 		Log:         a.logger(),
 	})
 }

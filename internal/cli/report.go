@@ -104,7 +104,11 @@ func (a *app) monitor(source *dataset.Source, images dataset.Dataset) func(conte
 			}
 		}
 		score, err := eval.KNN{K: monitorK, Temperature: eval.DefaultKNN().Temperature}.Score(ctx, b, q)
-		return map[string]float64{"knn_accuracy": score.Value}, err
+		if err != nil {
+			return nil, err
+		}
+		chance, err := eval.Chance(b, q)
+		return map[string]float64{"knn_accuracy": score.Value, "knn_chance": chance, "knn_queries": float64(queries.Len())}, err
 	}
 }
 
@@ -275,6 +279,9 @@ func (a *app) addNeighbours(ctx context.Context, r *report.Report, run *train.Ru
 	}
 	f, err := monitorFeatures(ctx, m, d)
 	if err != nil {
+		return err
+	}
+	if err := writeProjector(run, d, f); err != nil {
 		return err
 	}
 	x, err := index.New(f)

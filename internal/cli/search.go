@@ -24,6 +24,7 @@ The query is an image file, or the id of an image of the index, whose embedding 
 there already. --path takes a pattern for ids, with *, ? and [a-z] within a name:
 what matches a folder matches everything in it.`,
 		Example: `  alike search photos.index --query cat.jpg
+  alike search photos.index --query cat.jpg --recall 0.99
   alike search photos.index --query cats/0012.jpg --class cat,lynx --path "2024/*"
   alike search runs/simclr-resnet8 --data photos/ --query cat.jpg --k 20 --out cats.png
   alike search runs/simclr-resnet8 --data photos/ --query cat.jpg --crop 40,10,64,64`,
@@ -35,6 +36,7 @@ what matches a folder matches everything in it.`,
 	crop := c.Flags().String("crop", "", "part of the query to search for, as x,y,w,h in pixels from its top left")
 	classes := c.Flags().StringSlice("class", nil, "find only images of these classes, by name")
 	within := c.Flags().String("path", "", `find only images whose ids match a pattern, e.g. "cats/*"`)
+	recall := c.Flags().Float64("recall", 0, "go by the graph of the INDEX, with the least effort that found this share of the nearest, e.g. 0.99 (default: exact)")
 	k := c.Flags().Int("k", 10, "number of images to find")
 	out := c.Flags().String("out", "", "picture of the query and what was found")
 	asJSON := jsonFlag(c)
@@ -47,6 +49,9 @@ what matches a folder matches everything in it.`,
 		}
 		if *out != "" && filepath.Ext(*out) != ".png" {
 			return misuse("--out %q: want a file that ends in .png", *out)
+		}
+		if *recall < 0 || *recall > 1 {
+			return misuse("--recall %g: must be above 0 and at most 1", *recall)
 		}
 		filter := index.Filter{Classes: *classes, Path: *within}
 		if err := filter.Validate(); err != nil {
@@ -61,6 +66,12 @@ what matches a folder matches everything in it.`,
 			return err
 		}
 		defer gallery.close()
+		if *recall != 0 {
+			if err := gallery.index.Approximate(*recall); err != nil {
+				return fmt.Errorf("--recall: %w", err)
+			}
+			a.say("going by the graph with effort %d", gallery.index.Effort())
+		}
 		q, err := gallery.query(*query)
 		if err != nil {
 			return err

@@ -561,6 +561,9 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 	if err := run.WriteBadFiles(source.Skipped); err != nil {
 		return err
 	}
+	if err := writeViews(run, images); err != nil {
+		return err
+	}
 	bar := a.progress("training", plan.Steps)
 	err = run.Train(ctx, engine, images, train.Options{
 		Steps:       f.steps,
@@ -569,6 +572,7 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 		StepTime:    plan.Step,
 		Monitor:     a.monitor(source, images),
 		Progress:    bar.step,
+		Verdict:     a.sayVerdict,
 		Log:         a.logger(),
 	})
 	bar.done()

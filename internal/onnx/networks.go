@@ -61,19 +61,27 @@ func conv(n *Node, in []*Array) (*Array, error) {
 				sum[p] = in[2].Data[out]
 			}
 		}
-		for c := range channels {
-			pixels := x.Data[(image*channels+c)*height*width:][:height*width]
-			for k, weight := range w.Data[(out*channels+c)*taps:][:taps] {
-				win.addTap(sum, pixels, height, width, k/win.kernel[1], k%win.kernel[1], weight)
+		const together = 4 // channels, which then share the loads and stores of the sum
+		for c := 0; c < channels; {
+			n := 1
+			if channels-c >= together {
+				n = together
 			}
+			pixels := x.Data[(image*channels+c)*height*width:][:n*height*width]
+			weights := w.Data[(out*channels+c)*taps:][:n*taps]
+			for k := range taps {
+				win.addTap(sum, pixels, height, width, k/win.kernel[1], k%win.kernel[1], weights[k:], taps)
+			}
+			c += n
 		}
 	})
 	return y, nil
 }
 
-// addTap adds to every output pixel what one tap of the kernel sees, times its weight.
-func (w window) addTap(sum, pixels []float64, height, width, ky, kx int, weight float64) {
-	stride := w.stride[1]
+// addTap adds to every output pixel what one tap of the kernel sees, times its weight: of one channel or of
+// four, whose weights are taps apart.
+func (w window) addTap(sum, pixels []float64, height, width, ky, kx int, weights []float64, taps int) {
+	stride, plane := w.stride[1], height*width
 	// The columns x of the output with 0 <= x stride + shift < width.
 	shift := kx - w.before[1]
 	first := max(0, (-shift+stride-1)/stride)
@@ -83,17 +91,25 @@ func (w window) addTap(sum, pixels []float64, height, width, ky, kx int, weight 
 		if iy < 0 || iy >= height || first >= end {
 			continue
 		}
-		row, from := sum[y*w.out[1]:][first:end], pixels[iy*width:][:width]
-		at := first*stride + shift
+		row, at := sum[y*w.out[1]:][first:end], iy*width+first*stride+shift
+		if len(pixels) == plane {
+			for x := range row {
+				row[x] += weights[0] * pixels[at+x*stride]
+			}
+			continue
+		}
+		w0, w1, w2, w3 := weights[0], weights[taps], weights[2*taps], weights[3*taps]
+		n := (len(row)-1)*stride + 1
+		p0, p1, p2, p3 := pixels[at:][:n], pixels[at+plane:][:n], pixels[at+2*plane:][:n], pixels[at+3*plane:][:n]
 		if stride == 1 {
-			for x, v := range from[at:][:len(row)] {
-				row[x] += weight * v
+			for x := range row {
+				row[x] += w0*p0[x] + w1*p1[x] + w2*p2[x] + w3*p3[x]
 			}
 			continue
 		}
 		for x := range row {
-			row[x] += weight * from[at]
-			at += stride
+			i := x * stride
+			row[x] += w0*p0[i] + w1*p1[i] + w2*p2[i] + w3*p3[i]
 		}
 	}
 }

@@ -61,6 +61,8 @@ func cases() []operatorCase {
 		{"Conv", []*Array{x, random(rng, false, 4, 3, 3, 3)}, []Attribute{Ints("pads", 1, 1, 1, 1)}},
 		{"Conv", []*Array{x, random(rng, false, 4, 3, 3, 2), random(rng, false, 4)}, []Attribute{Ints("pads", 0, 1, 2, 0), Ints("strides", 2, 3)}},
 		{"Conv", []*Array{x, random(rng, false, 5, 3, 7, 7)}, []Attribute{Ints("pads", 3, 3, 3, 3), Ints("strides", 2, 2)}},
+		{"Conv", []*Array{random(rng, false, 1, 9, 6, 5), random(rng, false, 2, 9, 3, 3)}, []Attribute{Ints("pads", 1, 1, 1, 1), Ints("strides", 1, 2)}},
+		{"Conv", []*Array{random(rng, false, 1, 4, 6, 5), random(rng, false, 2, 4, 2, 2)}, nil},
 		{"Conv", []*Array{x, random(rng, false, 2, 3, 1, 1)}, []Attribute{Ints("strides", 2, 2)}},
 		{"Gemm", []*Array{signed, random(rng, false, 5, 4), random(rng, false, 5)}, []Attribute{Int("transB", 1)}},
 		{"Gemm", []*Array{signed, random(rng, false, 3, 2)}, []Attribute{Int("transA", 1), Float("alpha", 0.5)}},

@@ -17,6 +17,7 @@ const (
 	Classes                     // which classes a share of them holds
 	Noise                       // the values that a noisy view gets
 	Layout                      // where points of a map begin, and what repels them
+	Level                       // the highest layer of a node of a graph
 )
 
 // Stream is a random stream that can be re-keyed without allocation. It is

@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 
 	"golang.org/x/image/draw"
 	"golang.org/x/image/font"
@@ -52,6 +53,21 @@ func PNG(rows [][]Cell, side int) ([]byte, error) {
 			at := image.Pt(gap+x*step, gap+y*(step+lines))
 			c.draw(m, image.Rectangle{at, at.Add(image.Pt(side, side))})
 		}
+	}
+	var b bytes.Buffer
+	err := png.Encode(&b, m)
+	return b.Bytes(), err
+}
+
+// Sprite draws images side by side without gaps, in a grid as wide as high, each scaled into
+// the middle of side by side pixels.
+func Sprite(images []image.Image, side int) ([]byte, error) {
+	n := int(math.Ceil(math.Sqrt(float64(len(images)))))
+	m := image.NewRGBA(image.Rect(0, 0, n*side, n*side))
+	draw.Draw(m, m.Rect, image.NewUniform(paper), image.Point{}, draw.Src)
+	for i, img := range images {
+		at := image.Pt(i%n*side, i/n*side)
+		Cell{Image: img}.draw(m, image.Rectangle{at, at.Add(image.Pt(side, side))})
 	}
 	var b bytes.Buffer
 	err := png.Encode(&b, m)

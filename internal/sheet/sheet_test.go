@@ -60,3 +60,33 @@ func TestNoRows(t *testing.T) {
 		t.Errorf("an empty sheet is %v", got)
 	}
 }
+
+func TestSpriteIsASquareGridWithoutGaps(t *testing.T) {
+	var images []image.Image
+	for i := range 5 { // in a grid of 3 x 3
+		m := image.NewGray(image.Rect(0, 0, 2, 2))
+		for p := range m.Pix {
+			m.Pix[p] = uint8(10 * i)
+		}
+		images = append(images, m)
+	}
+	b, err := Sprite(images, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Bounds() != image.Rect(0, 0, 12, 12) {
+		t.Fatalf("%v", m.Bounds())
+	}
+	for i := range 5 {
+		for _, at := range []image.Point{{0, 0}, {3, 3}} {
+			p := at.Add(image.Pt(i%3*4, i/3*4))
+			if r, _, _, _ := m.At(p.X, p.Y).RGBA(); r>>8 != uint32(10*i) {
+				t.Errorf("picture %d at %v is %d", i, p, r>>8)
+			}
+		}
+	}
+}

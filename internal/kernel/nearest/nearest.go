@@ -1,6 +1,7 @@
 // Package nearest finds the rows of a bank that are most similar to each query,
 // exactly: all products are formed, block by block, and none but the best of
-// each query is kept.
+// each query is kept. Where bfloat16 is fast the products are formed in it, and those
+// that may be the best once more in float32.
 package nearest
 
 import (
@@ -34,8 +35,9 @@ type Options struct {
 	// Queries then have fewer than K neighbours where too few rows are left.
 	Without []bool
 
-	Pool  *pool.Pool
-	Level cpu.Level
+	Pool   *pool.Pool
+	Level  cpu.Level
+	Coarse cpu.BF16 // of a first pass, if there is to be one; BF16Float for none
 }
 
 // A block of similarities is 9 MB: it stays in the last cache between being
@@ -54,7 +56,7 @@ const collected = 64 << 20 / 8
 // certain order, with the K rows of the bank that have the largest dot product,
 // nearest first; of equal ones the row with the lower index is nearer. The
 // slice is valid until visit returns. All values must be finite. No bit of the
-// result depends on the blocks, the workers or the level.
+// result depends on the blocks, the workers, the level or the first pass.
 //
 // Time O(Q N D). Memory is at most 73 MB, no matter how large the bank. Search
 // returns early, with the context's cause, when the context ends.
@@ -66,19 +68,33 @@ func Search(ctx context.Context, o Options, queries, bank Rows, visit func(query
 
 func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bankBlock int, visit func(int, []Neighbour)) error {
 	height := min(queryBlock, queries.N)
-	scores := make([]float32, height*min(bankBlock, bank.N))
 	kept := make([]best, height)
+	two := newCoarse(o, queries, bank)
+	var scores []float32
 	for first := 0; first < queries.N; first += queryBlock {
 		m := min(queryBlock, queries.N-first)
+		if two != nil {
+			done, err := two.search(ctx, first, m, kept, visit)
+			if err != nil {
+				return err
+			}
+			if done {
+				continue
+			}
+			two = nil // one pass is better for the other queries, too
+		}
+		if scores == nil {
+			scores = make([]float32, height*min(bankBlock, bank.N))
+		}
 		for i := range m {
-			kept[i].reset(o.K)
+			kept[i].reset(o.K, 0)
 		}
 		for from := 0; from < bank.N; from += bankBlock {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			n := min(bankBlock, bank.N-from)
-			o.products(scores, queries.Data[first*bank.D:], bank.Data[from*bank.D:], m, n, bank.D)
+			product(o, scores, queries.Data[first*bank.D:], m, bank.Data[from*bank.D:], n, bank.D)
 			each(o.Pool, m, func(i int) {
 				row := scores[i*n : (i+1)*n]
 				if self := first + i - from; o.ExcludeSelf && 0 <= self && self < n {
@@ -95,24 +111,27 @@ func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bank
 	return nil
 }
 
-// fewQueries are so few that to pack the bank for the product, as its right side,
-// costs more than the product.
-const fewQueries = 64
+// fewQueries are so few that the bank is better the left side of the product: the right side
+// is brought into another order first, which takes as long as a query or two.
+const fewQueries = 6
 
-// products writes the dot products of m queries and n rows of the bank to scores
-// [m, n]. Both ways add the same values in the same order.
-func (o Options) products(scores, queries, bank []float32, m, n, d int) {
+// product writes the dot products of m queries with n rows of the bank to scores [m, n]. Each
+// is one chain of multiply-adds, whichever side is left, so its bits are the same.
+func product(o Options, scores, queries []float32, m int, bank []float32, n, d int) {
 	if m > fewQueries {
 		gemm.Run(o.Pool, o.Level, &gemm.Args{M: m, N: n, K: d, A: queries, LDA: d, B: bank, LDB: d, TransB: true, C: scores, LDC: n})
 		return
 	}
-	across := o.Pool.Borrow(n * m)
-	defer o.Pool.Return(across)
-	gemm.Run(o.Pool, o.Level, &gemm.Args{M: n, N: m, K: d, A: bank, LDA: d, B: queries, LDB: d, TransB: true, C: across, LDC: m})
+	if m == 1 {
+		gemm.Run(o.Pool, o.Level, &gemm.Args{M: n, N: 1, K: d, A: bank, LDA: d, B: queries, LDB: d, TransB: true, C: scores, LDC: 1})
+		return
+	}
+	columns := o.Pool.Borrow(n * m)
+	defer o.Pool.Return(columns)
+	gemm.Run(o.Pool, o.Level, &gemm.Args{M: n, N: m, K: d, A: bank, LDA: d, B: queries, LDB: d, TransB: true, C: columns, LDC: m})
 	for i := range m {
-		row := scores[i*n : (i+1)*n]
-		for j := range row {
-			row[j] = across[j*m+i]
+		for j := range n {
+			scores[i*n+j] = columns[j*m+i]
 		}
 	}
 }
@@ -124,16 +143,6 @@ func drop(scores []float32, without []bool) {
 			scores[i] = float32(math.Inf(-1))
 		}
 	}
-}
-
-// each calls f(0) to f(n-1), several to a task.
-func each(p *pool.Pool, n int, f func(i int)) {
-	const perTask = 16
-	p.Run((n+perTask-1)/perTask, func(task int) {
-		for i := task * perTask; i < min((task+1)*perTask, n); i++ {
-			f(i)
-		}
-	})
 }
 
 // Unit returns the rows divided by their lengths; a row of zeros stays zero. If

@@ -232,7 +232,7 @@ func BenchmarkOffer(b *testing.B) {
 				b.SetBytes(4 * bank)
 				for n := 0; b.Loop(); n++ {
 					row := scores[n%queries*bank:][:bank]
-					kept.reset(k)
+					kept.reset(k, 0)
 					for from := 0; from < bank; from += bankBlock {
 						kept.offer(lv, from, row[from:min(from+bankBlock, bank)])
 					}

@@ -54,7 +54,7 @@ type Engine struct {
 	graph   *Graph
 	forms   map[form]string
 	inputs  int
-	done    bool
+	fault   error // of the output
 }
 
 // Weight is the value of a program's parameter.
@@ -71,8 +71,8 @@ func New(o Options, weights func(parameter string) *Weight) *Engine {
 
 // Model is the recorded program, once it is compiled.
 func (e *Engine) Model() (*onnx.Model, error) {
-	if !e.done {
-		return nil, fmt.Errorf("the program was not compiled")
+	if e.fault != nil {
+		return nil, e.fault
 	}
 	return &onnx.Model{IRVersion: irVersion, Opset: Opset, Metadata: map[string]string{}, Graph: e.graph.finish()}, nil
 }

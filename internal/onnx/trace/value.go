@@ -143,9 +143,15 @@ func fromSlice[T int32 | int64](t onnx.ElemType, x []T, dims []int) *onnx.Array 
 	return a
 }
 
-// Return implements compute.Function: the one output is float32, its axes in the program's order.
+// Return implements compute.Function. GoMLX panics at an error here, so a fault is left to Model.
 func (f *function) Return(outputs []compute.Value, _ []*compute.ShardingSpec) error {
-	if len(outputs) != 1 || f.engine.done {
+	f.engine.fault = f.output(outputs)
+	return nil
+}
+
+// output makes the one output float32, with its axes in the program's order.
+func (f *function) output(outputs []compute.Value) error {
+	if len(outputs) != 1 || len(f.engine.graph.graph.Outputs) > 0 {
 		return errors.New("a program that is written as ONNX has one output")
 	}
 	out := outputs[0].(*value)
@@ -168,18 +174,10 @@ func (f *function) Return(outputs []compute.Value, _ []*compute.ShardingSpec) er
 		}
 	}
 	f.engine.graph.output(tensor, dims)
-	f.engine.done = true
 	return nil
 }
 
-// elemType is the type of a value in the graph.
-func (v *value) elemType() onnx.ElemType {
-	if v.half {
-		return onnx.Float16
-	}
-	return elemType(v.shape.DType)
-}
-
+// elemType is the type in the graph of values that are not float16.
 func elemType(t dtypes.DType) onnx.ElemType {
 	switch t {
 	case dtypes.Bool:
