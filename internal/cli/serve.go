@@ -150,7 +150,11 @@ func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir strin
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Run(ctx, l) }()
+	go func() {
+		err := server.Run(ctx, l)
+		stop(err) // the loading, too
+		ended <- err
+	}()
 
 	done, err := a.openGallery(ctx, log, server, dir, f, page)
 	defer done()
@@ -182,7 +186,7 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 		return g.close, err
 	}
 	writes := serve.Journal{Path: f.journal}
-	if index.Is(dir) {
+	if index.Is(dir) && g.index.About.Graph == nil { // a graph would have to be built anew
 		writes.Fold = func(s *index.Snapshot) error { return s.Write(dir) }
 	}
 	subject := model.Subject()
