@@ -12,14 +12,16 @@ import (
 
 // Report is what one page shows, in this order. Empty parts are left out.
 type Report struct {
-	Title    string   // what was trained, in a few words
-	Data     string   // on what
-	Verdict  []string // plain sentences: what happened, what to try
-	Facts    []Fact
-	Curves   []Curve
-	Scores   []Score
-	Pictures []Picture
-	Config   string // the resolved configuration, YAML
+	Title     string   // what was trained, in a few words
+	Data      string   // on what
+	Verdict   []string // plain sentences: what happened, what to try
+	Facts     []Fact
+	Curves    []Curve
+	Scores    []Score
+	Pictures  []Picture
+	Map       *Map       // nil for none
+	Confusion *Confusion // nil for none
+	Config    string     // the resolved configuration, YAML
 }
 
 // Fact is one line of the summary table.

@@ -9,26 +9,28 @@ import (
 
 func TestPageIsOneFile(t *testing.T) {
 	r := Report{
-		Title:    "run <1>",
-		Data:     "builtin:sprites?n=1&seed=1",
-		Verdict:  []string{"It learned."},
-		Facts:    []Fact{{"steps", "100"}},
-		Curves:   []Curve{{Title: "loss", XLabel: "step", Points: []Point{{0, 6}, {1, 5}}, Reference: 6.2, ReferenceLabel: "collapsed"}},
-		Scores:   []Score{{Name: "knn_accuracy", Value: 0.506, CI95: &[2]float64{0.496, 0.516}, Protocol: []Fact{{"k", "200"}}}},
-		Pictures: []Picture{{Title: "views", PNG: []byte("png")}},
-		Config:   "method: simclr\n",
+		Title:     "run <1>",
+		Data:      "builtin:sprites?n=1&seed=1",
+		Verdict:   []string{"It learned."},
+		Facts:     []Fact{{"steps", "100"}},
+		Curves:    []Curve{{Title: "loss", XLabel: "step", Points: []Point{{0, 6}, {1, 5}}, Reference: 6.2, ReferenceLabel: "collapsed"}},
+		Scores:    []Score{{Name: "knn_accuracy", Value: 0.506, CI95: &[2]float64{0.496, 0.516}, Protocol: []Fact{{"k", "200"}}}},
+		Pictures:  []Picture{{Title: "views", PNG: []byte("png")}},
+		Map:       &Map{Points: []Place{{0, 1, 0, "</script>a"}, {3, 2, -1, "b"}}, Classes: []string{"cat"}, Sprite: []byte("png"), Side: 28, Columns: 2},
+		Confusion: &Confusion{Classes: []string{"cat", "dog"}, Counts: [][]int{{3, 1}, {0, 4}}},
+		Config:    "method: simclr\n",
 	}
 	var b bytes.Buffer
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"run &lt;1&gt;", "50.6 %", "49.6 to 51.6", "data:image/png;base64,cG5n", "<svg", "collapsed = 6.2", "on builtin:sprites?n=1&amp;seed=1", "method: simclr"} {
+	for _, want := range []string{"run &lt;1&gt;", "50.6 %", "49.6 to 51.6", "data:image/png;base64,cG5n", "<svg", "collapsed = 6.2", "on builtin:sprites?n=1&amp;seed=1", "method: simclr", `class="c0" data-i="0"`, `class="none" data-i="1"`, "1 of 4 images of cat are taken for dog", `style="--share: 25%"`, `"cat: \u003c/script\u003ea"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, remote := range []string{"http:", "https:", "src=\"/", "<script", "ZgotmplZ"} {
+	for _, remote := range []string{"http:", "https:", "src=\"/", "<script src", "ZgotmplZ"} {
 		if strings.Contains(page, remote) {
 			t.Errorf("the page holds %q", remote)
 		}

@@ -33,6 +33,9 @@ var (
 	wrongFrame = color.RGBA{R: 205, G: 70, B: 50, A: 255}
 )
 
+// reportNeighbours are shown of each query.
+const reportNeighbours = 6
+
 // Sizes of what the monitor measures with: small, so that it costs little.
 const (
 	monitorBank    = 5000
@@ -264,7 +267,7 @@ func addViews(r *report.Report, run *train.Run, source *dataset.Source) error {
 
 // addNeighbours draws queries with the images that are most like them.
 func (a *app) addNeighbours(ctx context.Context, r *report.Report, run *train.Run, source *dataset.Source, engine compute.Backend) error {
-	const queries, neighbours = 8, 6
+	const queries = 8
 	d, _, err := source.Evaluation()
 	if err != nil {
 		d, err = source.Split(run.Config.Split)
@@ -288,8 +291,11 @@ func (a *app) addNeighbours(ctx context.Context, r *report.Report, run *train.Ru
 	if err != nil {
 		return err
 	}
+	if err := addMap(ctx, r, d, f); err != nil {
+		return err
+	}
 	picked := rng.New(rng.Split, 1).Perm(d.Len())[:min(queries, d.Len())]
-	hits, err := x.Search(ctx, f.Select(picked), neighbours+1)
+	hits, err := x.Search(ctx, f.Select(picked), reportNeighbours+1)
 	if err != nil {
 		return err
 	}
@@ -303,7 +309,10 @@ func (a *app) addNeighbours(ctx context.Context, r *report.Report, run *train.Ru
 	}
 	png, err := sheet.PNG(rows, 96)
 	r.Pictures = append(r.Pictures, report.Picture{Title: "Nearest neighbours", Caption: "A test image on the left, then those whose embeddings are nearest by cosine. Green has the query's class, red another.", PNG: png})
-	return err
+	if err != nil {
+		return err
+	}
+	return addConfusion(ctx, r, d, f, x)
 }
 
 func neighbourRow(d dataset.Dataset, query int, hits []alike.Hit) ([]sheet.Cell, error) {
