@@ -231,7 +231,7 @@ func (x *points) lloyd(ctx context.Context, centres nearest.Rows, most int) (c C
 
 // assign finds the nearest centre of each image and its squared distance.
 func (x *points) assign(ctx context.Context, centres nearest.Rows, of []int, away []float64) error {
-	o := nearest.Options{K: 1, Pool: x.pool, Level: cpu.Detect()}
+	o := nearest.Options{K: 1, Pool: x.pool, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 	return nearest.Search(ctx, o, x.Rows, centres, func(i int, near []nearest.Neighbour) {
 		of[i], away[i] = near[0].Index, x.distance(i, near[0].Similarity)
 	})

@@ -84,7 +84,7 @@ func (m KNN) Predict(ctx context.Context, bank, queries *Features) ([]int, error
 	if bank != queries {
 		rows = nearest.Unit(p, nearest.Rows{N: queries.N, D: queries.D, Data: queries.Data})
 	}
-	o := nearest.Options{K: m.K, ExcludeSelf: bank == queries, Pool: p, Level: cpu.Detect()}
+	o := nearest.Options{K: m.K, ExcludeSelf: bank == queries, Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 	predictions := make([]int, queries.N)
 	err = nearest.Search(ctx, o, rows, gallery, func(query int, near []nearest.Neighbour) {
 		similarities, labels := make([]float32, len(near)), make([]int, len(near))

@@ -88,7 +88,7 @@ func (m Retrieval) Rank(ctx context.Context, gallery, queries *Features) ([]Rank
 	if gallery != queries {
 		q = nearest.Unit(p, nearest.Rows{N: queries.N, D: queries.D, Data: queries.Data})
 	}
-	o := nearest.Options{K: min(depth, voters(gallery, queries)), ExcludeSelf: gallery == queries, Pool: p, Level: cpu.Detect()}
+	o := nearest.Options{K: min(depth, voters(gallery, queries)), ExcludeSelf: gallery == queries, Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 	err = nearest.Search(ctx, o, q, g, func(query int, near []nearest.Neighbour) {
 		rankings[query].judge(m.K, m.depth(), near, gallery.Labels, queries.Labels[query])
 	})

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"embed"
-	"errors"
 	"image"
 	"image/jpeg"
 	"image/png"
@@ -16,13 +15,14 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
 	"golang.org/x/image/draw"
 
-	"alike/dataset"
 	"alike/eval"
+	"alike/index"
 	"alike/serve"
 )
 
@@ -48,9 +48,9 @@ const (
 
 // gallery is what there is to look at.
 type gallery struct {
-	images dataset.Dataset
-	rows   map[string]int // of an id
-	shown  points
+	shown points
+	has   func(id string) bool
+	image func(id string) (image.Image, error)
 }
 
 // points are the images of the map.
@@ -112,30 +112,13 @@ func asset(kind string, body []byte) func(http.ResponseWriter, *http.Request) er
 	}
 }
 
-// Open shows the images, whose features are those of the server's gallery, in the
-// same order. The PCA is there when it returns; the map of neighbours and the
-// clusters are computed meanwhile, until the context ends.
-func (p *Page) Open(ctx context.Context, log *slog.Logger, images dataset.Dataset, f *eval.Features) {
-	g := &gallery{images: images, rows: make(map[string]int, f.N)}
-	for i, id := range f.IDs {
-		g.rows[id] = i
-	}
-	shown := f
-	if f.N > maxMap {
-		rows := make([]int, maxMap)
-		for i := range rows {
-			rows[i] = i * f.N / maxMap
-		}
-		shown = f.Select(rows)
-	}
-	labels := shown.Labels
-	if labels == nil {
-		labels = make([]int, shown.N)
-		for i := range labels {
-			labels[i] = -1
-		}
-	}
-	g.shown = points{shown.IDs, labels, append([]string{}, shown.Classes...), shown.N <= maxLayout && shown.N > 2}
+// Open shows the images of an index, whose pictures picture returns by their IDs. The
+// PCA is there when it returns; the map of neighbours and the clusters are computed
+// meanwhile, until the context ends.
+func (p *Page) Open(ctx context.Context, log *slog.Logger, x *index.Index, picture func(id string) (image.Image, error)) {
+	g := &gallery{image: picture, has: func(id string) bool { _, ok := x.Find(id); return ok }}
+	shown := featuresOf(x)
+	g.shown = points{shown.IDs, shown.Labels, append([]string{}, shown.Classes...), shown.N <= maxLayout && shown.N > 2}
 	pca := PCA(shown)
 	p.maps[kindPCA].Store(place(pca))
 	p.gallery.Store(g)
@@ -144,6 +127,31 @@ func (p *Page) Open(ctx context.Context, log *slog.Logger, images dataset.Datase
 			log.Warn("no map of neighbours", "error", err)
 		}
 	}()
+}
+
+// featuresOf are the vectors of an index, or of maxMap of its images, evenly spread.
+// Labels number the classes in the order of their names; -1 is none.
+func featuresOf(x *index.Index) *eval.Features {
+	n := min(x.Len(), maxMap)
+	f := &eval.Features{N: n, D: x.About.Dim, Data: make([]float32, 0, n*x.About.Dim), IDs: make([]string, n), Labels: make([]int, n)}
+	classes := make([]string, n)
+	for i := range n {
+		row := i * x.Len() / n
+		f.Data = append(f.Data, x.Vector(row)...)
+		f.IDs[i], classes[i] = x.Entry(row).ID, x.Entry(row).Class
+	}
+	f.Classes = slices.Compact(slices.Sorted(slices.Values(classes)))
+	if len(f.Classes) > 0 && f.Classes[0] == "" {
+		f.Classes = f.Classes[1:]
+	}
+	for i, c := range classes {
+		if label, ok := slices.BinarySearch(f.Classes, c); ok {
+			f.Labels[i] = label
+		} else {
+			f.Labels[i] = -1
+		}
+	}
+	return f
 }
 
 // compute finds clusters, then the map of neighbours.
@@ -232,13 +240,13 @@ func (p *Page) image(w http.ResponseWriter, r *http.Request) error {
 	if g == nil {
 		return errLoading
 	}
-	row, ok := g.rows[values.Get("id")]
-	if !ok {
-		return serve.Fail(http.StatusNotFound, "id %.60q: there is no such image", values.Get("id"))
+	id := values.Get("id")
+	if !g.has(id) {
+		return serve.Fail(http.StatusNotFound, "id %.60q: there is no such image", id)
 	}
-	img, err := g.images.Image(row)
+	img, err := g.image(id)
 	if err != nil {
-		return serve.Fail(http.StatusNotFound, "the image cannot be read any more")
+		return serve.Fail(http.StatusNotFound, "id %.60q: its file cannot be read any more", id)
 	}
 	body, kind, err := picture(img, side)
 	if err != nil {
@@ -252,20 +260,17 @@ func (p *Page) image(w http.ResponseWriter, r *http.Request) error {
 }
 
 // picture encodes an image: small ones as they are, larger ones scaled down.
-func picture(img dataset.Image, side int) (body []byte, kind string, err error) {
-	if img.Width < 1 || img.Height < 1 {
-		return nil, "", errors.New("an image without pixels")
-	}
+func picture(m image.Image, side int) (body []byte, kind string, err error) {
 	var b bytes.Buffer
-	m := img.RGBA()
-	longer := max(img.Width, img.Height)
+	size := m.Bounds().Size()
+	longer := max(size.X, size.Y)
 	if longer <= min(side, 64) {
 		err = png.Encode(&b, m)
 		return b.Bytes(), "image/png", err
 	}
 	if longer > side {
-		small := image.NewRGBA(image.Rect(0, 0, max(1, img.Width*side/longer), max(1, img.Height*side/longer)))
-		draw.BiLinear.Scale(small, small.Rect, m, m.Rect, draw.Src, nil)
+		small := image.NewRGBA(image.Rect(0, 0, max(1, size.X*side/longer), max(1, size.Y*side/longer)))
+		draw.BiLinear.Scale(small, small.Rect, m, m.Bounds(), draw.Src, nil)
 		m = small
 	}
 	err = jpeg.Encode(&b, m, &jpeg.Options{Quality: 88})

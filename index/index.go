@@ -76,6 +76,15 @@ func (x *Index) Entry(i int) Entry { return x.entries[i] }
 // Vector is row i, of unit length, not a copy.
 func (x *Index) Vector(i int) []float32 { return x.rows.Data[i*x.rows.D:][:x.rows.D:x.rows.D] }
 
+// Features are the vectors with their IDs, not copies. There are no labels: an Entry names its class.
+func (x *Index) Features() *eval.Features {
+	ids := make([]string, len(x.entries))
+	for i, e := range x.entries {
+		ids[i] = e.ID
+	}
+	return &eval.Features{N: x.rows.N, D: x.rows.D, Data: x.rows.Data, IDs: ids, Layer: x.About.Layer}
+}
+
 // Find returns the row of the entry with that ID.
 func (x *Index) Find(id string) (row int, ok bool) {
 	row, ok = x.byID()[id]
@@ -120,7 +129,7 @@ func (x *Index) search(ctx context.Context, queries *eval.Features, k int, f Fil
 			return hits, err
 		}
 	}
-	o := nearest.Options{K: min(k, x.rows.N), Without: f.without(x.entries, gone), Pool: p, Level: cpu.Detect()}
+	o := nearest.Options{K: min(k, x.rows.N), Without: f.without(x.entries, gone), Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 	err := nearest.Search(ctx, o, q, x.rows, func(query int, near []nearest.Neighbour) {
 		hits[query] = make([]Hit, len(near))
 		for i, n := range near {

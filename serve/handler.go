@@ -50,7 +50,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	took := time.Since(start)
 	s.metrics.request(route, r.Method, rec.status, took)
 	level := slog.LevelInfo
-	if rec.status >= 500 {
+	if rec.status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{slog.String("request_id", request), slog.String("method", r.Method), slog.String("route", route),

@@ -60,11 +60,12 @@ func TestHostileRequests(t *testing.T) {
 		{"double slashes", "GET", "//healthz", "", nil, 404, "no such path"},
 		{"another method", "GET", "/v1/embed", "", nil, 405, "/v1/embed takes POST"},
 		{"an invented method", "BREW", "/v1/images", "", nil, 405, "/v1/images takes DELETE, PUT"},
-		{"a parameter that is not known", "POST", "/v1/search?kk=3", "image/png", picture, 400, `want k, class, each once`},
+		{"a parameter that is not known", "POST", "/v1/search?kk=3", "image/png", picture, 400, `want k, class, path, each once`},
 		{"a parameter twice", "POST", "/v1/search?k=3&k=4", "image/png", picture, 400, "each once"},
 		{"bad encoding", "POST", "/v1/search?k=%zz", "image/png", picture, 400, "percent-encoded"},
 		{"k of 0", "POST", "/v1/search?k=0", "image/png", picture, 400, "from 1 to 1000"},
 		{"k of a million", "POST", "/v1/search?k=1000000", "image/png", picture, 400, "from 1 to 1000"},
+		{"a bad pattern", "POST", "/v1/search?path=%5B", "image/png", picture, 400, "want a pattern"},
 		{"k of words", "POST", "/v1/search?k=many", "image/png", picture, 400, "from 1 to 1000"},
 		{"no body", "POST", "/v1/embed", "image/png", nil, 400, "the image is empty"},
 		{"text", "POST", "/v1/embed", "image/png", []byte("hello, I am no image"), 422, "not an image"},
@@ -249,7 +250,7 @@ func opened(t testing.TB, change func(*Config)) (*Server, *colours) {
 		t.Fatal(err)
 	}
 	m := &colours{}
-	if _, err := s.Open(t.Context(), about, m, gallery(t), t.TempDir()+"/journal"); err != nil {
+	if _, err := s.Open(t.Context(), about, m, gallery(t), Journal{Path: t.TempDir() + "/journal"}); err != nil {
 		t.Fatal(err)
 	}
 	return s, m

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"alike/dataset"
+	"alike/index"
 )
 
 // maxID is the most bytes of an image's id, and of a class's name.
@@ -44,16 +45,19 @@ next:
 	return values, nil
 }
 
-// hits reads k, the number of hits.
-func (s *Server) hits(text string) (int, error) {
-	if text == "" {
-		return min(10, s.config.MaxK), nil
+// query reads what is to be found, but for the vector.
+func (s *Server) query(values url.Values) (query, error) {
+	q := query{k: min(10, s.config.MaxK), class: values.Get("class"), path: values.Get("path")}
+	if text := values.Get("k"); text != "" {
+		var err error
+		if q.k, err = strconv.Atoi(text); err != nil || q.k < 1 || q.k > s.config.MaxK {
+			return q, Fail(http.StatusBadRequest, "k %.20q: want a whole number from 1 to %d", text, s.config.MaxK)
+		}
 	}
-	k, err := strconv.Atoi(text)
-	if err != nil || k < 1 || k > s.config.MaxK {
-		return 0, Fail(http.StatusBadRequest, "k %.20q: want a whole number from 1 to %d", text, s.config.MaxK)
+	if err := (index.Filter{Path: q.path}).Validate(); err != nil || len(q.path) > maxID {
+		return q, Fail(http.StatusBadRequest, "path %.60q: want a pattern for ids, with *, ? and [a-z] within a name", q.path)
 	}
-	return k, nil
+	return q, nil
 }
 
 // name checks an id or the name of a class.

@@ -207,6 +207,16 @@ func (j *journal) append(changes []change) error {
 	return nil
 }
 
+// reset forgets all changes: they are kept elsewhere.
+func (j *journal) reset() error {
+	_, err := j.file.Seek(journalHeader, io.SeekStart)
+	if err := errors.Join(err, j.file.Truncate(journalHeader), j.file.Sync()); err != nil {
+		return fmt.Errorf("journal %s: %w", j.path, err)
+	}
+	j.bytes.Store(journalHeader)
+	return nil
+}
+
 // close frees the file and its lock.
 func (j *journal) close() error { return j.file.Close() }
 

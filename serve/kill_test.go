@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"alike/eval"
+	"alike/index"
 )
 
 // serverOf is the environment variable that makes the test's program a server with
@@ -42,11 +43,11 @@ func serveJournal(path string) error {
 	if err != nil {
 		return err
 	}
-	base, err := NewMemory(&eval.Features{N: 1, D: 6, Data: vectorOf(255, 0, 0), IDs: []string{"base"}})
+	base, err := index.New(&eval.Features{N: 1, D: 6, Data: vectorOf(255, 0, 0), IDs: []string{"base"}})
 	if err != nil {
 		return err
 	}
-	if _, err := s.Open(context.Background(), about, &colours{}, base, path); err != nil {
+	if _, err := s.Open(context.Background(), about, &colours{}, index.NewStore(base), Journal{Path: path}); err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -150,7 +151,14 @@ func TestKillLosesNoAcknowledgedWrite(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(time.Duration(5+r.IntN(60)) * time.Millisecond)
+		enough := func(n int) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return done >= n
+		}
+		for target, start := 10+r.IntN(60), time.Now(); !enough(target) && time.Since(start) < 20*time.Second; {
+			time.Sleep(time.Duration(r.IntN(500)) * time.Microsecond)
+		}
 		if err := server.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}

@@ -79,8 +79,8 @@ func (s *Server) embed(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if normalize == "true" {
-		for i, x := range vectors {
-			vectors[i] = unitOf(x)
+		for _, x := range vectors {
+			scaleToUnit(x)
 		}
 	}
 	return Answer(w, http.StatusOK, struct {
@@ -97,12 +97,12 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := Parameters(r, "k", "class")
+	values, err := Parameters(r, "k", "class", "path")
 	if err != nil {
 		return err
 	}
-	q := Query{Class: values.Get("class")}
-	if q.K, err = s.hits(values.Get("k")); err != nil {
+	q, err := s.query(values)
+	if err != nil {
 		return err
 	}
 	asJSON, err := isJSON(r)
@@ -119,8 +119,8 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 		if err := v.vector(body.Vector); err != nil {
 			return err
 		}
-		q.Vector = body.Vector
-	} else if q.Vector, err = s.embedOne(r, v); err != nil {
+		q.vector = body.Vector
+	} else if q.vector, err = s.embedOne(r, v); err != nil {
 		return err
 	}
 	hits, err := v.search.do(r.Context(), q)
@@ -155,11 +155,11 @@ func finite(vectors [][]float32) error {
 	return nil
 }
 
-func answerHits(w http.ResponseWriter, hits []Hit) error {
+func answerHits(w http.ResponseWriter, hits []hit) error {
 	if hits == nil {
-		hits = []Hit{}
+		hits = []hit{}
 	}
-	return Answer(w, http.StatusOK, map[string][]Hit{"hits": hits})
+	return Answer(w, http.StatusOK, map[string][]hit{"hits": hits})
 }
 
 func (s *Server) neighbours(w http.ResponseWriter, r *http.Request) error {
@@ -167,24 +167,24 @@ func (s *Server) neighbours(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := Parameters(r, "id", "k", "class")
+	values, err := Parameters(r, "id", "k", "class", "path")
 	if err != nil {
 		return err
 	}
-	k, err := s.hits(values.Get("k"))
+	q, err := s.query(values)
 	if err != nil {
 		return err
 	}
-	id := values.Get("id")
-	vector, _, ok := v.store.Vector(id)
-	if !ok {
+	id, k, ok := values.Get("id"), q.k, false
+	if _, q.vector, ok = v.store.Get(id); !ok {
 		return Fail(http.StatusNotFound, "id %.60q: there is no such image", id)
 	}
-	found, err := v.search.do(r.Context(), Query{vector, k + 1, values.Get("class")})
+	q.k++ // itself is the nearest
+	found, err := v.search.do(r.Context(), q)
 	if err != nil {
 		return err
 	}
-	var hits []Hit
+	var hits []hit
 	for _, h := range found[0] {
 		if h.ID != id && len(hits) < k {
 			hits = append(hits, h)
@@ -257,7 +257,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 	}
 	id := values.Get("id")
 	missing := Fail(http.StatusNotFound, "id %.60q: there is no such image", id)
-	if _, _, ok := v.store.Vector(id); !ok {
+	if _, _, ok := v.store.Get(id); !ok {
 		return missing
 	}
 	existed, err := v.write.do(r.Context(), change{id: id})

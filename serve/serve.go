@@ -16,10 +16,12 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"alike/dataset"
+	"alike/index"
 )
 
 // Model turns images into embeddings, as *alike.Model does. Goroutines share it.
@@ -29,30 +31,6 @@ type Model interface {
 	Prepare(img dataset.Image) []float32
 	// EmbedPrepared embeds what Prepare made.
 	EmbedPrepared(ctx context.Context, views [][]float32) ([][]float32, error)
-}
-
-// Store is a gallery that can change. Goroutines share it.
-type Store interface {
-	Len() int
-	Put(id, class string, vector []float32) (replaced bool)
-	Delete(id string) (existed bool)
-	Vector(id string) (vector []float32, class string, ok bool)
-	Search(ctx context.Context, queries []Query) ([][]Hit, error)
-}
-
-// Query asks for the K images that are most like a vector, in one class unless
-// that is "".
-type Query struct {
-	Vector []float32
-	K      int
-	Class  string
-}
-
-// Hit is an image that was found.
-type Hit struct {
-	ID         string  `json:"id"`
-	Class      string  `json:"class,omitempty"`
-	Similarity float32 `json:"similarity"` // cosine, 1 for the same direction
 }
 
 // About says to clients what is served.
@@ -88,11 +66,12 @@ type Server struct {
 type service struct {
 	about   About
 	model   Model
-	store   Store
-	most    int      // views that pass the network together
-	journal *journal // nil if nothing may be written
+	store   *index.Store
+	most    int        // views that pass the network together
+	turn    sync.Mutex // of the cores: two kernels at once would wait for each other's workers
+	journal *journal   // nil if nothing may be written
 	embed   *batcher[[]float32, []float32]
-	search  *batcher[Query, []Hit]
+	search  *batcher[query, []hit]
 	write   *batcher[change, bool]
 }
 
@@ -107,31 +86,51 @@ func New(c Config, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
+// Journal says where writes are kept. The zero value lets nobody write.
+type Journal struct {
+	Path string
+	// Fold, if set, writes what the store holds to where the gallery came from, so
+	// that the journal can begin anew. It is called if there was something to replay.
+	Fold func(*index.Snapshot) error
+}
+
 // Open makes the server ready: it replays the journal, if one is named, over the
 // store, and lets the engine compile what requests will need.
-func (s *Server) Open(ctx context.Context, about About, model Model, store Store, journalPath string) (Recovery, error) {
+func (s *Server) Open(ctx context.Context, about About, model Model, store *index.Store, writes Journal) (Recovery, error) {
 	v := &service{about: about, model: model, store: store, most: engineBatch}
 	view := len(model.Prepare(black))
 	for v.most > 1 && v.most*view > engineValues {
 		v.most /= 4
 	}
 	var found Recovery
-	if journalPath != "" {
-		j, r, err := openJournal(journalPath, model.Dim(), about.key(), func(c change) error {
-			v.apply(c)
-			return nil
+	if model.Dim() != store.Dim() {
+		return found, fmt.Errorf("the model's embeddings have %d values, the gallery's %d: another model or layer made it", model.Dim(), store.Dim())
+	}
+	if writes.Path != "" {
+		j, r, err := openJournal(writes.Path, model.Dim(), about.key(), func(c change) error {
+			_, err := v.apply(c)
+			return err
 		})
 		if err != nil {
 			return r, err
 		}
 		v.journal, found = j, r
+		if r.Changes > 0 && writes.Fold != nil {
+			err := writes.Fold(store.Snapshot())
+			if err == nil {
+				err = j.reset()
+			}
+			if err != nil {
+				return r, errors.Join(err, v.close())
+			}
+		}
 	}
 	if err := v.warmUp(ctx); err != nil {
 		v.close()
 		return found, fmt.Errorf("embedding: %w", err)
 	}
 	v.embed = newBatcher(max(s.config.MaxBatch, v.most), v.embedViews, s.metrics.batch("embed"))
-	v.search = newBatcher(searchBatch, store.Search, s.metrics.batch("search"))
+	v.search = newBatcher(searchBatch, v.find, s.metrics.batch("search"))
 	v.write = newBatcher(writeBatch, v.commit, s.metrics.batch("write"))
 	s.metrics.gauges(v)
 	s.service.Store(v)
@@ -164,6 +163,8 @@ func (v *service) warmUp(ctx context.Context) error {
 
 // embedViews embeds views, as many at a time as the engine was warmed up for.
 func (v *service) embedViews(ctx context.Context, views [][]float32) ([][]float32, error) {
+	v.turn.Lock()
+	defer v.turn.Unlock()
 	all := make([][]float32, 0, len(views))
 	for part := range slices.Chunk(views, v.most) {
 		vectors, err := v.model.EmbedPrepared(ctx, part)
@@ -183,17 +184,21 @@ func (v *service) commit(_ context.Context, changes []change) ([]bool, error) {
 	}
 	existed := make([]bool, len(changes))
 	for i, c := range changes {
-		existed[i] = v.apply(c)
+		var err error
+		if existed[i], err = v.apply(c); err != nil {
+			return nil, err
+		}
 	}
 	return existed, nil
 }
 
 // apply makes a change to the store, and says whether the image was there before.
-func (v *service) apply(c change) bool {
+func (v *service) apply(c change) (existed bool, err error) {
 	if c.vector == nil {
-		return v.store.Delete(c.id)
+		return v.store.Delete(c.id), nil
 	}
-	return v.store.Put(c.id, c.class, c.vector)
+	_, _, existed = v.store.Get(c.id)
+	return existed, v.store.Add(c.id, c.class, c.vector)
 }
 
 // close answers what is queued and closes the journal.

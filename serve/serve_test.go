@@ -26,6 +26,7 @@ import (
 
 	"alike/dataset"
 	"alike/eval"
+	"alike/index"
 )
 
 // colours is a model whose embedding is the mean colour, and its square.
@@ -71,16 +72,15 @@ func vectorOf(r, g, b uint8) []float32 {
 	return v[0]
 }
 
-func gallery(t testing.TB) *Memory {
+func gallery(t testing.TB) *index.Store {
 	t.Helper()
 	f := &eval.Features{N: 4, D: 6, IDs: []string{"warm/red", "warm/orange", "cold/blue", "cold/green"}, Labels: []int{0, 0, 1, 1}, Classes: []string{"warm", "cold"}}
 	f.Data = slices.Concat(vectorOf(255, 0, 0), vectorOf(255, 128, 0), vectorOf(0, 0, 255), vectorOf(0, 255, 0))
-	m, err := NewMemory(f)
+	x, err := index.New(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(m.Close)
-	return m
+	return index.NewStore(x)
 }
 
 func plain(t testing.TB, r, g, b uint8, side int) []byte {
@@ -110,7 +110,7 @@ func testServer(t testing.TB, change func(*Config)) (*Server, *colours) {
 		t.Fatal(err)
 	}
 	m := &colours{}
-	if _, err := s.Open(t.Context(), about, m, gallery(t), filepath.Join(t.TempDir(), "journal")); err != nil {
+	if _, err := s.Open(t.Context(), about, m, gallery(t), Journal{Path: filepath.Join(t.TempDir(), "journal")}); err != nil {
 		t.Fatal(err)
 	}
 	m.batches = nil
@@ -224,7 +224,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 
 func hitIDs(t testing.TB, w *httptest.ResponseRecorder) (ids []string) {
 	t.Helper()
-	var found struct{ Hits []Hit }
+	var found struct{ Hits []hit }
 	if err := json.Unmarshal(w.Body.Bytes(), &found); err != nil {
 		t.Fatal(err)
 	}
@@ -249,6 +249,8 @@ func TestFromPutToSearch(t *testing.T) {
 		{"info", "GET", "/v1/info", "", nil, 200, []string{`"images":4`, `"writable":true`, `"weights_sha256":"abc"`}},
 		{"by image", "POST", "/v1/search?k=2", "image/png", red, 200, []string{"warm/red", "warm/orange"}},
 		{"in a class", "POST", "/v1/search?k=9&class=cold", "image/png", red, 200, []string{"cold/green", "cold/blue"}},
+		{"of a folder", "POST", "/v1/search?k=9&path=col*", "image/png", red, 200, []string{"cold/green", "cold/blue"}},
+		{"of a file and a class", "POST", "/v1/search?k=9&path=*/*e*&class=warm", "image/png", red, 200, []string{"warm/red", "warm/orange"}},
 		{"in a class that is not there", "POST", "/v1/search?class=none", "image/png", red, 200, nil},
 		{"by vector", "POST", "/v1/search?k=1", "application/json", []byte(`{"vector":[0,0,9,0,0,9]}`), 200, []string{"cold/blue"}},
 		{"neighbours", "GET", "/v1/neighbours?id=warm/red&k=1", "", nil, 200, []string{"warm/orange"}},
@@ -306,7 +308,9 @@ func TestEmbed(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
 		t.Fatal(w.Code, w.Body, err)
 	}
-	want := [][]float32{unitOf(vectorOf(255, 0, 0)), unitOf(vectorOf(0, 0, 255))}
+	want := [][]float32{vectorOf(255, 0, 0), vectorOf(0, 0, 255)}
+	scaleToUnit(want[0])
+	scaleToUnit(want[1])
 	if d := cmp.Diff(want, got.Embeddings); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -401,7 +405,7 @@ func TestNotReadyAndReadOnly(t *testing.T) {
 	if w := ask(t, s, "GET", "/healthz", "", nil); w.Code != 200 {
 		t.Errorf("health: %d while loading", w.Code)
 	}
-	if _, err := s.Open(t.Context(), about, &colours{}, gallery(t), ""); err != nil {
+	if _, err := s.Open(t.Context(), about, &colours{}, gallery(t), Journal{}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.service.Load().close()
@@ -421,7 +425,7 @@ func TestWritesOutliveTheServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := s.Open(t.Context(), about, &colours{}, gallery(t), path)
+		found, err := s.Open(t.Context(), about, &colours{}, gallery(t), Journal{Path: path})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -434,16 +438,50 @@ func TestWritesOutliveTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.Open(t.Context(), about, &colours{}, gallery(t), path); err == nil || !strings.Contains(err.Error(), "another server writes to it") {
+	if _, err := other.Open(t.Context(), about, &colours{}, gallery(t), Journal{Path: path}); err == nil || !strings.Contains(err.Error(), "another server writes to it") {
 		t.Errorf("a second server: %v", err)
 	}
 	s.service.Load().close()
 	s, found := open()
 	defer s.service.Load().close()
 	store := s.service.Load().store
-	_, class, ok := store.Vector("new")
-	if _, _, red := store.Vector("warm/red"); !ok || class != "x" || red || store.Len() != 4 || found.Changes != 2 {
+	entry, _, ok := store.Get("new")
+	class := entry.Class
+	if _, _, red := store.Get("warm/red"); !ok || class != "x" || red || store.Len() != 4 || found.Changes != 2 {
 		t.Errorf("after a restart: new %v of class %q, red %v, %d images, %d changes", ok, class, red, store.Len(), found.Changes)
+	}
+}
+
+func TestTheJournalIsFoldedIntoTheIndex(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	ask1 := func(fold func(*index.Snapshot) error) (Recovery, error) {
+		s, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := s.Open(t.Context(), about, &colours{}, gallery(t), Journal{path, fold})
+		if err == nil {
+			ask(t, s, "PUT", "/v1/images?id=new", "application/json", []byte(`{"vector":[1,1,1,1,1,1]}`))
+			s.service.Load().close()
+		}
+		return found, err
+	}
+	var folded []int
+	fold := func(s *index.Snapshot) error {
+		folded = append(folded, s.Len())
+		return nil
+	}
+	for i, want := range []int{0, 1, 1} { // each server adds one, which the next folds
+		if found, err := ask1(fold); err != nil || found.Changes != want {
+			t.Errorf("server %d finds %+v, %v", i, found, err)
+		}
+	}
+	if !slices.Equal(folded, []int{5, 5}) {
+		t.Errorf("folded %v images, want 5 twice", folded)
+	}
+	full := errors.New("the disk is full")
+	if _, err := ask1(func(*index.Snapshot) error { return full }); !errors.Is(err, full) {
+		t.Errorf("a fold that fails: %v", err)
 	}
 }
 
@@ -453,7 +491,7 @@ func TestLogHoldsNoContents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Open(t.Context(), about, &colours{}, gallery(t), ""); err != nil {
+	if _, err := s.Open(t.Context(), about, &colours{}, gallery(t), Journal{}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.service.Load().close()

@@ -63,7 +63,7 @@ func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer stri
 func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, layer string, views int, visit func(i int, h []float32, err error) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, err := m.program(layer)
+	e, err := m.program(layer, embedBatch)
 	if err != nil {
 		return err
 	}
@@ -120,11 +120,12 @@ func (m *Model) Prepare(img dataset.Image) []float32 {
 func (m *Model) EmbedPrepared(ctx context.Context, views [][]float32, layer string) ([]float32, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, err := m.program(layer)
+	batch := batchFor(len(views))
+	e, err := m.program(layer, batch)
 	if err != nil {
 		return nil, err
 	}
-	in, width, batch := m.viewLen(), m.Dim(layer), batchFor(len(views))
+	in, width := m.viewLen(), m.Dim(layer)
 	input := make([]float32, batch*in)
 	h := make([]float32, batch*width)
 	out := make([]float32, 0, len(views)*width)

@@ -41,9 +41,9 @@ func (m *Model) ONNX(layer string, unit bool, o trace.Options) (*onnx.Model, err
 		fault = err
 		return &trace.Weight{Name: strings.ReplaceAll(parameter[1:], "/", "."), Flat: flat}
 	})
-	network := m.infer(layer)
 	exec, err := model.NewExec(recorder, m.store, func(scope *model.Scope, x *graph.Node) *graph.Node {
-		out := network(scope, x)
+		scope.Store().SetTraining(x.Graph(), false)
+		out := m.embedding(scope, x, layer)
 		if unit {
 			out = nn.Unit(out)
 		}

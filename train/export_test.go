@@ -63,7 +63,10 @@ func randomPixels(n, size int) []float32 {
 // call embeds pixels by the model's own engine.
 func (m *Model) call(t *testing.T, layer string, pixels []float32, n int) []float32 {
 	t.Helper()
-	exec, err := model.NewExec(m.engine, m.store, func(scope *model.Scope, x *graph.Node) *graph.Node { return m.infer(layer)(scope, x) })
+	exec, err := model.NewExec(m.engine, m.store, func(scope *model.Scope, x *graph.Node) *graph.Node {
+		scope.Store().SetTraining(x.Graph(), false)
+		return m.embedding(scope, x, layer)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -254,7 +254,7 @@ func (c *classifier) step(exec *model.Exec, b batch, lr float64) (float64, error
 // predict returns the class with the largest logit for the fixed view of each image,
 // the lower one of equals.
 func (c *classifier) predict(ctx context.Context, queries dataset.Dataset) ([]int, error) {
-	exec, err := c.inference(func(scope *model.Scope, x *Node) *Node {
+	exec, err := c.inference(embedBatch, func(scope *model.Scope, x *Node) *Node {
 		h := c.embedding(scope, x, c.layer)
 		weight, bias := c.parameters(scope, h)
 		return Add(MatMul(h, Transpose(weight, 0, 1)), ExpandDims(bias, 0))

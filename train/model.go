@@ -53,7 +53,7 @@ func (r *Run) Untrained(b compute.Backend) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := m.program(method.LayerZ); err != nil { // which names all weights
+	if _, err := m.program(method.LayerZ, 1); err != nil { // which names all weights
 		return nil, err
 	}
 	if err := store.InitializeVariables(b, nil); err != nil {
@@ -109,27 +109,19 @@ func (m *Model) Dim(layer string) int {
 	return m.parts.head.Dim(m.parts.encoder.Dim())
 }
 
-// program returns the compiled network up to the layer.
-func (m *Model) program(layer string) (*model.Exec, error) {
+// program returns the network up to the layer, compiled for so many images at first.
+func (m *Model) program(layer string, rows int) (*model.Exec, error) {
 	if e, ok := m.exec[layer]; ok {
 		return e, nil
 	}
 	if err := m.CheckLayer(layer); err != nil {
 		return nil, err
 	}
-	e, err := m.inference(func(scope *model.Scope, x *Node) *Node { return m.embedding(scope, x, layer) })
+	e, err := m.inference(rows, func(scope *model.Scope, x *Node) *Node { return m.embedding(scope, x, layer) })
 	if err == nil {
 		m.exec[layer] = e
 	}
 	return e, err
-}
-
-// infer is the network up to the layer, in inference mode.
-func (m *Model) infer(layer string) func(scope *model.Scope, x *Node) *Node {
-	return func(scope *model.Scope, x *Node) *Node {
-		scope.Store().SetTraining(x.Graph(), false)
-		return m.embedding(scope, x, layer)
-	}
 }
 
 // embedding is the network up to the layer.
@@ -144,14 +136,15 @@ func (m *Model) embedding(scope *model.Scope, x *Node, layer string) *Node {
 	return m.parts.head.Graph(scope.In(headScope), h)
 }
 
-// inference compiles a function of the views of embedBatch images, in inference mode.
-func (m *Model) inference(f func(scope *model.Scope, x *Node) *Node) (*model.Exec, error) {
+// inference compiles a function of the views of so many images, in inference mode. It
+// is compiled anew when it is called with another number.
+func (m *Model) inference(rows int, f func(scope *model.Scope, x *Node) *Node) (*model.Exec, error) {
 	e, err := model.NewExec(m.engine, m.store, func(scope *model.Scope, x *Node) *Node {
 		scope.Store().SetTraining(x.Graph(), false)
 		return f(scope, x)
 	})
 	if err == nil {
-		_, err = e.Compile(m.config.inputShape(PixelsFloat32, embedBatch))
+		_, err = e.Compile(m.config.inputShape(PixelsFloat32, rows))
 	}
 	return e, compileError("embedding", err)
 }

@@ -34,6 +34,7 @@ export class Atlas {
     this.x = this.y = new Float32Array();
     this.colours = new Uint8Array();
     this.view = { x: 0, y: 0, zoom: 1 };
+    this.half = [1, 1]; // of the map's width and height
     this.query = -1;
     this.hits = [];
     this.ring = null; // the lasso, in pixels
@@ -95,6 +96,8 @@ export class Atlas {
   put(x, y) {
     this.x = x;
     this.y = y;
+    const widest = (values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0.2);
+    this.half = [widest(x), widest(y)];
     const pairs = new Float32Array(2 * x.length);
     for (let i = 0; i < x.length; i++) {
       pairs[2 * i] = x[i];
@@ -129,7 +132,7 @@ export class Atlas {
 
   // scale is pixels of CSS for a unit of the map.
   scale() {
-    return 0.46 * Math.min(this.root.clientWidth, this.root.clientHeight) * this.view.zoom;
+    return 0.46 * Math.min(this.root.clientWidth / this.half[0], this.root.clientHeight / this.half[1]) * this.view.zoom;
   }
 
   toScreen(i) {
@@ -147,8 +150,8 @@ export class Atlas {
   }
 
   size() {
-    const crowd = Math.sqrt(2000 / Math.max(1, this.x.length));
-    return Math.max(2.5, Math.min(14, 7 * Math.min(1.4, crowd) * Math.sqrt(this.view.zoom))) * (devicePixelRatio || 1);
+    const room = (this.root.clientWidth * this.root.clientHeight) / Math.max(1, this.x.length); // pixels for a point
+    return Math.max(2.5, Math.min(14, 0.62 * Math.sqrt(room) * Math.sqrt(this.view.zoom))) * (devicePixelRatio || 1);
   }
 
   drawPoints() {

@@ -138,6 +138,7 @@ function show(query) {
   rest.textContent = kind ? query.name : "";
   $("#what").replaceChildren(strong, document.createElement("br"), rest);
   $("#back").hidden = trail.length < 2;
+  history.replaceState(null, "", query.url ? location.pathname : `#${encodeURIComponent(query.id)}`); // a link to this query
   fill(query.hits);
   remark();
   paint([row, ...query.hits.map((h) => rowOf.get(h.id))].filter((i) => i !== undefined));
@@ -186,11 +187,14 @@ function caught(rows) {
   fill(rows.map((i) => ({ id: points.ids[i] })));
   atlas.mark(-1, []);
   paint(rows);
-  say(`${number(rows.length)} images in the lasso: ${top}${counts.size > 3 ? ", …" : ""}.`);
+  say(`${number(rows.length)} images in the lasso: ${top}${counts.size > 3 ? " and others" : ""}.`);
 }
 
 function find(text) {
   if (!text) {
+    const current = trail.at(-1);
+    if (current) return show(current);
+    begin();
     paint();
     return say("");
   }
@@ -321,6 +325,12 @@ addEventListener("keydown", (e) => {
   }
 });
 
+// begin shows some images, evenly spread, to begin with.
+function begin() {
+  const step = Math.max(1, Math.floor(points.ids.length / 40));
+  fill(points.ids.filter((_, i) => i % step === 0).slice(0, 40).map((id) => ({ id })));
+}
+
 // Loading: the points first, then what takes longer.
 
 async function load() {
@@ -334,6 +344,9 @@ async function load() {
   drawLegend();
   paint();
   chooseMap("pca");
+  begin();
+  const linked = decodeURIComponent(location.hash.slice(1));
+  if (rowOf.has(linked)) walk(linked);
   document.body.dataset.ready = "map";
   api.wait("/v1/clusters").then(({ of }) => {
     clusters = of;

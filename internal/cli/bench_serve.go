@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alike/dataset"
+	"alike/index"
 	"alike/internal/rng"
 	"alike/serve"
 )
@@ -67,7 +68,7 @@ it is answered. Clients and server share the cores.`,
 		for i := range gallery.IDs {
 			gallery.IDs[i] = fmt.Sprint(i)
 		}
-		store, err := serve.NewMemory(gallery)
+		x, err := index.New(gallery)
 		if err != nil {
 			return err
 		}
@@ -84,7 +85,7 @@ it is answered. Clients and server share the cores.`,
 			{Name: "search by vector", path: "/v1/search?k=10", kind: "application/json", bodies: vectors},
 			{Name: "search by image", path: "/v1/search?k=10", kind: "image/jpeg", bodies: images},
 		}
-		err = onLoopback(c.Context(), *clients, model, store, func(url string) error {
+		err = onLoopback(c.Context(), *clients, model, index.NewStore(x), func(url string) error {
 			for _, l := range loads {
 				l.Clients = *clients
 				if err := l.run(c.Context(), url, time.Duration(*seconds*float64(time.Second))); err != nil {
@@ -136,7 +137,7 @@ func bodies(side, dim int) (images, vectors [][]byte, err error) {
 }
 
 // onLoopback calls f with the URL of a server that lives as long as the call.
-func onLoopback(ctx context.Context, clients int, model serve.Model, store serve.Store, f func(url string) error) error {
+func onLoopback(ctx context.Context, clients int, model serve.Model, store *index.Store, f func(url string) error) error {
 	c := serve.DefaultConfig()
 	c.MaxConcurrent = 2 * clients
 	server, err := serve.New(c, slog.New(slog.DiscardHandler))
@@ -147,7 +148,7 @@ func onLoopback(ctx context.Context, clients int, model serve.Model, store serve
 	if err != nil {
 		return err
 	}
-	if _, err := server.Open(ctx, serve.About{Dim: model.Dim()}, model, store, ""); err != nil {
+	if _, err := server.Open(ctx, serve.About{Dim: model.Dim()}, model, store, serve.Journal{}); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	ctx, stop := context.WithCancel(ctx)

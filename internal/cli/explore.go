@@ -10,7 +10,7 @@ import (
 
 func (a *app) explore() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "explore RUN",
+		Use:   "explore INDEX | RUN",
 		Short: "Look at a gallery in the browser: search by image, walk, a map of all",
 		Long: `Look at a gallery in the browser: drop or paste an image and see what is most
 like it, press any picture to walk on, and find all of them on a map of the
@@ -18,8 +18,8 @@ embeddings, coloured by class or cluster; draw around points to see their images
 
 The page is part of this program and loads nothing from elsewhere. It listens on
 this machine only, unless --insecure lets others in.`,
-		Example: "  alike explore runs/simclr-resnet8\n  alike explore runs/simclr-resnet8 --data photos/ --addr 127.0.0.1:9000",
-		Args:    exactly("a RUN"),
+		Example: "  alike explore photos.index\n  alike explore runs/simclr-resnet8 --data photos/ --addr 127.0.0.1:9000",
+		Args:    exactly("an INDEX or a RUN"),
 	}
 	var f serveFlags
 	f.add(c)

@@ -14,16 +14,14 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"alike"
 	"alike/explore"
+	"alike/index"
 	"alike/serve"
 )
 
 // serveFlags are the flags of the commands that answer over HTTP.
 type serveFlags struct {
-	data      dataFlags
-	which     modelFlags
-	split     string
+	gallery   galleryFlags
 	config    serve.Config
 	tokenFile string
 	maxBody   string
@@ -33,10 +31,8 @@ type serveFlags struct {
 
 func (f *serveFlags) add(c *cobra.Command) {
 	f.config = serve.DefaultConfig()
-	f.data.addOptional(c)
-	f.which.add(c)
+	f.gallery.add(c)
 	flags := c.Flags()
-	flags.StringVar(&f.split, "split", "", "split that is searched (default: the only one, or test)")
 	flags.StringVar(&f.config.Addr, "addr", f.config.Addr, "HOST:PORT to listen on")
 	flags.BoolVar(&f.config.Insecure, "insecure", false, "let anyone who reaches the address ask, without a token")
 	flags.StringVar(&f.config.TLSCert, "tls-cert", "", "file of the TLS certificate chain, PEM")
@@ -56,7 +52,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 func (f *serveFlags) addWrites(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token that clients must show (default: the environment's ALIKE_TOKEN, if set)")
-	flags.StringVar(&f.journal, "journal", "", "file that added and deleted images are written to (default: serve.journal in RUN)")
+	flags.StringVar(&f.journal, "journal", "", "file that added and deleted images are written to (default: serve.journal in the INDEX or RUN)")
 	flags.BoolVar(&f.readOnly, "read-only", false, "let nobody add or delete images")
 }
 
@@ -96,17 +92,18 @@ func (f *serveFlags) writes(dir string) error {
 
 func (a *app) serve() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "serve RUN",
+		Use:   "serve INDEX | RUN",
 		Short: "Answer over HTTP: embed images, search, add and delete them",
 		Long: `Answer over HTTP: embed images, search by image or vector, list an image's
-neighbours, add and delete images. GET /openapi.json describes all of it.
+neighbours, add and delete images. GET /openapi.json describes all of it. An INDEX
+is what 'alike embed' writes; of a RUN, its images are embedded first.
 
 It listens on this machine only; to be reached from others it demands a token, or
 --insecure. A write is acknowledged once it is on the disk, in the journal, which
 the next start replays. Ctrl-C or SIGTERM answers what was asked, then stops. The
 log, one JSON object a line, goes to standard error.`,
-		Example: "  alike serve runs/simclr-resnet8 --data photos/\n  ALIKE_TOKEN=$(cat token) alike serve runs/simclr-resnet8 --addr 0.0.0.0:8443 --tls-cert chain.pem --tls-key key.pem\n  curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' 'localhost:8080/v1/search?k=5'",
-		Args:    exactly("a RUN"),
+		Example: "  alike serve photos.index\n  alike serve runs/simclr-resnet8 --data photos/\n  ALIKE_TOKEN=$(cat token) alike serve photos.index --addr 0.0.0.0:8443 --tls-cert chain.pem --tls-key key.pem\n  curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' 'localhost:8080/v1/search?k=5'",
+		Args:    exactly("an INDEX or a RUN"),
 	}
 	var f serveFlags
 	f.add(c)
@@ -141,25 +138,17 @@ func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir strin
 	if err != nil {
 		return fmt.Errorf("--addr %s: %w", f.config.Addr, err)
 	}
+	if page != nil {
+		a.say("look at http://%s/ in a browser, as soon as the images are embedded; Ctrl-C stops", l.Addr())
+	}
 	log.Info("listening", "address", l.Addr().String(), "tls", f.config.TLSCert != "", "token", f.config.Token != "")
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx, l) }()
 
-	model, err := a.model(dir, f.which)
-	if err == nil {
-		defer model.Close()
-	}
-	if err == nil && model.Size() == 0 {
-		err = fmt.Errorf("%s was trained on features of another encoder, not on images: there is no image it could embed", dir)
-	}
-	if err == nil {
-		err = a.openGallery(ctx, log, server, model, dir, f, page)
-	}
-	if err == nil && page != nil {
-		a.say("look at http://%s/ in a browser; Ctrl-C stops", l.Addr())
-	}
+	done, err := a.openGallery(ctx, log, server, dir, f, page)
+	defer done()
 	if err != nil && ctx.Err() == nil {
 		stop(err)
 		return errors.Join(err, <-ended)
@@ -167,44 +156,39 @@ func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir strin
 	return <-ended
 }
 
-// openGallery embeds the images and makes the server ready.
-func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.Server, model *alike.Model, dir string, f serveFlags, page *explore.Page) error {
-	source, err := a.openFor(ctx, dir, f.data)
+// openGallery makes the server ready, and the page. The caller calls done when both
+// have ended.
+func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.Server, dir string, f serveFlags, page *explore.Page) (done func(), err error) {
+	start := time.Now()
+	g, err := a.gallery(ctx, dir, f.gallery)
 	if err != nil {
-		return err
+		return func() {}, err
 	}
-	images, err := chosenSplit(source, f.split)
-	if err != nil {
-		return err
+	model, err := g.model()
+	if err == nil && model.Size() == 0 {
+		err = fmt.Errorf("%s was made from features, not from images: there is no image that could be embedded", dir)
 	}
-	start, last := time.Now(), time.Now()
-	features, err := model.Features(ctx, images, images.split, func(done int) {
-		if time.Since(last) > plainEvery {
-			last = time.Now()
-			log.Info("embedding", "done", done, "images", images.Len(), "images_per_s", int(float64(done)/time.Since(start).Seconds()))
-		}
-	})
 	if err != nil {
-		return err
+		return g.close, err
 	}
-	store, err := serve.NewMemory(features)
-	if err != nil {
-		return err
+	writes := serve.Journal{Path: f.journal}
+	if index.Is(dir) {
+		writes.Fold = func(s *index.Snapshot) error { return s.Write(dir) }
 	}
 	subject := model.Subject()
 	found, err := server.Open(ctx, serve.About{
 		Run: subject.Name, Method: subject.Method, Encoder: subject.Encoder, Step: subject.Step,
-		Layer: model.Layer(), Dim: model.Dim(), WeightsSHA256: subject.WeightsSHA256, Data: images.Name(),
-	}, model, store, f.journal)
+		Layer: model.Layer(), Dim: model.Dim(), WeightsSHA256: subject.WeightsSHA256, Data: dir,
+	}, model, index.NewStore(g.index), writes)
 	if err != nil {
-		return err
+		return g.close, err
 	}
 	if page != nil {
-		page.Open(ctx, log, images, features)
+		page.Open(ctx, log, g.index, g.image)
 	}
 	if found.Torn > 0 {
 		log.Warn("the journal's last write was cut short; it was not acknowledged and is dropped", "bytes", found.Torn)
 	}
-	log.Info("ready", "images", store.Len(), "replayed", found.Changes, "seconds", time.Since(start).Seconds())
-	return nil
+	log.Info("ready", "images", g.index.Len(), "replayed", found.Changes, "seconds", time.Since(start).Seconds())
+	return g.close, nil
 }

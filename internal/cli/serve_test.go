@@ -129,6 +129,32 @@ func TestServe(t *testing.T) {
 	}
 }
 
+func TestServeAnIndex(t *testing.T) {
+	dir, x := trainedRun(t, "--epochs", "0"), filepath.Join(t.TempDir(), "sprites.index")
+	must(t, "embed", dir, "--out", x, "-q")
+	args := []string{"serve", x, "--addr", "127.0.0.1:0"}
+	file := asPNG(t, patches(3, 50))
+	for start, want := range []string{`"images":60`, `"images":60`, `"images":60`} { // one comes, one goes; each start folds that
+		site, stop := serving(t, args...)
+		if info := asked(t, "GET", site+"/v1/info", "", nil); !strings.Contains(info, want) {
+			t.Errorf("start %d: %s", start, info)
+		}
+		asked(t, "PUT", fmt.Sprintf("%s/v1/images?id=mine/%d&class=new", site, start), "image/png", file)
+		asked(t, "DELETE", fmt.Sprintf("%s/v1/images?id=test/star/%05d", site, 5+10*start), "", nil)
+		if code := stop(); code != exitDone {
+			t.Errorf("start %d: status %d", start, code)
+		}
+	}
+	site, stop := serving(t, args...)
+	if hits := asked(t, "POST", site+"/v1/search?k=9&path=mine", "image/png", file); strings.Count(hits, `"class":"new"`) != 3 {
+		t.Errorf("of three that were added it finds %s", hits)
+	}
+	stop()
+	if ids := found(t, x, "--query", "mine/1", "--k", "60"); len(ids) != 60 || strings.Contains(strings.Join(ids, " "), "star/00005") || strings.Contains(strings.Join(ids, " "), "star/00025") {
+		t.Errorf("the index holds %v", ids)
+	}
+}
+
 func TestBenchServe(t *testing.T) {
 	var got struct {
 		Loads []struct {

@@ -88,6 +88,17 @@ func TransposePairs(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, rows, wo
 	}
 }
 
+// TransposeRows is TransposePairs of 16 rows that begin anywhere in src, row i at
+// element at[i].
+func TransposeRows(lv cpu.Level, dst []T, dstRow int, src []T, at *[block]int, words int) {
+	done := transposeRowsVector(lv, dst, dstRow, src, at, words)
+	for i, first := range at {
+		for j := done; j < words; j++ {
+			copy(dst[j*dstRow+2*i:][:2], src[first+2*j:])
+		}
+	}
+}
+
 // Transpose writes element j of row i of src to element i of row j of dst, for
 // rows rows, a multiple of 32, of columns columns, a multiple of 16.
 func Transpose(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, rows, columns int) {

@@ -185,6 +185,19 @@ func TestMoves(t *testing.T) {
 					}
 				}
 			}
+			var at [block]int
+			for i := range at {
+				at[i] = draw("place", 0, 200)
+			}
+			src, dst = random(r, 200+2*words), guarded(words*(2*block+gap))
+			TransposeRows(lv, dst, 2*block+gap, src, &at, words)
+			for i, first := range at {
+				for j := range 2 * words {
+					if got, want := dst[j/2*(2*block+gap)+2*i+j%2], src[first+j]; got != want {
+						rt.Fatalf("16 rows of %d words anywhere: row %d, element %d is wrong", words, i, j)
+					}
+				}
+			}
 			rows = 32 * draw("blocks", 1, 3)
 			columns := 16 * draw("columns", 1, 4)
 			src, dst = random(r, rows*(columns+gap)), guarded(columns*(rows+gap))

@@ -52,6 +52,22 @@ func transposeWordsVector(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, ro
 	return rows, words
 }
 
+// transposeRowsVector does whole blocks, and returns how many words those have.
+func transposeRowsVector(lv cpu.Level, dst []T, dstRow int, src []T, at *[block]int, words int) int {
+	words = words / block * block
+	if lv < cpu.AVX512 || words == 0 {
+		return 0
+	}
+	_ = dst[(words-1)*dstRow+2*block-1]
+	var bytes [block]int
+	for i, first := range at {
+		_ = src[first : first+2*words]
+		bytes[i] = 2 * first
+	}
+	transposePlaces(raw(dst), 2*dstRow, raw(src), &bytes[0], words/block)
+	return words
+}
+
 func transposeVector(lv cpu.Level, dst []T, dstRow int, src []T, srcRow, rows, columns int) bool {
 	if lv < cpu.AVX512 || rows*columns == 0 {
 		return lv >= cpu.AVX512

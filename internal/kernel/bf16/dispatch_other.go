@@ -17,3 +17,5 @@ func transposeVector(cpu.Level, []T, int, []T, int, int, int) bool { return fals
 func (k Kernel) halfVector(*Product, []T, []T, []Group, int, int, []float32) bool { return false }
 
 func (k Kernel) floatVector(*Product, []float32, bool, []Group) bool { return false }
+
+func transposeRowsVector(cpu.Level, []T, int, []T, *[block]int, int) int { return 0 }

@@ -23,6 +23,9 @@ func interleaveAVX512(dst *uint16, dstStep int, a *uint16, b *uint16, step int, 
 func transposeWords(dst *uint16, dstRow int, src *uint16, srcRow int, blocks int)
 
 //go:noescape
+func transposePlaces(dst *uint16, dstRow int, src *uint16, srcRow *int, blocks int)
+
+//go:noescape
 func transposePairs(dst *uint16, dstRow int, src *uint16, srcRow int, blocks int)
 
 //go:noescape

@@ -8,14 +8,16 @@ import (
 	"alike/internal/kernel/cpu"
 )
 
-// best keeps the k nearest of a stream of scores. It collects whatever exceeds
-// the k-th best score known so far, and thins the collection out when it is
+// best keeps the k nearest of a stream of scores, and with a margin all that are no
+// further below the k-th than that. It collects whatever exceeds the k-th best score
+// known so far, less the margin, and thins the collection out when it is
 // full: so nearly all scores cost one comparison, and the rest O(1).
 type best struct {
-	k     int
-	floor float32  // a later score that is no larger is not among the k nearest
-	keys  []uint64 // collected; see key
-	near  []Neighbour
+	k      int
+	margin float32
+	floor  float32  // a later score that is no larger is not wanted
+	keys   []uint64 // collected; see key
+	near   []Neighbour
 }
 
 const (
@@ -23,10 +25,10 @@ const (
 	chunk = 256 // scores compared with one floor
 )
 
-// reset forgets all scores, to keep the k nearest of others.
-func (b *best) reset(k int) {
-	b.k, b.floor = k, float32(math.Inf(-1))
-	if cap(b.keys) != k+room {
+// reset forgets all scores, to keep the k nearest of others, with a margin ≥ 0.
+func (b *best) reset(k int, margin float32) {
+	b.k, b.margin, b.floor = k, margin, float32(math.Inf(-1))
+	if cap(b.keys) < k+room {
 		b.keys = make([]uint64, 0, k+room)
 	}
 	b.keys = b.keys[:0]
@@ -52,14 +54,27 @@ func (b *best) collect(key uint64) {
 	b.keys = append(b.keys, key)
 	if len(b.keys) == cap(b.keys) {
 		b.thin()
+		if free := cap(b.keys) - len(b.keys); free < room/2 { // many are within the margin
+			b.keys = slices.Grow(b.keys, len(b.keys))
+		}
 	}
 }
 
-// thin drops all but the k nearest.
+// thin drops all but the k nearest, and those within the margin.
 func (b *best) thin() {
 	split(b.keys, b.k)
-	b.keys = b.keys[:b.k]
-	b.floor = neighbour(slices.Min(b.keys)).Similarity
+	near, rest := b.keys[:b.k], b.keys[b.k:]
+	b.floor = neighbour(slices.Min(near)).Similarity
+	if b.margin > 0 {
+		b.floor = math.Nextafter32(float32(float64(b.floor)-float64(b.margin)), float32(math.Inf(-1)))
+		b.floor = math.Nextafter32(b.floor, float32(math.Inf(-1))) // for the rounding of the difference
+		for _, key := range rest {
+			if neighbour(key).Similarity > b.floor {
+				near = append(near, key)
+			}
+		}
+	}
+	b.keys = near
 }
 
 // sorted returns the k nearest, nearest first, in memory that the next call

@@ -9,3 +9,6 @@ func aboveAVX512(dst *int32, x *float32, n int, floor float32) int
 
 //go:noescape
 func aboveAVX2(dst *int32, x *float32, n int, floor float32) int
+
+//go:noescape
+func dotAVX512(dst *float32, x *float32, n int, panel *float32)

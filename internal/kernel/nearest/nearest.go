@@ -1,6 +1,7 @@
 // Package nearest finds the rows of a bank that are most similar to each query,
 // exactly: all products are formed, block by block, and none but the best of
-// each query is kept.
+// each query is kept. Where bfloat16 is fast the products are formed in it, and those
+// that may be the best once more in float32.
 package nearest
 
 import (
@@ -34,8 +35,9 @@ type Options struct {
 	// Queries then have fewer than K neighbours where too few rows are left.
 	Without []bool
 
-	Pool  *pool.Pool
-	Level cpu.Level
+	Pool   *pool.Pool
+	Level  cpu.Level
+	Coarse cpu.BF16 // of a first pass, if there is to be one; BF16Float for none
 }
 
 // A block of similarities is 9 MB: it stays in the last cache between being
@@ -54,7 +56,7 @@ const collected = 64 << 20 / 8
 // certain order, with the K rows of the bank that have the largest dot product,
 // nearest first; of equal ones the row with the lower index is nearer. The
 // slice is valid until visit returns. All values must be finite. No bit of the
-// result depends on the blocks, the workers or the level.
+// result depends on the blocks, the workers, the level or the first pass.
 //
 // Time O(Q N D). Memory is at most 73 MB, no matter how large the bank. Search
 // returns early, with the context's cause, when the context ends.
@@ -66,12 +68,26 @@ func Search(ctx context.Context, o Options, queries, bank Rows, visit func(query
 
 func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bankBlock int, visit func(int, []Neighbour)) error {
 	height := min(queryBlock, queries.N)
-	scores := make([]float32, height*min(bankBlock, bank.N))
 	kept := make([]best, height)
+	two := newCoarse(o, queries, bank)
+	var scores []float32
 	for first := 0; first < queries.N; first += queryBlock {
 		m := min(queryBlock, queries.N-first)
+		if two != nil {
+			done, err := two.search(ctx, first, m, kept, visit)
+			if err != nil {
+				return err
+			}
+			if done {
+				continue
+			}
+			two = nil // one pass is better for the other queries, too
+		}
+		if scores == nil {
+			scores = make([]float32, height*min(bankBlock, bank.N))
+		}
 		for i := range m {
-			kept[i].reset(o.K)
+			kept[i].reset(o.K, 0)
 		}
 		for from := 0; from < bank.N; from += bankBlock {
 			if ctx.Err() != nil {
@@ -127,16 +143,6 @@ func drop(scores []float32, without []bool) {
 			scores[i] = float32(math.Inf(-1))
 		}
 	}
-}
-
-// each calls f(0) to f(n-1), several to a task.
-func each(p *pool.Pool, n int, f func(i int)) {
-	const perTask = 16
-	p.Run((n+perTask-1)/perTask, func(task int) {
-		for i := task * perTask; i < min((task+1)*perTask, n); i++ {
-			f(i)
-		}
-	})
 }
 
 // Unit returns the rows divided by their lengths; a row of zeros stays zero. If

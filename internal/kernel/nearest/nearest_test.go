@@ -232,7 +232,7 @@ func BenchmarkOffer(b *testing.B) {
 				b.SetBytes(4 * bank)
 				for n := 0; b.Loop(); n++ {
 					row := scores[n%queries*bank:][:bank]
-					kept.reset(k)
+					kept.reset(k, 0)
 					for from := 0; from < bank; from += bankBlock {
 						kept.offer(lv, from, row[from:min(from+bankBlock, bank)])
 					}
@@ -265,6 +265,32 @@ func TestAbove(t *testing.T) {
 				got := dst[:above(lv, dst[:n], scores, floor)]
 				if !slices.Equal(got, want) || dst[n] != -7 {
 					t.Fatalf("%s: n=%d, floor %g: got %d, want %d", lv, n, floor, got, want)
+				}
+			}
+		}
+	}
+}
+
+// Few queries go another way than many.
+func TestFewQueriesFindWhatManyDo(t *testing.T) {
+	p := pool.New(0)
+	defer p.Close()
+	for _, d := range []int{1, 7, 64, 512} {
+		bank, queries := normals(3000, d, 1), normals(fewQueries+10, d, 2)
+		find := func(q Rows) [][]Neighbour {
+			found := make([][]Neighbour, q.N)
+			err := Search(t.Context(), Options{K: 40, Pool: p, Level: cpu.Detect()}, q, bank, func(i int, near []Neighbour) { found[i] = slices.Clone(near) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+		many := find(queries)
+		for _, n := range []int{1, 2, 5, fewQueries} {
+			few := find(Rows{N: n, D: d, Data: queries.Data[:n*d]})
+			for i := range few {
+				if !slices.Equal(few[i], many[i]) {
+					t.Fatalf("D=%d: query %d finds %v among %d queries, %v among %d", d, i, few[i][:3], n, many[i][:3], queries.N)
 				}
 			}
 		}

@@ -48,9 +48,14 @@ func interleave() {
 // transpose writes word j of row i to place i of row j, for blocks of 16 rows of
 // 16 words. With pairs, the words of a row are made of two rows of 16 elements.
 // Rows are srcRow and dstRow bytes apart; the next block is one of the next words,
-// and goes to the next 16 rows.
-func transpose(name string, pairs bool) {
-	TEXT(name, NOSPLIT, "func(dst *uint16, dstRow int, src *uint16, srcRow, blocks int)")
+// and goes to the next 16 rows. With places, srcRow is where 16 offsets in bytes are at
+// which the rows begin.
+func transpose(name string, pairs, places bool) {
+	parameter := "srcRow int"
+	if places {
+		parameter = "srcRow *int"
+	}
+	TEXT(name, NOSPLIT, "func(dst *uint16, dstRow int, src *uint16, "+parameter+", blocks int)")
 	Pragma("noescape")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	dstRow, srcRow, blocks := Load(Param("dstRow"), GP64()), Load(Param("srcRow"), GP64()), Load(Param("blocks"), GP64())
@@ -60,10 +65,15 @@ func transpose(name string, pairs bool) {
 	MOVQ(src, from)
 	var r [16]reg.VecVirtual
 	for i := range r {
-		if pairs {
+		switch {
+		case places:
+			r[i] = ZMM()
+			MOVQ(Mem{Base: srcRow, Disp: 8 * i}, from)
+			VMOVDQU32(Mem{Base: src, Index: from, Scale: 1}, r[i])
+		case pairs:
 			r[i] = pair(Mem{Base: from}, Mem{Base: from, Index: srcRow, Scale: 1})
 			LEAQ(Mem{Base: from, Index: srcRow, Scale: 2}, from)
-		} else {
+		default:
 			r[i] = ZMM()
 			VMOVDQU32(Mem{Base: from}, r[i])
 			ADDQ(srcRow, from)

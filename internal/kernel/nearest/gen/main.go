@@ -19,6 +19,7 @@ func main() {
 	ConstraintExpr("!purego")
 	avx512()
 	avx2()
+	dot512()
 	Generate()
 }
 
