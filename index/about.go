@@ -36,6 +36,9 @@ type About struct {
 
 	Files Files  `json:"files"`
 	Graph *Graph `json:"graph,omitempty"` // nil if there is none
+
+	Encoding  string     `json:"encoding,omitempty"`  // of the vectors: "" for float32, Int8 or Binary
+	Quantized *Quantized `json:"quantized,omitempty"` // what they lost by it
 }
 
 // Data says which images an index was made from.
@@ -48,7 +51,7 @@ type Data struct {
 
 // Files are those that index.json names.
 type Files struct {
-	Vectors File `json:"vectors"` // float32 [Count, Dim], row-major, little endian
+	Vectors File `json:"vectors"` // [Count, Dim], row-major, little endian
 	Entries File `json:"entries"` // an Entry in JSON a line, in the order of the vectors
 }
 
@@ -100,10 +103,13 @@ func (a About) validate(dir string) error {
 	damaged := func(format string, args ...any) error {
 		return fmt.Errorf("the index %s is %w: %s: %s; write it again", dir, ErrDamaged, metaFile, fmt.Sprintf(format, args...))
 	}
+	size, known := encodedBytes(a.Encoding, a.Count, a.Dim)
 	switch {
+	case !known:
+		return damaged("unknown encoding %q", a.Encoding)
 	case a.Count < 0 || a.Dim < 1 || a.Count > 1<<31 || a.Dim > 1<<20:
 		return damaged("it has %d vectors of %d values", a.Count, a.Dim)
-	case a.Files.Vectors.Bytes != 4*int64(a.Count)*int64(a.Dim):
+	case a.Files.Vectors.Bytes != size:
 		return damaged("%d vectors of %d values are not %d bytes", a.Count, a.Dim, a.Files.Vectors.Bytes)
 	}
 	for _, f := range a.list() {

@@ -71,6 +71,9 @@ func BuildGraph(ctx context.Context, dir string, params hnsw.Params, progress fu
 		return nil, err
 	}
 	defer x.Close()
+	if x.encoded != nil {
+		return nil, fmt.Errorf("the vectors of %s are %s; a graph is built over float32", dir, x.About.Encoding)
+	}
 	p := pool.New(0)
 	defer p.Close()
 	c := encode(p, x.rows)

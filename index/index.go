@@ -22,7 +22,8 @@ type Index struct {
 	// directory only Count and Dim.
 	About About
 
-	rows    nearest.Rows
+	rows    nearest.Rows // without data if they are encoded
+	encoded encoded      // nil for float32
 	entries []Entry
 	byID    func() map[string]int
 	dir     string // where it was opened
@@ -73,16 +74,37 @@ func (x *Index) Entries() []Entry { return x.entries }
 // Entry is what row i is of.
 func (x *Index) Entry(i int) Entry { return x.entries[i] }
 
-// Vector is row i, of unit length, not a copy.
-func (x *Index) Vector(i int) []float32 { return x.rows.Data[i*x.rows.D:][:x.rows.D:x.rows.D] }
-
-// Features are the vectors with their IDs, not copies. There are no labels: an Entry names its class.
-func (x *Index) Features() *eval.Features {
-	ids := make([]string, len(x.entries))
-	for i, e := range x.entries {
-		ids[i] = e.ID
+// Vector is row i, of unit length, not a copy; if the vectors are encoded, about what it was.
+func (x *Index) Vector(i int) []float32 {
+	if x.encoded != nil {
+		v := make([]float32, x.rows.D)
+		x.encoded.decode(v, i)
+		return v
 	}
-	return &eval.Features{N: x.rows.N, D: x.rows.D, Data: x.rows.Data, IDs: ids, Layer: x.About.Layer}
+	return x.rows.Data[i*x.rows.D:][:x.rows.D:x.rows.D]
+}
+
+// Rows calls visit with every entry and its vector, as Write takes them.
+func (x *Index) Rows(visit func(Entry, []float32) error) error {
+	for i, e := range x.entries {
+		if err := visit(e, x.Vector(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Features are the vectors with their IDs, not copies unless they are encoded. There are no
+// labels: an Entry names its class.
+func (x *Index) Features() *eval.Features {
+	f := &eval.Features{N: x.rows.N, D: x.rows.D, Data: x.rows.Data, IDs: make([]string, len(x.entries)), Layer: x.About.Layer}
+	for i, e := range x.entries {
+		f.IDs[i] = e.ID
+		if x.encoded != nil {
+			f.Data = append(f.Data, x.Vector(i)...)
+		}
+	}
+	return f
 }
 
 // Find returns the row of the entry with that ID.
@@ -130,12 +152,18 @@ func (x *Index) search(ctx context.Context, queries *eval.Features, k int, f Fil
 		}
 	}
 	o := nearest.Options{K: min(k, x.rows.N), Without: f.without(x.entries, gone), Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
-	err := nearest.Search(ctx, o, q, x.rows, func(query int, near []nearest.Neighbour) {
+	visit := func(query int, near []nearest.Neighbour) {
 		hits[query] = make([]Hit, len(near))
 		for i, n := range near {
 			hits[query][i] = hit(x.entries, n)
 		}
-	})
+	}
+	var err error
+	if x.encoded == nil {
+		err = nearest.Search(ctx, o, q, x.rows, visit)
+	} else {
+		err = nearest.Scan(ctx, o, q.N, x.rows.N, func(i int) func([]float32, int) { return x.encoded.scorer(q.Data[i*q.D:][:q.D]) }, visit)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}

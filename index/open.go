@@ -29,9 +29,14 @@ func Open(dir string) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the index %s is %w: %s: %w; write it again", dir, ErrDamaged, a.Files.Entries.Name, err)
 	}
-	vectors, mapped, err := readFile(dir, a.Files.Vectors, true)
+	vectors, mapped, err := readFile(dir, a.Files.Vectors, a.Encoding == "")
 	if err != nil {
 		return nil, err
+	}
+	if a.Encoding != "" {
+		x := newIndex(a, nearest.Rows{N: a.Count, D: a.Dim}, entries)
+		x.dir, x.encoded = dir, decodeFile(a.Encoding, vectors, a.Count, a.Dim)
+		return x, nil
 	}
 	x := newIndex(a, nearest.Rows{N: a.Count, D: a.Dim, Data: floatsOf(vectors)}, entries)
 	x.dir = dir

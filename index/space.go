@@ -11,25 +11,60 @@ import (
 	"alike/internal/kernel/pool"
 )
 
-// codes are vectors in bytes: value k of row i is about scale[i] values[i D + k], where the
-// largest of a row is 127 or -127.
+// codes are vectors in bytes: value k of row i is about
+//
+//	mean[k] + scale[i] values[i D + k]
+//
+// where the largest of a row's values is 127 or -127. The mean of all rows is apart since
+// embeddings have much in common: what is left is small, and so is the error.
 type codes struct {
 	n, d   int
 	level  cpu.Level
-	values []int8
-	scale  []float32
+	mean   []float32 // [d]
+	values []int8    // [n, d]
+	scale  []float32 // [n]
+	common []float32 // [n], the product of the mean with a row less the mean; for To
+	square float32   // the product of the mean with itself; for To
 }
 
 // encode rounds rows to codes: the error of a value is at most half of scale[i].
 func encode(p *pool.Pool, rows nearest.Rows) *codes {
-	c := &codes{rows.N, rows.D, cpu.Detect(), make([]int8, rows.N*rows.D), make([]float32, rows.N)}
+	c := &codes{rows.N, rows.D, cpu.Detect(), meanOf(rows), make([]int8, rows.N*rows.D), make([]float32, rows.N), make([]float32, rows.N), 0}
+	c.square = float32(product(c.mean, c.mean))
 	const perTask = 256
 	p.Run((rows.N+perTask-1)/perTask, func(task int) {
+		rest := make([]float32, rows.D)
 		for i := task * perTask; i < min((task+1)*perTask, rows.N); i++ {
-			c.scale[i] = encodeRow(c.values[i*rows.D:][:rows.D], rows.Data[i*rows.D:], 127)
+			for k, v := range rows.Data[i*rows.D:][:rows.D] {
+				rest[k] = v - c.mean[k]
+			}
+			c.scale[i] = encodeRow(c.values[i*rows.D:][:rows.D], rest, 127)
+			c.common[i] = float32(product(c.mean, rest))
 		}
 	})
 	return c
+}
+
+// meanOf is the mean of the rows.
+func meanOf(rows nearest.Rows) []float32 {
+	sums, mean := make([]float64, rows.D), make([]float32, rows.D)
+	for i := range rows.N {
+		for k, v := range rows.Data[i*rows.D:][:rows.D] {
+			sums[k] += float64(v)
+		}
+	}
+	for k, s := range sums {
+		mean[k] = float32(s / float64(max(rows.N, 1)))
+	}
+	return mean
+}
+
+func product(x, y []float32) float64 {
+	sum := 0.0
+	for k, v := range x {
+		sum += float64(v) * float64(y[k])
+	}
+	return sum
 }
 
 // encodeRow rounds values to integers up to widest, and returns what they are to be
@@ -52,23 +87,31 @@ func encodeRow[T int8 | int16](dst []T, row []float32, widest float64) (scale fl
 // Len implements hnsw.Space.
 func (c *codes) Len() int { return c.n }
 
-// To implements hnsw.Space.
+// To implements hnsw.Space. With m the mean and r a row less the mean, the product of two rows
+// is m·m + m·r + m·r' + r·r'.
 func (c *codes) To(row int) hnsw.Score {
 	query := make([]int16, c.d)
 	for k, v := range c.values[row*c.d:][:c.d] {
 		query[k] = int16(v)
 	}
-	return c.score(query, c.scale[row])
+	score := c.score(query, c.scale[row], c.square+c.common[row])
+	return func(dst []float32, rows []uint32) {
+		score(dst, rows)
+		for i, r := range rows {
+			dst[i] += c.common[r]
+		}
+	}
 }
 
-// of scores the rows by a query that is no row; its own rounding is some hundred times finer
-// than theirs.
+// of scores the rows by a query that is no row: q·m + q·r. The rounding of q is some hundred
+// times finer than theirs.
 func (c *codes) of(query []float32) hnsw.Score {
 	words := make([]int16, c.d)
-	return c.score(words, encodeRow(words, query, float64(dot.Widest(c.d))))
+	scale := encodeRow(words, query, float64(dot.Widest(c.d)))
+	return c.score(words, scale, float32(product(c.mean, query)))
 }
 
-func (c *codes) score(query []int16, scale float32) hnsw.Score {
+func (c *codes) score(query []int16, scale, base float32) hnsw.Score {
 	var sums []int32
 	return func(dst []float32, rows []uint32) {
 		if len(sums) < len(rows) {
@@ -76,7 +119,7 @@ func (c *codes) score(query []int16, scale float32) hnsw.Score {
 		}
 		dot.Ints(c.level, sums, query, c.values, rows)
 		for i, r := range rows {
-			dst[i] = float32(sums[i]) * scale * c.scale[r]
+			dst[i] = base + float32(float32(sums[i])*scale*c.scale[r])
 		}
 	}
 }

@@ -30,6 +30,12 @@ type Rows func(visit func(e Entry, vector []float32) error) error
 // beside the old ones and are on the disk before index.json names them. A process
 // that has the old one open keeps it.
 func Write(dir string, a About, rows Rows) error {
+	a.Encoding, a.Quantized = "", nil
+	return write(dir, a, rows, nil)
+}
+
+// write is Write with the vectors in another form, if e is not nil.
+func write(dir string, a About, rows Rows, e encoded) error {
 	a.Version, a.Generation, a.Normalized, a.Graph = version, 1, true, nil
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -46,10 +52,14 @@ func Write(dir string, a About, rows Rows) error {
 		}
 	}
 	w := writer{dir: dir, rows: rows, about: &a}
-	a.Files.Vectors.Name = fmt.Sprintf("vectors-%d.f32", a.Generation)
+	a.Files.Vectors.Name = fmt.Sprintf("vectors-%d.%s", a.Generation, extensions[a.Encoding])
 	a.Files.Entries.Name = fmt.Sprintf("ids-%d.jsonl", a.Generation)
+	vectors := w.vectors
+	if e != nil {
+		vectors = e.write
+	}
 	if err := atomicfile.WriteAll(
-		atomicfile.File{Path: filepath.Join(dir, a.Files.Vectors.Name), Write: w.summed(&a.Files.Vectors, w.vectors)},
+		atomicfile.File{Path: filepath.Join(dir, a.Files.Vectors.Name), Write: w.summed(&a.Files.Vectors, vectors)},
 		atomicfile.File{Path: filepath.Join(dir, a.Files.Entries.Name), Write: w.summed(&a.Files.Entries, w.entries)},
 	); err != nil {
 		return err
@@ -70,7 +80,7 @@ func writeAbout(dir string, a About) error {
 
 // patterns are the names of the files beside index.json, of any generation, whole or
 // being written.
-var patterns = []string{"vectors-*.f32", "ids-*.jsonl", "graph-*.hnsw", ".vectors-*.f32.*", ".ids-*.jsonl.*", ".graph-*.hnsw.*", "." + metaFile + ".*"}
+var patterns = []string{"vectors-*.*", "ids-*.jsonl", "graph-*.hnsw", ".vectors-*", ".ids-*.jsonl.*", ".graph-*.hnsw.*", "." + metaFile + ".*"}
 
 func ours(name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {

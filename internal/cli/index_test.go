@@ -141,3 +141,30 @@ func TestIndexBuild(t *testing.T) {
 	must(t, "embed", dir, "--split", "train", "--out", x, "-q") // nothing is new: the graph stays
 	found(t, x, "--query", query, "--recall", "0.99")
 }
+
+func TestIndexQuantize(t *testing.T) {
+	dir := trainedRun(t)
+	x := filepath.Join(t.TempDir(), "sprites.index")
+	must(t, "embed", dir, "--split", "train", "--out", x, "-q")
+	for encoding, bytes := range map[string]int{"int8": 4*64 + 300*68, "binary": 4*64 + 300*8} {
+		small := filepath.Join(t.TempDir(), encoding+".index")
+		var out struct {
+			Quantized struct {
+				Bytes  int
+				Recall float64
+			}
+		}
+		if err := json.Unmarshal([]byte(must(t, "index", "quantize", x, "--to", encoding, "--out", small, "--json")), &out); err != nil {
+			t.Fatal(err)
+		}
+		if q := out.Quantized; q.Bytes != bytes || q.Recall < 0.3 || encoding == "int8" && q.Recall < 0.9 {
+			t.Errorf("%s: %+v", encoding, q)
+		}
+		if got := found(t, small, "--query", "train/star/00005", "--k", "3"); len(got) != 3 || got[0] != "train/star/00005" {
+			t.Errorf("%s finds %v", encoding, got)
+		}
+		if text := must(t, "index", "info", small); !strings.Contains(text, encoding) || !strings.Contains(text, "recall@10") {
+			t.Errorf("info says\n%s", text)
+		}
+	}
+}

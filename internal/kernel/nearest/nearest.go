@@ -111,9 +111,38 @@ func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bank
 	return nil
 }
 
+// ScanBlock is the most rows that are scored at once by Scan.
+const ScanBlock = 1024
+
+// Scan is Search by other scores than dot products, of a bank of n rows: scorer returns what
+// writes to dst the scores of a query and the rows from a place on; the workers call it at
+// the same time. visit is called in the order of the queries, from one goroutine. Memory is
+// 4 n bytes.
+func Scan(ctx context.Context, o Options, queries, n int, scorer func(query int) func(dst []float32, from int), visit func(query int, near []Neighbour)) error {
+	scores := make([]float32, n)
+	var kept best
+	for q := range queries {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		score := scorer(q)
+		o.Pool.Run((n+ScanBlock-1)/ScanBlock, func(block int) {
+			from := block * ScanBlock
+			score(scores[from:min(from+ScanBlock, n)], from)
+		})
+		if o.Without != nil {
+			drop(scores, o.Without)
+		}
+		kept.reset(min(o.K, n), 0)
+		kept.offer(o.Level, 0, scores)
+		visit(q, kept.sorted())
+	}
+	return nil
+}
+
 // fewQueries are so few that the bank is better the left side of the product: the right side
-// is brought into another order first, which takes as long as a query or two.
-const fewQueries = 6
+// is brought into another order first, which costs more than some dozens of queries.
+const fewQueries = 64
 
 // product writes the dot products of m queries with n rows of the bank to scores [m, n]. Each
 // is one chain of multiply-adds, whichever side is left, so its bits are the same.
