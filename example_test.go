@@ -13,6 +13,7 @@ import (
 	"alike"
 	"alike/backend"
 	"alike/dataset"
+	"alike/export"
 	"alike/internal/registry"
 	"alike/train"
 )
@@ -63,6 +64,25 @@ func makeRun(dir string) error {
 	}
 	defer b.Finalize()
 	return r.Train(ctx, b, images, train.Options{})
+}
+
+func ExampleModel_Export() {
+	model, err := alike.Open(run, alike.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+
+	file := filepath.Join(filepath.Dir(run), "model.onnx")
+	card, err := model.Export(file, export.Options{Uint8: true, Preprocess: true, Normalize: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("takes", card.Files[0].Input)
+	fmt.Println("gives", card.Files[0].Dim, "values, of length 1:", card.Files[0].Normalized)
+	// Output:
+	// takes images [N, H, W, 3], uint8, RGB, of any height and width
+	// gives 64 values, of length 1: true
 }
 
 func ExampleOpen() {

@@ -214,6 +214,19 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+// FuzzSafetensors reads hostile files: an error or tensors, never a crash.
+func FuzzSafetensors(f *testing.F) {
+	f.Add([]byte("\x40\x00\x00\x00\x00\x00\x00\x00" + `{"w":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]}}        ` + "\x00\x3c\x00\x3c"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "x.safetensors")
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		Read(path)
+		Describe(path)
+	})
+}
+
 // FuzzPickle reads hostile files of both forms: an error or tensors, never a crash.
 func FuzzPickle(f *testing.F) {
 	f.Add([]byte("\x80\x02}q\x00."))

@@ -131,14 +131,14 @@ func (f *function) Concatenate(axis int, operands ...compute.Value) (compute.Val
 	if known(in...) {
 		return fold("Concat", shape, in, onnx.Int("axis", axis))
 	}
-	out := &value{shape: shape, layout: order(shape.Rank()), half: true}
+	out := &value{shape: shape, layout: order(shape.Rank())}
 	for _, v := range in {
 		if v.thin {
 			return nil, fmt.Errorf("a value of shape %s that is repeated cannot be joined with others in ONNX", v.shape)
 		}
 		if v.constant == nil {
 			out.layout = v.layout
-			out.half = out.half && v.half
+			out.half = out.half || v.half // the few that were averaged follow
 		}
 	}
 	names := make([]string, len(in))
