@@ -18,7 +18,7 @@ var tiers = [][]string{
 	{"internal/experiments"},
 	{"internal/cli"},
 	{".", "verify", "report", "serve", "explore", "export"},
-	{"train", "eval", "index", "embed"},
+	{"train", "eval", "index", "embed", "tidy"},
 	{"method"},
 	{"loss", "head", "encoder", "augment", "sampler", "dataset", "optimize"},
 	{"internal/nn"},

@@ -116,6 +116,9 @@ func newCard(run *train.Run, m *train.Model) (*Card, error) {
 
 // preprocessing is what augment.Evaluate does, in words.
 func preprocessing(size int) string {
+	if size == 0 {
+		return "none; the features are those of a frozen encoder, as they were trained on"
+	}
 	s := fmt.Sprintf("RGB, values divided by 255, no mean or standard deviation; images of %d x %d as they are, others resized (bilinear, antialias) to a shorter side of %d", size, size, augment.EvaluationSide(size))
 	return s + fmt.Sprintf(", the longer rounded down, and the middle %d x %d cut out", size, size)
 }
@@ -130,6 +133,9 @@ func (o Options) dtype() string {
 
 // input says in words what a file of ONNX takes.
 func (c *Card) input(o Options) string {
+	if c.Size == 0 {
+		return fmt.Sprintf("features [N, %d], float32", c.Dims[method.LayerH])
+	}
 	sides, layout, values := fmt.Sprintf("%d, %d", c.Size, c.Size), "N, 3, %s", "float32 in [0, 1]"
 	if o.Preprocess {
 		sides = "H, W"

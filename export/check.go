@@ -93,6 +93,9 @@ func Check(ctx context.Context, path string, m *train.Model, data dataset.Datase
 
 // input is image i as the file takes it, a batch of one.
 func (o Options) input(data dataset.Dataset, i, size int) (*onnx.Array, error) {
+	if f, i := dataset.FeaturesOf(data, i); f != nil {
+		return onnx.FromFloat32(f.Vector(i, 0), 1, f.Dim()), nil
+	}
 	img, err := data.Image(i)
 	if err != nil {
 		return nil, fmt.Errorf("%s: image %s: %w", data.Name(), data.ID(i), err)
@@ -195,7 +198,7 @@ func HasOnnxruntime(python string) bool {
 	return exec.Command(python, "-c", "import numpy, onnxruntime").Run() == nil
 }
 
-// runOnnxruntime embeds the images by Python. They go to it one by one: four lengths, then the values.
+// runOnnxruntime embeds the images by Python. They go to it one by one: the lengths of the axes, then the values.
 func runOnnxruntime(ctx context.Context, python, path string, data dataset.Dataset, size int, o Options) (version string, embeddings []float32, err error) {
 	command := exec.CommandContext(ctx, python, "-c", script, path)
 	var faults strings.Builder

@@ -51,8 +51,8 @@ func Write(run *train.Run, m *train.Model, path string, o Options) (*Card, error
 	if err := o.Validate(path); err != nil {
 		return nil, err
 	}
-	if m.Size() == 0 {
-		return nil, fmt.Errorf("%s learned from features, not from images: it has no encoder to export", run.Dir)
+	if m.Size() == 0 && (o.Uint8 || o.Preprocess) {
+		return nil, fmt.Errorf("%s learned from features: what it takes are no images, so bytes and preprocessing are no options", run.Dir)
 	}
 	card, err := newCard(run, m)
 	if err != nil {

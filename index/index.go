@@ -94,6 +94,15 @@ func (x *Index) Rows(visit func(Entry, []float32) error) error {
 	return nil
 }
 
+// Features are the vectors with their IDs, not copies. There are no labels: an Entry names its class.
+func (x *Index) Features() *eval.Features {
+	ids := make([]string, len(x.entries))
+	for i, e := range x.entries {
+		ids[i] = e.ID
+	}
+	return &eval.Features{N: x.rows.N, D: x.rows.D, Data: x.rows.Data, IDs: ids, Layer: x.About.Layer}
+}
+
 // Find returns the row of the entry with that ID.
 func (x *Index) Find(id string) (row int, ok bool) {
 	row, ok = x.byID()[id]

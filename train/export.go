@@ -75,6 +75,9 @@ func (m *Model) WriteWeights(w io.Writer, layer string, short bool, metadata map
 	maps.DeleteFunc(weights, func(name string, _ blob) bool {
 		return strings.HasPrefix(name, lossScope+".") || layer != method.LayerZ && strings.HasPrefix(name, headScope+".")
 	})
+	if len(weights) == 0 {
+		return fmt.Errorf("there are no weights up to layer %s", layer)
+	}
 	if short {
 		for name, b := range weights {
 			if weights[name], err = b.half(); err != nil {

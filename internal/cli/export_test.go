@@ -57,6 +57,19 @@ func TestExport(t *testing.T) {
 	}
 	again := filepath.Join(t.TempDir(), "again") // begins with the weights of the first
 	must(t, "train", "simclr", "--data", sprites, "--encoder", "resnet8", "--batch", "32", "--init", weights, "--epochs", "0", "--out", again, "-q")
+	npy, head := filepath.Join(t.TempDir(), "x.npy"), filepath.Join(t.TempDir(), "head")
+	must(t, "embed", run, "--layer", "h", "--out", npy, "-q")
+	must(t, "train", "ice", "--from-features", npy, "--batch", "20", "--per-class", "2", "--steps", "2", "--out", head, "-q")
+	text = must(t, "export", head, "--out", filepath.Join(dir, "head.onnx"), "--check", "--check-images", "9", "-q")
+	if !strings.Contains(text, "alike's interpreter, 9 images: max |difference|") {
+		t.Errorf("a head on features: %s", text)
+	}
+	if text = must(t, "info", filepath.Join(dir, "head.onnx")); !strings.Contains(text, "from features float32 [N 64]") || !strings.Contains(text, "1 Gemm") {
+		t.Errorf("a head on features: %s", text)
+	}
+	if code, _, errs := call(t, "export", head, "--out", filepath.Join(dir, "x.onnx"), "--input", "uint8"); code != exitFailed || !strings.Contains(errs, "learned from features") {
+		t.Errorf("status %d, %s", code, errs)
+	}
 	if code, _, errs := call(t, "export", run, "--out", filepath.Join(dir, "none", "x.onnx")); code != exitFailed || !strings.Contains(errs, "no such file or directory") {
 		t.Errorf("status %d, %s", code, errs)
 	}

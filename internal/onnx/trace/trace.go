@@ -31,9 +31,10 @@ const Batch = 1_000_003
 
 // Names of the graph's input, its output and the axis that is open.
 const (
-	InputName  = "images"
-	OutputName = "embedding"
-	batchName  = "N"
+	ImagesName   = "images"
+	FeaturesName = "features" // where the program is given vectors, [N, D]
+	OutputName   = "embedding"
+	batchName    = "N"
 )
 
 // Options choose what the graph is given, and its types.
@@ -46,7 +47,8 @@ type Options struct {
 	Half bool
 }
 
-// Engine records. Its one program has one input, the images [Batch, H, W, 3] in [0, 1], and one output.
+// Engine records. Its one program has one input, images [Batch, H, W, 3] in [0, 1] or features [Batch, D], and
+// one output.
 type Engine struct {
 	notimplemented.Backend
 	options Options

@@ -91,20 +91,31 @@ func (f *function) Parameter(name string, shape shapes.Shape, _ *compute.Shardin
 		}
 		return &value{shape: shape, constant: onnx.FromFloat32(w.Flat, shape.Dimensions...), name: w.Name}, nil
 	}
-	if f.engine.inputs++; f.engine.inputs > 1 || shape.DType != dtypes.Float32 || shape.Rank() != 4 || shape.Dim(0) != Batch || shape.Dim(3) != 3 {
-		return nil, fmt.Errorf("the parameter %s %s is neither a weight nor the images", name, shape)
+	if f.engine.inputs++; f.engine.inputs == 1 && shape.DType == dtypes.Float32 && shape.Rank() > 0 && shape.Dim(0) == Batch {
+		switch {
+		case shape.Rank() == 4 && shape.Dim(3) == 3:
+			return &value{shape: shape, tensor: f.engine.images(shape.Dim(1), shape.Dim(2)), layout: []int{0, 3, 1, 2}}, nil
+		case shape.Rank() == 2 && !f.engine.options.Uint8 && f.engine.options.Prepare == nil:
+			return &value{shape: shape, tensor: f.engine.features(shape.Dim(1)), layout: order(2)}, nil
+		}
 	}
-	return &value{shape: shape, tensor: f.engine.input(shape.Dim(1), shape.Dim(2)), layout: []int{0, 3, 1, 2}}, nil
+	return nil, fmt.Errorf("the parameter %s %s is neither a weight nor the input", name, shape)
 }
 
-// input declares the graph's input and returns the images in it, [N, 3, H, W] in [0, 1].
-func (e *Engine) input(height, width int) string {
+// features declares the graph's input where it is vectors.
+func (e *Engine) features(dim int) string {
+	e.graph.graph.Inputs = []onnx.ValueInfo{{Name: e.graph.unique(FeaturesName), Type: onnx.Float32, Dims: []onnx.Dim{{Name: batchName}, {Size: dim}}}}
+	return FeaturesName
+}
+
+// images declares the graph's input and returns the images in it, [N, 3, H, W] in [0, 1].
+func (e *Engine) images(height, width int) string {
 	g := e.graph
 	sides := []onnx.Dim{{Size: height}, {Size: width}}
 	if e.options.Prepare != nil {
 		sides = []onnx.Dim{{Name: "H"}, {Name: "W"}}
 	}
-	info := onnx.ValueInfo{Name: g.unique(InputName), Type: onnx.Float32, Dims: []onnx.Dim{{Name: batchName}, {Size: 3}, sides[0], sides[1]}}
+	info := onnx.ValueInfo{Name: g.unique(ImagesName), Type: onnx.Float32, Dims: []onnx.Dim{{Name: batchName}, {Size: 3}, sides[0], sides[1]}}
 	images := info.Name
 	if e.options.Uint8 {
 		info.Type, info.Dims = onnx.Uint8, []onnx.Dim{{Name: batchName}, sides[0], sides[1], {Size: 3}}
@@ -162,7 +173,7 @@ func (f *function) output(outputs []compute.Value) error {
 	if err != nil {
 		return err
 	}
-	if tensor == InputName { // the program does nothing
+	if tensor == f.engine.graph.graph.Inputs[0].Name { // the program does nothing
 		tensor = f.engine.graph.Node("Identity", []string{tensor})
 	}
 	var dims []onnx.Dim

@@ -1,0 +1,98 @@
+// Package tidy puts a collection of embeddings in order: copies, clusters of any shape, and
+// labels for all from the labels of a few. Similarity is the cosine; nothing depends
+// on the number of workers.
+package tidy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"alike/eval"
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/nearest"
+	"alike/internal/kernel/pool"
+)
+
+// mostPairs bounds the pairs that are held in memory, at 8 bytes each.
+const mostPairs = 1 << 28
+
+// Near is another row with its similarity.
+type Near struct {
+	Row        int     `json:"row"`
+	Similarity float32 `json:"similarity"`
+}
+
+// nearestRows returns the k most similar other rows of each, the most similar first.
+func nearestRows(ctx context.Context, f *eval.Features, k int) ([][]Near, error) {
+	p := pool.New(0)
+	defer p.Close()
+	bank := nearest.Unit(p, nearest.Rows{N: f.N, D: f.D, Data: f.Data})
+	near := make([][]Near, f.N)
+	o := nearest.Options{K: k + 1, Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()} // and the row itself
+	err := nearest.Search(ctx, o, bank, bank, func(row int, found []nearest.Neighbour) {
+		near[row] = others(row, found, k)
+	})
+	return near, err
+}
+
+// others are the first k of those found that are not the row itself.
+func others(row int, found []nearest.Neighbour, k int) []Near {
+	var list []Near
+	for _, n := range found {
+		if n.Index != row && len(list) < k {
+			list = append(list, Near{n.Index, n.Similarity})
+		}
+	}
+	return list
+}
+
+// within returns the other rows that are at least so similar to each, the most similar first.
+func within(ctx context.Context, f *eval.Features, similarity float32) ([][]Near, error) {
+	p := pool.New(0)
+	defer p.Close()
+	bank := nearest.Unit(p, nearest.Rows{N: f.N, D: f.D, Data: f.Data})
+	near := make([][]Near, f.N)
+	open := make([]int, f.N) // rows that may have more than were asked for
+	for i := range open {
+		open[i] = i
+	}
+	pairs := 0
+	for k := 32; len(open) > 0; k *= 8 {
+		queries := nearest.Rows{N: len(open), D: f.D, Data: make([]float32, 0, len(open)*f.D)}
+		for _, row := range open {
+			queries.Data = append(queries.Data, bank.Data[row*f.D:(row+1)*f.D]...)
+		}
+		o := nearest.Options{K: min(k, f.N), Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
+		err := nearest.Search(ctx, o, queries, bank, func(q int, found []nearest.Neighbour) {
+			row := open[q]
+			near[row] = others(row, found, len(found))
+		})
+		if err != nil {
+			return nil, err
+		}
+		var more []int
+		for _, row := range open {
+			if n := near[row]; k < f.N && len(n) > 0 && n[len(n)-1].Similarity >= similarity {
+				more = append(more, row)
+				continue
+			}
+			near[row] = slices.Clone(near[row][:count(near[row], similarity)])
+			pairs += len(near[row])
+		}
+		if pairs+k*len(more) > mostPairs {
+			return nil, fmt.Errorf("more than %d pairs of images have a similarity of at least %g: ask for a higher one", mostPairs, similarity)
+		}
+		open = more
+	}
+	return near, nil
+}
+
+// count is how many of a descending list are at least so similar.
+func count(near []Near, similarity float32) int {
+	n := 0
+	for n < len(near) && near[n].Similarity >= similarity {
+		n++
+	}
+	return n
+}
