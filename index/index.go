@@ -94,13 +94,17 @@ func (x *Index) Rows(visit func(Entry, []float32) error) error {
 	return nil
 }
 
-// Features are the vectors with their IDs, not copies. There are no labels: an Entry names its class.
+// Features are the vectors with their IDs, not copies unless they are encoded. There are no
+// labels: an Entry names its class.
 func (x *Index) Features() *eval.Features {
-	ids := make([]string, len(x.entries))
+	f := &eval.Features{N: x.rows.N, D: x.rows.D, Data: x.rows.Data, IDs: make([]string, len(x.entries)), Layer: x.About.Layer}
 	for i, e := range x.entries {
-		ids[i] = e.ID
+		f.IDs[i] = e.ID
+		if x.encoded != nil {
+			f.Data = append(f.Data, x.Vector(i)...)
+		}
 	}
-	return &eval.Features{N: x.rows.N, D: x.rows.D, Data: x.rows.Data, IDs: ids, Layer: x.About.Layer}
+	return f
 }
 
 // Find returns the row of the entry with that ID.

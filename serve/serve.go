@@ -9,6 +9,7 @@ package serve
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,8 +53,11 @@ var (
 
 // Server is one HTTP server.
 type Server struct {
-	config  Config
-	log     *slog.Logger
+	config Config
+	log    *slog.Logger
+
+	certificate []tls.Certificate // none for plain HTTP
+
 	routes  map[string]map[string]handler // by path and method
 	metrics *metrics
 	guard   *guard
@@ -80,7 +84,15 @@ func New(c Config, log *slog.Logger) (*Server, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, log: log, routes: map[string]map[string]handler{}, metrics: newMetrics(), decode: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	var certificate []tls.Certificate
+	if c.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("TLS: %w; want a certificate chain and its key, both PEM", err)
+		}
+		certificate = append(certificate, pair)
+	}
+	s := &Server{certificate: certificate, config: c, log: log, routes: map[string]map[string]handler{}, metrics: newMetrics(), decode: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	s.guard = newGuard(c)
 	s.addRoutes()
 	return s, nil
@@ -229,8 +241,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		if c.TLSCert != "" {
-			ended <- server.ServeTLS(l, c.TLSCert, c.TLSKey)
+		if s.certificate != nil {
+			server.TLSConfig = &tls.Config{Certificates: s.certificate}
+			ended <- server.ServeTLS(l, "", "")
 		} else {
 			ended <- server.Serve(l)
 		}

@@ -138,6 +138,7 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"serve nothing --addr 0.0.0.0:8080", exitMisuse, "demand a token, or say --insecure"},
 		{"explore nothing --addr :8080", exitMisuse, "can be reached from other machines"},
 		{"explore nothing --addr 127.0.0.1:0", exitFailed, "nothing is neither an index nor a run"},
+		{"serve nothing --recall 1.5", exitMisuse, "--recall 1.5: must be above 0 and at most 1"},
 		{"serve nothing --max-body many", exitMisuse, "want bytes, e.g. 500kB or 32MiB"},
 		{"serve nothing --read-only --journal x", exitMisuse, "take one of them"},
 		{"serve nothing --max-k 0 --rate -1", exitMisuse, "hit limit 0: must be at least 1; rate -1: must be"},

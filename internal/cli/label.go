@@ -40,7 +40,7 @@ all that reached the image; an image that nothing reaches has none.`,
 	c.Flags().IntVar(&s.Neighbours, "neighbours", s.Neighbours, "neighbours of each image that labels spread along")
 	c.Flags().Float64Var(&s.Temperature, "temperature", s.Temperature, "neighbours weigh exp(cosine/temperature)")
 	out := c.Flags().String("out", "", "file of the labels: image, class, confidence")
-	picture := c.Flags().String("picture", "", "picture of each class: examples, surest and least sure images")
+	picture := c.Flags().String("picture", "", "picture of each class, the least sure 20 of many: examples, surest and least sure images")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *examples == "" {
@@ -188,11 +188,27 @@ func writeLabels(w io.Writer, g *gallery, labels []tidy.Labelled, classes []stri
 	return to.WriteAll(records)
 }
 
-// drawLabels draws a row a class: two examples, the surest and the least sure.
+// drawLabels draws a row a class, up to 20 of them with the least sure images first: two examples,
+// the surest and the least sure.
 func (g *gallery) drawLabels(path string, labels []tidy.Labelled, known []int, classes []string) error {
-	const given, some = 2, 5
+	const given, some, most = 2, 5, 20
+	doubt, order := make([]float64, len(classes)), make([]int, len(classes))
+	for class := range order {
+		order[class] = class
+		n := 0
+		for i, l := range labels {
+			if l.Class == class && known[i] < 0 {
+				n, doubt[class] = n+1, doubt[class]+1-l.Confidence
+			}
+		}
+		doubt[class] /= float64(max(1, n))
+	}
+	if len(order) > most {
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(doubt[b], doubt[a]) })
+		order = order[:most]
+	}
 	var rows [][]sheet.Cell
-	for class, name := range classes {
+	for _, class := range order {
 		var examples, others []int
 		for i, l := range labels {
 			switch {
@@ -213,7 +229,7 @@ func (g *gallery) drawLabels(path string, labels []tidy.Labelled, known []int, c
 			if err != nil {
 				return err
 			}
-			row = append(row, sheet.Cell{Image: img, Caption: name, Frame: queryFrame})
+			row = append(row, sheet.Cell{Image: img, Caption: classes[class], Frame: queryFrame})
 		}
 		for _, i := range shown {
 			img, err := g.image(g.index.Entry(i).ID)

@@ -22,6 +22,7 @@ import (
 // serveFlags are the flags of the commands that answer over HTTP.
 type serveFlags struct {
 	gallery   galleryFlags
+	recall    float64
 	config    serve.Config
 	tokenFile string
 	maxBody   string
@@ -33,6 +34,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	f.config = serve.DefaultConfig()
 	f.gallery.add(c)
 	flags := c.Flags()
+	flags.Float64Var(&f.recall, "recall", 0, "go by the graph of the INDEX, with the least effort that found this share of the nearest, e.g. 0.99 (default: exact)")
 	flags.StringVar(&f.config.Addr, "addr", f.config.Addr, "HOST:PORT to listen on")
 	flags.BoolVar(&f.config.Insecure, "insecure", false, "let anyone who reaches the address ask, without a token")
 	flags.StringVar(&f.config.TLSCert, "tls-cert", "", "file of the TLS certificate chain, PEM")
@@ -63,6 +65,9 @@ func (f *serveFlags) limits() error {
 		return misuse("--max-body %q: want bytes, e.g. 500kB or 32MiB", f.maxBody)
 	}
 	f.config.MaxBody = int64(n)
+	if !(f.recall >= 0 && f.recall <= 1) {
+		return misuse("--recall %g: must be above 0 and at most 1", f.recall)
+	}
 	if err := f.config.Validate(); err != nil {
 		return usageError{err}
 	}
@@ -145,7 +150,11 @@ func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir strin
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Run(ctx, l) }()
+	go func() {
+		err := server.Run(ctx, l)
+		stop(err) // the loading, too
+		ended <- err
+	}()
 
 	done, err := a.openGallery(ctx, log, server, dir, f, page)
 	defer done()
@@ -164,6 +173,11 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 	if err != nil {
 		return func() {}, err
 	}
+	if f.recall != 0 {
+		if err := g.index.Approximate(f.recall); err != nil {
+			return g.close, fmt.Errorf("--recall: %w", err)
+		}
+	}
 	model, err := g.model()
 	if err == nil && model.Size() == 0 {
 		err = fmt.Errorf("%s was made from features, not from images: there is no image that could be embedded", dir)
@@ -172,7 +186,7 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 		return g.close, err
 	}
 	writes := serve.Journal{Path: f.journal}
-	if index.Is(dir) {
+	if index.Is(dir) && g.index.About.Graph == nil { // a graph would have to be built anew
 		writes.Fold = func(s *index.Snapshot) error { return s.Write(dir) }
 	}
 	subject := model.Subject()

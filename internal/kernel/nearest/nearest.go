@@ -141,8 +141,8 @@ func Scan(ctx context.Context, o Options, queries, n int, scorer func(query int)
 }
 
 // fewQueries are so few that the bank is better the left side of the product: the right side
-// is brought into another order first, which takes as long as a query or two.
-const fewQueries = 6
+// is brought into another order first, which costs more than some dozens of queries.
+const fewQueries = 64
 
 // product writes the dot products of m queries with n rows of the bank to scores [m, n]. Each
 // is one chain of multiply-adds, whichever side is left, so its bits are the same.
