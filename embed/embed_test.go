@@ -452,3 +452,18 @@ func TestJournalIsCutWhereItIsDamaged(t *testing.T) {
 		}
 	}
 }
+
+// The vectors of a quantized index are not what the network gave.
+func TestAQuantizedIndexIsNotBuiltOn(t *testing.T) {
+	dir := t.TempDir()
+	whole, small := filepath.Join(dir, "x.index"), filepath.Join(dir, "small.index")
+	run(t, &fake{}, images(50), whole)
+	if _, err := index.Quantize(t.Context(), whole, index.Int8, small); err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{}
+	if r := run(t, f, images(50), small); f.calls != 50 || !strings.Contains(r.Ignored, "int8") {
+		t.Errorf("%+v after %d calls", r, f.calls)
+	}
+	same(t, content(t, small), content(t, whole))
+}

@@ -54,21 +54,19 @@ func OutputOf(path string) (Output, error) {
 
 // difference says why vectors made one way cannot stand beside those made another; "" if they can.
 func difference(j Job, s *stored) string {
-	now, old := j.About, s.about
+	if why := j.About.Unlike(s.about); why != "" {
+		return why
+	}
 	for _, f := range []struct {
 		what     string
 		now, old any
 	}{
-		{"weights", now.Model.WeightsSHA256, old.Model.WeightsSHA256},
-		{"layer", now.Layer, old.Layer},
-		{"number of values", now.Dim, old.Dim},
-		{"number of views", j.Views, s.views},
-		{"size of images", now.Size, old.Size},
-		{"normalisation", now.Normalized, old.Normalized},
-		{"engine", now.Model.Engine, old.Model.Engine},
+		{"views", j.Views, s.views},
+		{"normalised", j.About.Normalized, s.about.Normalized},
+		{"engine", j.About.Model.Engine, s.about.Model.Engine},
 	} {
 		if f.now != f.old {
-			return fmt.Sprintf("its %s is %.12v, now it is %.12v", f.what, f.old, f.now)
+			return fmt.Sprintf("%s %v, not %v", f.what, f.now, f.old)
 		}
 	}
 	return ""

@@ -296,3 +296,17 @@ func TestSameInputsGiveTheSameFiles(t *testing.T) {
 		first = files
 	}
 }
+
+func TestMergeRefusesOtherModels(t *testing.T) {
+	entries, f := drawn(5, 4, 31)
+	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
+	write(t, a, entries, f)
+	other := about(4)
+	other.Model.WeightsSHA256 = "def"
+	if err := index.Write(b, other, rowsOf(entries, f)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := index.Merge(filepath.Join(t.TempDir(), "c"), a, b); err == nil || !strings.Contains(err.Error(), "weights def, not abc") {
+		t.Errorf("got %v", err)
+	}
+}

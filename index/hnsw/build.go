@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 
@@ -133,18 +134,24 @@ func sortNear(near []Near) {
 // the node than to any chosen before. Where that leaves too few, the best of the others
 // follow, so that copies of one image stay linked.
 func (b *builder) diverse(near []Near, m int) []uint32 {
+	rows, scores, nearest := make([]uint32, len(near)), make([]float32, len(near)), make([]float32, len(near))
+	for i, x := range near {
+		rows[i], nearest[i] = uint32(x.Row), float32(math.Inf(-1)) // the similarity to the most similar that is chosen
+	}
 	chosen := make([]uint32, 0, m)
 	var others []uint32
-	scores := make([]float32, m)
-	for _, x := range near {
+	for i, x := range near {
 		if len(chosen) == m {
 			return chosen
 		}
-		b.space.To(x.Row)(scores[:len(chosen)], chosen)
-		if slices.ContainsFunc(scores[:len(chosen)], func(s float32) bool { return s >= x.Similarity }) {
-			others = append(others, uint32(x.Row))
-		} else {
-			chosen = append(chosen, uint32(x.Row))
+		if nearest[i] >= x.Similarity {
+			others = append(others, rows[i])
+			continue
+		}
+		chosen = append(chosen, rows[i])
+		b.space.To(x.Row)(scores[i+1:], rows[i+1:])
+		for j := i + 1; j < len(near); j++ {
+			nearest[j] = max(nearest[j], scores[j])
 		}
 	}
 	return append(chosen, others[:min(len(others), m-len(chosen))]...)

@@ -17,7 +17,7 @@ func (a *app) commands() []*cobra.Command {
 		a.serve(),
 		a.explore(),
 		a.export(),
-		group("index", "Make searches in an index faster, or the index smaller", a.indexBuild(), a.indexQuantize(), a.indexInfo()),
+		group("index", "Make searches in an index faster, or the index smaller", a.indexBuild(), a.indexQuantize(), a.indexMerge(), a.indexInfo()),
 		a.report(),
 		a.compare(),
 		a.info(),

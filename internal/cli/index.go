@@ -114,6 +114,40 @@ func (a *app) printQuantized(encoding string, q *index.Quantized) {
 		humanize.IBytes(uint64(q.Bytes)), humanize.IBytes(uint64(q.FloatBytes)), 100*(1-float64(q.Bytes)/float64(q.FloatBytes)), q.K, q.Recall, q.Sample)
 }
 
+func (a *app) indexMerge() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "merge INDEX...",
+		Short: "Join indexes of one model, as the parts that several machines embedded",
+		Long: `Write the entries of several indexes, one after another, as one. They must come from the
+same weights and layer, and no id may be in two of them. It has no graph before 'alike
+index build'.`,
+		Example: "  alike index merge part1.index part2.index --out all.index",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return misuse("%s needs at least two indexes; see '%s --help'", c.CommandPath(), c.CommandPath())
+			}
+			return nil
+		},
+	}
+	out := c.Flags().String("out", "", "index to write")
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if *out == "" {
+			return misuse("--out is needed: the index to write")
+		}
+		about, err := index.Merge(*out, args...)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return a.printJSON(map[string]any{"index": *out, "images": about.Count, "dim": about.Dim, "data_sha256": about.Data.SHA256})
+		}
+		fmt.Fprintf(a.stdout, "%d embeddings of %d values in %s\n", about.Count, about.Dim, *out)
+		return nil
+	}
+	return c
+}
+
 func (a *app) indexInfo() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "info INDEX",

@@ -168,3 +168,23 @@ func TestIndexQuantize(t *testing.T) {
 		}
 	}
 }
+
+// The parts that machines embed are, joined, what one would have embedded.
+func TestIndexMerge(t *testing.T) {
+	dir := trainedRun(t)
+	out := t.TempDir()
+	name := func(s string) string { return filepath.Join(out, s+".index") }
+	must(t, "embed", dir, "--out", name("whole"), "-q")
+	must(t, "embed", dir, "--out", name("1"), "--shard", "1/2", "-q")
+	must(t, "embed", dir, "--out", name("2"), "--shard", "2/2", "-q")
+	if text := must(t, "index", "merge", name("1"), name("2"), "--out", name("all")); !strings.Contains(text, "60 embeddings") {
+		t.Errorf("merge says %s", text)
+	}
+	const query = "test/star/00005"
+	if got, want := found(t, name("all"), "--query", query), found(t, name("whole"), "--query", query); strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("the parts find %v, the whole %v", got, want)
+	}
+	if code, _, errs := call(t, "index", "merge", name("1"), name("whole"), "--out", name("x")); code != exitFailed || !strings.Contains(errs, "two entries have the ID") {
+		t.Errorf("the same twice: status %d, %s", code, errs)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"alike/internal/kernel/bf16"
 	"alike/internal/kernel/conv"
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/dot"
 	"alike/internal/kernel/eltwise"
 	"alike/internal/kernel/gemm"
 	"alike/internal/kernel/maxpool"
@@ -113,6 +114,9 @@ func TestKernelsStayInside(t *testing.T) {
 				x, y := f.floats(s.N*s.H*s.W*s.C), f.floats(s.N*s.OutH*s.OutW*s.C)
 				maxpool.Forward(p, lv, s, x, y)
 				maxpool.Grad(p, s, x, y, x)
+				for _, d := range []int{1, 7, 8, 16, 17, 32, 33, 65, 512} {
+					f.dots(lv, d)
+				}
 				for _, d := range [][3]int{{1, 1, 1}, {3, 5, 17}, {1, 130, 33}, {7, 19, 1}} {
 					for _, op := range []reduce.Op{reduce.Sum, reduce.Max, reduce.Min} {
 						reduce.Axis(p, lv, op, f.floats(d[0]*d[2]), f.floats(d[0]*d[1]*d[2]), d[0], d[1], d[2])
@@ -157,6 +161,17 @@ func TestHalfKernelsStayInside(t *testing.T) {
 
 func same(n, side, c, o, kernel int) conv.Shape {
 	return conv.Shape{N: n, H: side, W: side, C: c, KH: kernel, KW: kernel, O: o, StrideH: 1, StrideW: 1, PadTop: kernel / 2, PadLeft: kernel / 2, OutH: side, OutW: side}
+}
+
+// dots sums products with the first and the last row of a bank, whose ends touch the fence.
+func (f *fence) dots(lv cpu.Level, d int) {
+	const n = 5
+	rows := []uint32{0, n - 1, 2, n - 1, 0}
+	dot.Floats(lv, f.floats(len(rows)), f.floats(d), f.floats(n*d), rows)
+	bank, query := f.bytes(n*d), f.bytes(2*d)
+	ints := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(bank))), n*d)
+	words := unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(query))), d)
+	dot.Ints(lv, make([]int32, len(rows)), words, ints, rows)
 }
 
 func (f *fence) elements(lv cpu.Level, n int) {

@@ -1,0 +1,64 @@
+package index
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+)
+
+// Merge writes the entries of several indexes, one after another, as one. They must come
+// from the same model and layer, and no ID may be in two of them.
+func Merge(to string, dirs ...string) (About, error) {
+	var parts []*Index
+	defer func() {
+		for _, x := range parts {
+			x.Close()
+		}
+	}()
+	for _, dir := range dirs {
+		x, err := Open(dir)
+		if err != nil {
+			return About{}, err
+		}
+		parts = append(parts, x)
+		if why := x.About.Unlike(parts[0].About); why != "" {
+			return About{}, fmt.Errorf("%s cannot be merged with %s: %s", dir, dirs[0], why)
+		}
+	}
+	if len(parts) == 0 {
+		return About{}, errors.New("no index to merge")
+	}
+	err := Write(to, parts[0].About, func(visit func(Entry, []float32) error) error {
+		for _, x := range parts {
+			if err := x.Rows(visit); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return About{}, err
+	}
+	return ReadAbout(to)
+}
+
+// Unlike says why the vectors of two indexes cannot stand side by side, "" if they can.
+func (a About) Unlike(b About) string {
+	for _, f := range []struct {
+		what string
+		a, b any
+	}{
+		{"weights", a.Model.WeightsSHA256, b.Model.WeightsSHA256},
+		{"layer", a.Layer, b.Layer},
+		{"number of values", a.Dim, b.Dim},
+		{"size of images", a.Size, b.Size},
+	} {
+		if f.a != f.b {
+			return fmt.Sprintf("%s %.12v, not %.12v", f.what, f.a, f.b)
+		}
+	}
+	if encoding := cmp.Or(a.Encoding, b.Encoding); encoding != "" {
+		return fmt.Sprintf("there are vectors in %s; merge the indexes that they came from, and quantize the result", encoding)
+	}
+	return ""
+}
