@@ -92,6 +92,24 @@ func (s *Server) embed(w http.ResponseWriter, r *http.Request) error {
 	}{v.about.Layer, v.model.Dim(), normalize == "true", v.about.WeightsSHA256, vectors})
 }
 
+// vectorOf is the vector that a request holds as JSON, or that of the image that it holds.
+func (s *Server) vectorOf(r *http.Request, v *service) ([]float32, error) {
+	asJSON, err := isJSON(r)
+	if err != nil {
+		return nil, err
+	}
+	if !asJSON {
+		return s.embedOne(r, v)
+	}
+	var body struct {
+		Vector []float32 `json:"vector"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return nil, err
+	}
+	return body.Vector, v.vector(body.Vector)
+}
+
 func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 	v, err := s.ready()
 	if err != nil {
@@ -105,22 +123,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	asJSON, err := isJSON(r)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		var body struct {
-			Vector []float32 `json:"vector"`
-		}
-		if err := readJSON(r, &body); err != nil {
-			return err
-		}
-		if err := v.vector(body.Vector); err != nil {
-			return err
-		}
-		q.vector = body.Vector
-	} else if q.vector, err = s.embedOne(r, v); err != nil {
+	if q.vector, err = s.vectorOf(r, v); err != nil {
 		return err
 	}
 	hits, err := v.search.do(r.Context(), q)
@@ -214,22 +217,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request) error {
 	if err := name("class", c.class); err != nil {
 		return err
 	}
-	asJSON, err := isJSON(r)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		var body struct {
-			Vector []float32 `json:"vector"`
-		}
-		if err := readJSON(r, &body); err != nil {
-			return err
-		}
-		if err := v.vector(body.Vector); err != nil {
-			return err
-		}
-		c.vector = body.Vector
-	} else if c.vector, err = s.embedOne(r, v); err != nil {
+	if c.vector, err = s.vectorOf(r, v); err != nil {
 		return err
 	}
 	replaced, err := v.write.do(r.Context(), c)
