@@ -23,7 +23,6 @@ import (
 	_ "alike/dataset/builtin" // the generated images, for all who open data
 	"alike/eval"
 	"alike/index"
-	"alike/method"
 	"alike/train"
 )
 
@@ -34,8 +33,9 @@ type Options struct {
 	// asks for the untrained network, which needs no checkpoint.
 	Step  int
 	First bool
-	// Layer is the embedding: "h", the representation, or "z", the projection
-	// that the loss saw; empty is what the method declares.
+	// Layer is the embedding: "h", the representation; "z", the projection that the
+	// loss saw; or a block of the encoder, such as "layer2", its output averaged over
+	// pixels. Empty is what the method declares.
 	Layer string
 	// Backend names the engine, as backend.Open does.
 	Backend string
@@ -76,9 +76,9 @@ func Open(dir string, o Options) (*Model, error) {
 	if o.Layer == "" {
 		o.Layer = m.Layer()
 	}
-	if o.Layer != method.LayerH && o.Layer != method.LayerZ {
+	if err := m.CheckLayer(o.Layer); err != nil {
 		engine.Finalize()
-		return nil, fmt.Errorf("layer %q: must be %s (the representation) or %s (the projection)", o.Layer, method.LayerH, method.LayerZ)
+		return nil, err
 	}
 	return &Model{run, m, engine, o.Layer}, nil
 }
@@ -114,6 +114,15 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 	return out, nil
 }
 
+// EmbedViews calls visit, as EmbedEach does, with 1+views embeddings of each image: of view 0, the
+// image as evaluation sees it, and of augmented ones, made as the run's.
+func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, views int, visit func(i, view int, vector []float32, err error) error) error {
+	return m.model.EmbedViews(ctx, data, m.layer, views, visit)
+}
+
+// Layer is the embedding: "h" or "z".
+func (m *Model) Layer() string { return m.layer }
+
 // Features embeds a data set for evaluation or an index. split is its name in
 // the protocols of scores; progress, if set, is told how many images are done.
 func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string, progress func(done int)) (*eval.Features, error) {
@@ -124,6 +133,24 @@ func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string
 	f := eval.NewFeatures(data, m.Dim())
 	f.Data, f.Layer, f.Set.Split = flat, m.layer, split
 	return f, nil
+}
+
+// EmbedEach calls visit with each image of a data set, in order: with its embedding,
+// not normalised, which visit may change and which is valid until it returns; or with
+// the error of an image that cannot be read. It ends with the first error of visit.
+func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, visit func(i int, vector []float32, err error) error) error {
+	return m.model.EmbedEach(ctx, data, m.layer, visit)
+}
+
+// About says what the model's embeddings are, for an index.
+func (m *Model) About() index.About {
+	return index.About{Dim: m.Dim(), Layer: m.layer, Size: m.model.Size(), Model: m.Subject()}
+}
+
+// Finetune trains a classifier on the model's layer, with or without the network below
+// it, and measures its accuracy. The model stays as it is. progress may be nil.
+func (m *Model) Finetune(ctx context.Context, f train.Finetune, bank, queries dataset.Dataset, progress func(train.Progress)) (eval.Score, error) {
+	return f.Score(ctx, m.model, m.layer, bank, queries, progress)
 }
 
 // Index embeds the images of a data set, to be searched.

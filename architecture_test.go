@@ -18,7 +18,7 @@ var tiers = [][]string{
 	{"internal/experiments"},
 	{"internal/cli"},
 	{".", "verify", "report"},
-	{"train", "eval", "index"},
+	{"train", "eval", "index", "embed"},
 	{"method"},
 	{"loss", "head", "encoder", "augment", "sampler", "dataset", "optimize"},
 	{"internal/nn"},

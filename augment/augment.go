@@ -91,6 +91,10 @@ func SimCLR(side int) Config {
 	return Config{defaultCrop(), &Flip{P: 0.5}, defaultJitter(strength), &Gray{P: 0.2}, blur}
 }
 
+// CropFlip is the recipe of SimCLR's linear evaluation and fine-tuning: crops and
+// flips, without changes of colour.
+func CropFlip() Config { return Config{defaultCrop(), &Flip{P: 0.5}} }
+
 // ISIF is the recipe of Ye et al. 2019 for CIFAR-10 and STL-10, from their code: crops
 // of a fifth of the area and more, colours always jittered, the flip last.
 func ISIF(_ int) Config {

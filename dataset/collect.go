@@ -19,6 +19,7 @@ var errTwice = errors.New("its name is there twice; the first one is read")
 // entry is an image file of a source, still encoded.
 type entry struct {
 	name  string // printable, slash-separated
+	path  string // of its file, "" if it has none of its own
 	read  func() ([]byte, error)
 	box   image.Rectangle // what is cut out of the image; empty for all of it
 	fault error           // why it cannot be read, if that is known already

@@ -75,7 +75,7 @@ func (w *walker) walk(dir, name string) error {
 		case d.Type()&fs.ModeSymlink != 0 && isFolder(path):
 			return w.follow(path, id)
 		case isImageName(path):
-			w.entries = append(w.entries, entry{name: printable(id), read: func() ([]byte, error) { return readFile(path, w.o.MaxFileBytes) }})
+			w.entries = append(w.entries, entry{name: printable(id), path: path, read: func() ([]byte, error) { return readFile(path, w.o.MaxFileBytes) }})
 		}
 		return nil
 	})

@@ -34,13 +34,9 @@ type Buffer struct {
 // be right. Where images are decoded anew each time that saves most of the work;
 // the image is then in buf and valid until buf is used again.
 func Part(d Dataset, i int, region func(width, height int) image.Rectangle, buf *Buffer) (Image, error) {
-	switch d := d.(type) {
-	case *subset:
-		return Part(d.Dataset, d.index[i], region, buf)
-	case *files:
-		if d.Images[i].Pix == nil {
-			return d.part(i, region, buf)
-		}
+	d, i = origin(d, i)
+	if f, ok := d.(*files); ok && f.Images[i].Pix == nil {
+		return f.part(i, region, buf)
 	}
 	return d.Image(i)
 }
@@ -71,9 +67,8 @@ func (f *files) part(i int, region func(width, height int) image.Rectangle, buf 
 
 // Size returns the size of image i, without decoding it where it is known.
 func Size(d Dataset, i int) (width, height int, err error) {
+	d, i = origin(d, i)
 	switch d := d.(type) {
-	case *subset:
-		return Size(d.Dataset, d.index[i])
 	case *packedSplit:
 		return d.images[i].width, d.images[i].height, nil
 	case *files:

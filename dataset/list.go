@@ -58,7 +58,7 @@ func listEntries(text []byte, o Options) ([]entry, []place, error) {
 		}
 		names = append(names, strings.TrimPrefix(printable(filepath.ToSlash(full)), "/"))
 		id := printable(filepath.ToSlash(filepath.Clean(path)))
-		entries = append(entries, entry{name: id, read: func() ([]byte, error) { return readFile(path, o.MaxFileBytes) }})
+		entries = append(entries, entry{name: id, path: path, read: func() ([]byte, error) { return readFile(path, o.MaxFileBytes) }})
 	}
 	return entries, layout(names), nil
 }

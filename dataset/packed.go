@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+
+	"alike/internal/mmap"
 )
 
 func init() {
@@ -170,7 +172,7 @@ func openPacked(_ context.Context, name string, o Options) (*Source, error) {
 		f.Close()
 		return nil, err
 	}
-	mapped, err := mapFile(f, info.Size())
+	mapped, err := mmap.File(f, info.Size())
 	if err != nil {
 		return s, nil // some file systems cannot be mapped: images are read from the file
 	}

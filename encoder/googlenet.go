@@ -1,6 +1,8 @@
 package encoder
 
 import (
+	"iter"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -36,19 +38,40 @@ func (*GoogLeNet) Validate() error { return nil }
 func (*GoogLeNet) Dim() int { return 1024 }
 
 // Graph implements Encoder.
-func (*GoogLeNet) Graph(scope *model.Scope, x *Node) *Node {
+func (e *GoogLeNet) Graph(scope *model.Scope, x *Node) *Node { return representation(e, scope, x) }
+
+// Blocks implements Encoder: "stem", without pool2, and the modules, "inception_3a"
+// and so on.
+func (*GoogLeNet) Blocks() []Block {
+	blocks := []Block{{"stem", 192}}
+	for _, m := range googLeNet {
+		blocks = append(blocks, Block{"inception_" + m.name, m.one + m.three + m.five + m.poolProjection})
+	}
+	return blocks
+}
+
+// Outputs implements Encoder.
+func (e *GoogLeNet) Outputs(scope *model.Scope, x *Node) iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		y := e.stem(scope, x)
+		more := yield(y)
+		for i := 0; more && i < len(googLeNet); i++ {
+			m := googLeNet[i]
+			if m.poolBefore {
+				y = nn.MaxPool2D(y, 3, 2, nn.RoundUp)
+			}
+			y = m.graph(scope.In("inception_%s", m.name), y)
+			more = yield(y)
+		}
+	}
+}
+
+func (*GoogLeNet) stem(scope *model.Scope, x *Node) *Node {
 	conv2 := scope.In("conv2")
 	y := convBiasReLU(scope.In("conv1").In("7x7_s2"), x, 64, 7, 2)
 	y = localNorm(nn.MaxPool2D(y, 3, 2, nn.RoundUp))
 	y = convBiasReLU(conv2.In("3x3_reduce"), y, 64, 1, 1)
-	y = localNorm(convBiasReLU(conv2.In("3x3"), y, 192, 3, 1))
-	for _, m := range googLeNet {
-		if m.poolBefore {
-			y = nn.MaxPool2D(y, 3, 2, nn.RoundUp)
-		}
-		y = m.graph(scope.In("inception_%s", m.name), y)
-	}
-	return nn.GlobalAvgPool(y)
+	return localNorm(convBiasReLU(conv2.In("3x3"), y, 192, 3, 1))
 }
 
 // googLeNet are the modules between the stem's 192 channels and h.

@@ -2,6 +2,7 @@ package encoder
 
 import (
 	"fmt"
+	"iter"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -57,12 +58,31 @@ func (e *InceptionBN) Validate() error {
 func (*InceptionBN) Dim() int { return 1024 }
 
 // Graph implements Encoder.
-func (e *InceptionBN) Graph(scope *model.Scope, x *Node) *Node {
-	y := e.stem(scope, x)
+func (e *InceptionBN) Graph(scope *model.Scope, x *Node) *Node { return representation(e, scope, x) }
+
+// Blocks implements Encoder: "stem" and the modules, "inception_3a" and so on.
+func (*InceptionBN) Blocks() []Block {
+	blocks := []Block{{"stem", 192}}
 	for _, m := range inceptionBN {
-		y = m.graph(scope.In("inception_%s", m.name), y)
+		dim := m.one + m.three + m.double + m.poolProjection
+		if m.pool == halving {
+			dim += blocks[len(blocks)-1].Dim
+		}
+		blocks = append(blocks, Block{"inception_" + m.name, dim})
 	}
-	return nn.GlobalAvgPool(y)
+	return blocks
+}
+
+// Outputs implements Encoder.
+func (e *InceptionBN) Outputs(scope *model.Scope, x *Node) iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		y := e.stem(scope, x)
+		more := yield(y)
+		for i := 0; more && i < len(inceptionBN); i++ {
+			y = inceptionBN[i].graph(scope.In("inception_%s", inceptionBN[i].name), y)
+			more = yield(y)
+		}
+	}
 }
 
 func (e *InceptionBN) stem(scope *model.Scope, x *Node) *Node {

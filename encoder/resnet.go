@@ -3,6 +3,7 @@ package encoder
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -118,19 +119,41 @@ func (r *ResNet) Dim() int {
 }
 
 // Graph implements Encoder.
-func (r *ResNet) Graph(scope *model.Scope, x *Node) *Node {
-	y := r.stem(scope, x)
+func (r *ResNet) Graph(scope *model.Scope, x *Node) *Node { return representation(r, scope, x) }
+
+// Blocks implements Encoder: "stem", then for each group its blocks, "layer1.0" and
+// so on, of which the last is the group, "layer1".
+func (r *ResNet) Blocks() []Block {
+	blocks := []Block{{"stem", r.groups[0] * r.Width}}
 	for i, channels := range r.groups {
-		group := scope.In("layer%d", i+1)
 		for j := range r.blocks[i] {
-			stride := 1
-			if i > 0 && j == 0 {
-				stride = 2
+			name := fmt.Sprintf("layer%d.%d", i+1, j)
+			if j == r.blocks[i]-1 {
+				name = fmt.Sprintf("layer%d", i+1)
 			}
-			y = nn.Block(scope, y, func(x *Node) *Node { return r.block(group.In("%d", j), x, channels*r.Width, stride, j == 0) })
+			blocks = append(blocks, Block{name, channels * r.Width * r.kind.expansion()})
 		}
 	}
-	return nn.GlobalAvgPool(y)
+	return blocks
+}
+
+// Outputs implements Encoder.
+func (r *ResNet) Outputs(scope *model.Scope, x *Node) iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		y := r.stem(scope, x)
+		more := yield(y)
+		for i, channels := range r.groups {
+			group := scope.In("layer%d", i+1)
+			for j := 0; more && j < r.blocks[i]; j++ {
+				stride := 1
+				if i > 0 && j == 0 {
+					stride = 2
+				}
+				y = nn.Block(scope, y, func(x *Node) *Node { return r.block(group.In("%d", j), x, channels*r.Width, stride, j == 0) })
+				more = yield(y)
+			}
+		}
+	}
 }
 
 func (r *ResNet) stem(scope *model.Scope, x *Node) *Node {

@@ -50,6 +50,21 @@ func Pixels(ctx context.Context, images dataset.Dataset, size int) (*Features, e
 	return f, nil
 }
 
+// Given are the features that a data set holds in place of images, as they are.
+func Given(d dataset.Dataset) (*Features, error) {
+	given, _ := dataset.FeaturesOf(d, 0)
+	if given == nil {
+		return nil, fmt.Errorf("%s holds images, not features", d.Name())
+	}
+	f := NewFeatures(d, given.Dim())
+	f.Layer = "features"
+	for i := range f.N {
+		_, at := dataset.FeaturesOf(d, i)
+		copy(f.Row(i), given.Vector(at, 0))
+	}
+	return f, nil
+}
+
 // pixels fills row i.
 func (f *Features) pixels(ctx context.Context, images dataset.Dataset, i, size int) error {
 	if ctx.Err() != nil {

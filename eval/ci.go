@@ -33,10 +33,16 @@ func hits(predictions, labels []int) int {
 	return n
 }
 
-// accuracy is the value of a score: the share of queries that were hit, with its
-// interval.
-func (s *Score) accuracy(predictions, labels []int) {
+// Accuracy makes a score of predictions: its value is the share of them that are right,
+// with its interval and outcomes.
+func (s *Score) Accuracy(predictions, labels []int) {
 	n := hits(predictions, labels)
 	s.Value = float64(n) / float64(len(labels))
-	s.CI95 = Wilson(n, len(labels))
+	s.CI95 = new(Wilson(n, len(labels)))
+	s.Outcomes = make([]float64, len(labels))
+	for i, p := range predictions {
+		if p == labels[i] {
+			s.Outcomes[i] = 1
+		}
+	}
 }

@@ -62,7 +62,7 @@ func (m KNN) Score(ctx context.Context, bank, queries *Features) (Score, error) 
 	if bank == queries {
 		s.Notes = append(s.Notes, "bank and queries are the same images; each is classified by all others")
 	}
-	s.accuracy(predictions, queries.Labels)
+	s.Accuracy(predictions, queries.Labels)
 	return s, nil
 }
 

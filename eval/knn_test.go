@@ -161,7 +161,7 @@ func TestKNNScoreCarriesItsProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Score{
-		Metric: "knn_accuracy", Value: 1, CI95: Wilson(40, 40),
+		Metric: "knn_accuracy", Value: 1, CI95: new(Wilson(40, 40)),
 		Protocol: Protocol{
 			Bank:    Set{Data: "d", Split: "train", SHA256: "a", Images: 100},
 			Queries: Set{Data: "d", Split: "test", SHA256: "b", Images: 40},
@@ -169,7 +169,8 @@ func TestKNNScoreCarriesItsProtocol(t *testing.T) {
 			Variant: "cosine, votes weighted by exp(similarity/temperature)",
 			K:       100, Temperature: 0.1,
 		},
-		Notes: []string{"k is 100, not 200: a query has no more candidates in the bank"},
+		Notes:    []string{"k is 100, not 200: a query has no more candidates in the bank"},
+		Outcomes: slices.Repeat([]float64{1}, 40),
 	}
 	if d := diff.Diff(want, s); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -91,7 +91,7 @@ func (m Linear) Score(ctx context.Context, bank, queries *Features) (Score, erro
 	if probe.Iterations >= m.MaxIterations {
 		s.Notes = append(s.Notes, fmt.Sprintf("the fit stopped at its limit of %d iterations", m.MaxIterations))
 	}
-	s.accuracy(predict(p, probe.scale.apply(queries), probe.w, classes), queries.Labels)
+	s.Accuracy(predict(p, probe.scale.apply(queries), probe.w, classes), queries.Labels)
 	return s, nil
 }
 

@@ -89,9 +89,11 @@ func (m NMI) scores(ctx context.Context, images *Features, measures []agreement)
 			all[i] = a.of(t, t.counts())
 		}
 		s.Value = all[0]
-		if s.CI95, err = m.interval(ctx, newTable(images.Labels, clusterings[0].Of), a, s.Value); err != nil {
+		ci95, err := m.interval(ctx, newTable(images.Labels, clusterings[0].Of), a, s.Value)
+		if err != nil {
 			return nil, err
 		}
+		s.CI95 = &ci95
 		if len(all) > 1 {
 			s.Notes = append(s.Notes, fmt.Sprintf("over the %d restarts of k-means %s is %.4f to %.4f", len(all), a.metric, slices.Min(all), slices.Max(all)))
 		}

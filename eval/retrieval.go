@@ -21,6 +21,7 @@ import (
 //	Precision@K = P(K)
 //	R-Precision = P(R)
 //	MAP@R       = 1/R Σ_{i ≤ R} c_i P(i)
+//	CMC(K)      = Recall@K, the cumulative matching characteristic, a curve over K
 //
 // all averaged over the queries (the last two as in Musgrave, Belongie and Lim
 // 2020). A query with R = 0, as the only image of a class has, is a miss: it scores
@@ -29,12 +30,17 @@ type Retrieval struct {
 	// K are the ranks of Recall@K and Precision@K, rising; 1, 2, 4 and 8 on CUB-200
 	// and Cars196, 1, 10, 100 and 1000 on Stanford Online Products. Where the
 	// gallery has fewer candidates, the places that stay empty are misses.
-	K         []int
+	K []int
+	// CMC is the rank N that the curve goes to, 0 for none. Its score is its area, the
+	// mean of CMC(1) to CMC(N).
+	CMC       int
 	Bootstrap Bootstrap
 }
 
 // DefaultRetrieval is Retrieval with the ranks of CUB-200.
-func DefaultRetrieval() Retrieval { return Retrieval{[]int{1, 2, 4, 8}, DefaultBootstrap()} }
+func DefaultRetrieval() Retrieval {
+	return Retrieval{K: []int{1, 2, 4, 8}, Bootstrap: DefaultBootstrap()}
+}
 
 // Validate checks all fields.
 func (m Retrieval) Validate() error {
@@ -45,13 +51,19 @@ func (m Retrieval) Validate() error {
 		}
 		last = k
 	}
+	if m.CMC < 0 {
+		return fmt.Errorf("cmc %d: want the last rank of the curve, or 0 for none", m.CMC)
+	}
 	return m.Bootstrap.Validate()
 }
+
+// depth is the rank that K and CMC go to.
+func (m Retrieval) depth() int { return max(1, slices.Max(append([]int{m.CMC}, m.K...))) }
 
 // Ranking is what the neighbours of a query are worth.
 type Ranking struct {
 	Relevant int   // R
-	First    int   // rank of the nearest of the query's class, from 1; 0 if beyond the largest K and R
+	First    int   // rank of the nearest of the query's class, from 1; 0 if beyond R, the largest K and CMC
 	Hits     []int // how many of the K nearest have the query's class, for each K
 
 	RPrecision, MAPAtR float64
@@ -78,7 +90,7 @@ func (m Retrieval) Rank(ctx context.Context, gallery, queries *Features) ([]Rank
 	}
 	o := nearest.Options{K: min(depth, voters(gallery, queries)), ExcludeSelf: gallery == queries, Pool: p, Level: cpu.Detect()}
 	err = nearest.Search(ctx, o, q, g, func(query int, near []nearest.Neighbour) {
-		rankings[query].judge(m.K, near, gallery.Labels, queries.Labels[query])
+		rankings[query].judge(m.K, m.depth(), near, gallery.Labels, queries.Labels[query])
 	})
 	return rankings, err
 }
@@ -90,10 +102,7 @@ func (m Retrieval) relevant(gallery, queries *Features) (rankings []Ranking, dep
 	for _, l := range gallery.Labels {
 		counts[l]++
 	}
-	rankings, depth = make([]Ranking, queries.N), 1
-	if len(m.K) > 0 {
-		depth = m.K[len(m.K)-1]
-	}
+	rankings, depth = make([]Ranking, queries.N), m.depth()
 	for q, l := range queries.Labels {
 		rankings[q] = Ranking{Relevant: counts[l], Hits: make([]int, len(m.K))}
 		if gallery == queries {
@@ -104,12 +113,13 @@ func (m Retrieval) relevant(gallery, queries *Features) (rankings []Ranking, dep
 	return rankings, depth
 }
 
-// judge goes through the neighbours of a query of a class, nearest first.
-func (r *Ranking) judge(ks []int, near []nearest.Neighbour, labels []int, class int) {
+// judge goes through the neighbours of a query of a class, nearest first, as far as
+// depth and R.
+func (r *Ranking) judge(ks []int, depth int, near []nearest.Neighbour, labels []int, class int) {
 	found := 0
 	for i, n := range near {
 		rank := i + 1
-		if rank > r.Relevant && (len(ks) == 0 || rank > ks[len(ks)-1]) {
+		if rank > max(r.Relevant, depth) {
 			break
 		}
 		if labels[n.Index] != class {
@@ -160,7 +170,14 @@ func (m Retrieval) Scores(ctx context.Context, gallery, queries *Features) ([]Sc
 	var scores []Score
 	for i, c := range columns {
 		s := base
-		s.Metric, s.Value, s.CI95, s.Protocol.K = c.metric, means[i], ci95[i], c.k
+		s.Metric, s.Value, s.CI95, s.Protocol.K = c.metric, means[i], &ci95[i], c.k
+		s.Outcomes = make([]float64, len(rankings))
+		for q := range rankings {
+			s.Outcomes[q] = values[q*len(columns)+i]
+		}
+		if c.metric == cmcMetric(m.CMC) {
+			s.Curve = m.curve(rankings)
+		}
 		scores = append(scores, s)
 	}
 	return scores, nil
@@ -181,10 +198,40 @@ func (m Retrieval) columns() []column {
 			precision = append(precision, column{fmt.Sprintf("precision@%d", k), k, func(r *Ranking) float64 { return float64(r.Hits[j]) / float64(k) }})
 		}
 	}
+	if m.CMC > 0 {
+		precision = append(precision, column{cmcMetric(m.CMC), m.CMC, func(r *Ranking) float64 { return r.area(m.CMC) }})
+	}
 	return slices.Concat(recall, precision, []column{
 		{"r_precision", 0, func(r *Ranking) float64 { return r.RPrecision }},
 		{"map@r", 0, func(r *Ranking) float64 { return r.MAPAtR }},
 	})
+}
+
+func cmcMetric(rank int) string { return fmt.Sprintf("cmc_area@%d", rank) }
+
+// area is a query's part of the area of the curve: the share of the ranks to n that are
+// no less than that of its first match.
+func (r *Ranking) area(n int) float64 {
+	if r.First == 0 || r.First > n {
+		return 0
+	}
+	return float64(n-r.First+1) / float64(n)
+}
+
+// curve is CMC(1), CMC(2) and so on: the shares of the queries with a match by then.
+func (m Retrieval) curve(rankings []Ranking) []float64 {
+	firsts, curve := make([]int, m.CMC+1), make([]float64, m.CMC)
+	for _, r := range rankings {
+		if 0 < r.First && r.First <= m.CMC {
+			firsts[r.First]++
+		}
+	}
+	found := 0
+	for i := range curve {
+		found += firsts[i+1]
+		curve[i] = float64(found) / float64(len(rankings))
+	}
+	return curve
 }
 
 // notes says what is unusual about the queries and the gallery.
@@ -198,7 +245,7 @@ func (m Retrieval) notes(gallery, queries *Features, rankings []Ranking) (notes 
 	if alone > 0 {
 		notes = append(notes, fmt.Sprintf("%d of %d queries have no image of their class to find; they count as misses", alone, len(rankings)))
 	}
-	if most := voters(gallery, queries); len(m.K) > 0 && m.K[len(m.K)-1] > most {
+	if most := voters(gallery, queries); m.depth() > most {
 		notes = append(notes, fmt.Sprintf("a query has no more than %d candidates; ranks beyond are misses", most))
 	}
 	return notes

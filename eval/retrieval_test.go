@@ -60,7 +60,10 @@ func retrievalTwin(ks []int, gallery, queries *Features, query int) (want map[st
 		}
 		return n / float64(k)
 	}
-	want = map[string]float64{"r_precision": 0, "map@r": 0}
+	want = map[string]float64{"r_precision": 0, "map@r": 0, "cmc_area@30": 0}
+	for k := 1; k <= 30; k++ {
+		want["cmc_area@30"] += math.Ceil(precision(k)) / 30
+	}
 	for _, k := range ks {
 		want[fmt.Sprintf("recall@%d", k)] = math.Ceil(precision(k))
 		if k > 1 {
@@ -91,7 +94,7 @@ func TestRetrievalAgreesWithItsTwin(t *testing.T) {
 		if rapid.Bool().Draw(t, "apart") {
 			queries = draw(20, d, classes, 99)
 		}
-		m := Retrieval{K: []int{1, 3, 50}, Bootstrap: Bootstrap{100, 1}}
+		m := Retrieval{K: []int{1, 3, 50}, CMC: 30, Bootstrap: Bootstrap{100, 1}}
 		rankings, err := m.Rank(context.Background(), gallery, queries)
 		if err != nil {
 			t.Fatal(err)
@@ -168,6 +171,30 @@ func TestRetrievalByHand(t *testing.T) {
 	}
 }
 
+func TestTheCurveIsRecallAtEveryRank(t *testing.T) {
+	f := clusters(80, 5, 9, 2, 4)
+	ks := []int{1, 2, 3, 7, 12}
+	scores, err := Retrieval{K: ks, CMC: 12, Bootstrap: DefaultBootstrap()}.Scores(t.Context(), f, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, curve := map[string]float64{}, []float64(nil)
+	for _, s := range scores {
+		values[s.Metric] = s.Value
+		if s.Curve != nil {
+			curve = s.Curve
+		}
+	}
+	if len(curve) != 12 || !(math.Abs(sum(curve)/12-values["cmc_area@12"]) < 1e-12) {
+		t.Fatalf("curve %g, area %g", curve, values["cmc_area@12"])
+	}
+	for _, k := range ks {
+		if got := values[fmt.Sprintf("recall@%d", k)]; !(math.Abs(got-curve[k-1]) < 1e-12) {
+			t.Errorf("CMC(%d) is %g, the recall %g", k, curve[k-1], got)
+		}
+	}
+}
+
 func TestOfEqualImagesTheLowerRowIsNearer(t *testing.T) {
 	f := &Features{N: 4, D: 2, Data: []float32{1, 0, 1, 0, 1, 0, 1, 0}, Labels: []int{0, 1, 1, 0}}
 	got, err := Retrieval{K: []int{3}, Bootstrap: DefaultBootstrap()}.Rank(t.Context(), f, f)
@@ -190,6 +217,7 @@ func TestRetrievalRefuses(t *testing.T) {
 	}{
 		{"ranks that do not rise", "ranks must rise", Retrieval{K: []int{4, 2}, Bootstrap: DefaultBootstrap()}, f},
 		{"rank 0", "from at least 1", Retrieval{K: []int{0, 2}, Bootstrap: DefaultBootstrap()}, f},
+		{"a curve to nowhere", "want the last rank", Retrieval{CMC: -1, Bootstrap: DefaultBootstrap()}, f},
 		{"too few resamples", "at least 100", Retrieval{K: []int{1}}, f},
 		{"another dimension", "different models or layers", DefaultRetrieval(), clusters(3, 5, 2, 1, 1)},
 	} {

@@ -13,20 +13,25 @@ import (
 
 // Score is one measurement: what came out, of what, and how it was measured.
 type Score struct {
-	Metric   string     `json:"metric"` // "knn_accuracy", "recall@1", "nmi_arithmetic"
-	Value    float64    `json:"value"`  // a fraction
-	CI95     [2]float64 `json:"ci95"`   // 95 % confidence interval
-	Subject  Subject    `json:"subject"`
-	Protocol Protocol   `json:"protocol"`
-	Probe    *Probe     `json:"probe,omitempty"` // of the linear probe
-	Notes    []string   `json:"notes,omitempty"` // what a reader must know, in sentences
+	Metric   string      `json:"metric"`         // "knn_accuracy", "recall@1", "nmi_arithmetic"
+	Value    float64     `json:"value"`          // a fraction
+	CI95     *[2]float64 `json:"ci95,omitempty"` // 95 % confidence interval, nil where there is none
+	Subject  Subject     `json:"subject"`
+	Protocol Protocol    `json:"protocol"`
+	Probe    *Probe      `json:"probe,omitempty"` // of the linear probe
+	Notes    []string    `json:"notes,omitempty"` // what a reader must know, in sentences
+
+	PerClass []ClassValue `json:"per_class,omitempty"` // if it was asked for
+	Curve    []float64    `json:"curve,omitempty"`     // of an area, its points from rank 1 on
+
+	// Outcomes are what Value is the mean of, one for each query, in order; nil if it is no such
+	// mean. Append keeps them in a file of their own, which ReadOutcomes reads.
+	Outcomes []float64 `json:"-"`
 }
 
-// Interval is the 95 % interval for people, in percent: "30.90 to 35.00"; "none" for metrics that
-// have no interval yet, whose CI95 is the value twice. A bootstrap of queries that are all right
-// has no width either, but is an interval: its protocol says how it was made.
+// Interval is the 95 % interval for people, in percent: "30.90 to 35.00", or "none".
 func (s Score) Interval() string {
-	if s.Protocol.Bootstrap == nil && s.CI95 == [2]float64{s.Value, s.Value} {
+	if s.CI95 == nil {
 		return "none"
 	}
 	return fmt.Sprintf("%.2f to %.2f", 100*s.CI95[0], 100*s.CI95[1])
@@ -36,6 +41,7 @@ func (s Score) Interval() string {
 type Subject struct {
 	Name          string `json:"name"` // the run, or "raw pixels"
 	Method        string `json:"method,omitempty"`
+	Data          string `json:"data,omitempty"`    // what it was trained on
 	Classes       string `json:"classes,omitempty"` // the rule of the classes it was trained on, "" for all
 	Encoder       string `json:"encoder,omitempty"`
 	Step          int    `json:"step"`
@@ -64,6 +70,13 @@ type Protocol struct {
 	MaxIterations int       `json:"max_iterations,omitempty"`
 	Seed          uint64    `json:"seed,omitempty"` // of the held-out share, of k-means
 
+	// Of what is trained by SGD: fine-tuning, and the linear probe with augmentation. Seed is its, too.
+	Labels      float64 `json:"labels,omitempty"`       // share of the labels that it is trained on; Bank are those
+	Epochs      float64 `json:"epochs,omitempty"`       // passes over them
+	Batch       int     `json:"batch,omitempty"`        // images per step
+	LR          float64 `json:"lr,omitempty"`           // rate for a batch of 256
+	WeightDecay float64 `json:"weight_decay,omitempty"` // of all but biases and batch norm
+
 	// Of the clusters of NMI; MaxIterations and Seed are theirs too.
 	Clusters int `json:"clusters,omitempty"`
 	Restarts int `json:"restarts,omitempty"`
@@ -82,29 +95,44 @@ func (d Difference) String() string { return fmt.Sprintf("%s: %v and %v", d.Fiel
 
 // Compare returns the fields in which two protocols differ; scores measured by
 // different ones must not be compared.
-func Compare(a, b Protocol) []Difference {
-	return differences("", reflect.ValueOf(a), reflect.ValueOf(b))
-}
-
-func differences(prefix string, a, b reflect.Value) (ds []Difference) {
-	for i := range a.NumField() {
-		field := a.Type().Field(i)
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		x, y := a.Field(i), b.Field(i)
-		switch {
-		case field.Tag.Get("compare") == "no":
-		case x.Kind() == reflect.Struct:
-			ds = append(ds, differences(prefix+name+".", x, y)...)
-		case !reflect.DeepEqual(x.Interface(), y.Interface()):
-			ds = append(ds, Difference{prefix + name, x.Interface(), y.Interface()})
+func Compare(a, b Protocol) (ds []Difference) {
+	y := compared("", b)
+	for i, x := range compared("", a) {
+		if !reflect.DeepEqual(x.value, y[i].value) {
+			ds = append(ds, Difference{x.name, x.value, y[i].value})
 		}
 	}
 	return ds
 }
 
-// Append adds a score to a file of one JSON object a line, and makes sure that
-// it is on the disk.
+// field is one of a protocol's.
+type field struct {
+	name  string // as in the JSON: "bank.sha256"
+	value any
+	zero  bool
+}
+
+// compared lists the fields that scores must share to be compared.
+func compared(prefix string, v any) (fields []field) {
+	for f, x := range reflect.ValueOf(v).Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Tag.Get("compare") == "no":
+		case x.Kind() == reflect.Struct:
+			fields = append(fields, compared(prefix+name+".", x.Interface())...)
+		default:
+			fields = append(fields, field{prefix + name, x.Interface(), x.IsZero()})
+		}
+	}
+	return fields
+}
+
+// Append adds a score to a file of one JSON object a line, its outcomes to the folder
+// "outcomes" beside it, and makes sure that both are on the disk.
 func Append(path string, s Score) error {
+	if err := saveOutcomes(path, s); err != nil {
+		return fmt.Errorf("score %s: %w", s.Metric, err)
+	}
 	line, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("score %s: %w", s.Metric, err)
@@ -135,6 +163,9 @@ func Scores(path string) ([]Score, error) {
 			return nil, fmt.Errorf("%s: line %d is no score: %w", path, n, err)
 		}
 		s.Metric = currentName(s)
+		if s.Protocol.Bootstrap == nil && s.CI95 != nil && *s.CI95 == [2]float64{s.Value, s.Value} {
+			s.CI95 = nil // older files give the value twice where there is no interval
+		}
 		scores = append(scores, s)
 	}
 	return scores, lines.Err()

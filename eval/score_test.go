@@ -12,7 +12,7 @@ import (
 
 func example() Score {
 	return Score{
-		Metric: "knn_accuracy", Value: 0.5, CI95: [2]float64{0.25, 0.75},
+		Metric: "knn_accuracy", Value: 0.5, CI95: &[2]float64{0.25, 0.75},
 		Subject:  Subject{Name: "runs/a", Method: "simclr", Step: 7, Seed: 1},
 		Protocol: Protocol{Bank: Set{Data: "d", Split: "train", SHA256: "f", Images: 4}, Layer: "h", K: 3, Temperature: 0.1},
 	}
@@ -83,6 +83,20 @@ func TestAppendedScoresReadBack(t *testing.T) {
 	wantError(t, err, "scores.jsonl: line 2")
 }
 
+func TestOlderScoresWithoutAnIntervalReadAsTodays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "scores.jsonl")
+	lines := `{"metric":"auc","value":0.5,"ci95":[0.5,0.5]}
+{"metric":"recall@1","value":1,"ci95":[1,1],"protocol":{"bootstrap":{"resamples":100}}}
+`
+	if err := os.WriteFile(path, []byte(lines), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	scores, err := Scores(path)
+	if err != nil || scores[0].CI95 != nil || scores[1].CI95 == nil {
+		t.Errorf("scores %+v, error %v: the value twice is no interval, a bootstrap of equal queries is", scores, err)
+	}
+}
+
 func TestOlderNamesReadAsTodays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "scores.jsonl")
 	lines := `{"metric":"recall_at_10"}
@@ -132,10 +146,8 @@ func TestWilson(t *testing.T) {
 
 func TestIntervalIsForPeople(t *testing.T) {
 	for want, s := range map[string]Score{
-		"30.90 to 35.04": {Value: 0.33, CI95: [2]float64{0.309, 0.35039}},
-		"none":           {Value: 0.33, CI95: [2]float64{0.33, 0.33}},
-
-		"100.00 to 100.00": {Value: 1, CI95: [2]float64{1, 1}, Protocol: Protocol{Bootstrap: &Bootstrap{}}},
+		"30.90 to 35.04": {Value: 0.33, CI95: &[2]float64{0.309, 0.35039}},
+		"none":           {Value: 0.33},
 	} {
 		if got := s.Interval(); got != want {
 			t.Errorf("%v: %q, want %q", s.CI95, got, want)

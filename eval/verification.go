@@ -125,11 +125,11 @@ func (m Verification) scores(images *Features, pairs *Pairs) ([]Score, error) {
 	base := Score{Protocol: protocol(images, images, classes)}
 	base.Protocol.Normalisation = "l2"
 	base.Protocol.Variant = "all pairs once, cosine rounded to 2^-20"
-	base.Notes = []string{"no interval: pairs share images; it is given as the value itself"}
+	base.Notes = []string{"no interval: pairs share images"}
 	var scores []Score
 	add := func(metric string, value float64) {
 		s := base
-		s.Metric, s.Value, s.CI95 = metric, value, [2]float64{value, value}
+		s.Metric, s.Value = metric, value
 		scores = append(scores, s)
 	}
 	add("auc", roc.AUC)

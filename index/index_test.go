@@ -17,10 +17,14 @@ func features(d int, data ...float32) *eval.Features {
 	return &eval.Features{N: len(data) / d, D: d, Data: data}
 }
 
+func hit(i int, id, class string, similarity float32) index.Hit {
+	return index.Hit{Index: i, ID: id, Class: class, Similarity: similarity}
+}
+
 func TestSearch(t *testing.T) {
 	gallery := features(2, 0, 2, 3, 0, 0, 0, -1, 0, 5, 0)
 	gallery.IDs = []string{"up", "right", "nowhere", "left", "far right"}
-	gallery.Labels = []int{0, 1, 2, 3, 1}
+	gallery.Labels, gallery.Classes = []int{0, 1, 2, -1, 1}, []string{"b"} // the names of other classes are not known
 	x, err := index.New(gallery)
 	if err != nil {
 		t.Fatal(err)
@@ -30,8 +34,8 @@ func TestSearch(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]index.Hit{
-		{{1, "right", 1, 1}, {4, "far right", 1, 1}, {0, "up", 0, 0}, {2, "nowhere", 2, 0}, {3, "left", 3, -1}},
-		{{0, "up", 0, 1}, {1, "right", 1, 0}, {2, "nowhere", 2, 0}, {3, "left", 3, 0}, {4, "far right", 1, 0}},
+		{hit(1, "right", "1", 1), hit(4, "far right", "1", 1), hit(0, "up", "b", 0), hit(2, "nowhere", "2", 0), hit(3, "left", "", -1)},
+		{hit(0, "up", "b", 1), hit(1, "right", "1", 0), hit(2, "nowhere", "2", 0), hit(3, "left", "", 0), hit(4, "far right", "1", 0)},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

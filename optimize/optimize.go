@@ -33,16 +33,6 @@ func (p Param) rate(lr *Node) *Node {
 	return MulScalar(rate, p.LR)
 }
 
-// ScaleLR multiplies the learning rate of the parameters below a scope, an
-// absolute path.
-func ScaleLR(ps []Param, scope string, factor float64) {
-	for i, p := range ps {
-		if strings.HasPrefix(p.Variable.Path(), scope+"/") {
-			ps[i].LR = factor
-		}
-	}
-}
-
 // Optimizer is an update rule with the configuration that its exported fields
 // hold. Its state lives in the scope's store under StatePath.
 type Optimizer interface {

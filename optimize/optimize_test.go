@@ -278,22 +278,6 @@ func TestOwnRate(t *testing.T) {
 	}
 }
 
-func TestScaleLR(t *testing.T) {
-	store := model.NewStore()
-	var ps []optimize.Param
-	for _, path := range []string{"/conv1/weight", "/head/0/bias", "/head/0/weight", "/header/weight"} {
-		ps = append(ps, optimize.Param{Variable: store.VariableWithValue(path, 0.0)})
-	}
-	optimize.ScaleLR(ps, "/head", 10)
-	var got []float64
-	for _, p := range ps {
-		got = append(got, p.LR)
-	}
-	if d := cmp.Diff([]float64{0, 10, 10, 0}, got); d != "" {
-		t.Error(d)
-	}
-}
-
 func TestZeroTensorMovesUnderLARS(t *testing.T) {
 	o, _ := optimize.Optimizers.Default("lars")
 	b := newBench(t, o, dtypes.Float32, []parameter{{name: "w", values: []float64{0, 0}}})

@@ -28,16 +28,22 @@ type Fact struct{ Name, Value string }
 // Score is one measurement with its 95 % interval, as fractions, and the
 // protocol that it was measured by.
 type Score struct {
-	Name, Subject   string
-	Value, Low, Top float64
-	Protocol        []Fact
+	Name, Subject string
+	Value         float64
+	CI95          *[2]float64 // nil where there is none
+	Protocol      []Fact
 }
 
 // Percent is the value as people read it.
 func (s Score) Percent() string { return fmt.Sprintf("%.1f %%", 100*s.Value) }
 
 // Interval is the 95 % interval as people read it.
-func (s Score) Interval() string { return fmt.Sprintf("%.1f to %.1f", 100*s.Low, 100*s.Top) }
+func (s Score) Interval() string {
+	if s.CI95 == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%.1f to %.1f", 100*s.CI95[0], 100*s.CI95[1])
+}
 
 // Picture is a PNG with a title and a line that says how to read it.
 type Picture struct {

@@ -14,7 +14,7 @@ func TestPageIsOneFile(t *testing.T) {
 		Verdict:  []string{"It learned."},
 		Facts:    []Fact{{"steps", "100"}},
 		Curves:   []Curve{{Title: "loss", XLabel: "step", Points: []Point{{0, 6}, {1, 5}}, Reference: 6.2, ReferenceLabel: "collapsed"}},
-		Scores:   []Score{{Name: "knn_accuracy", Value: 0.506, Low: 0.496, Top: 0.516, Protocol: []Fact{{"k", "200"}}}},
+		Scores:   []Score{{Name: "knn_accuracy", Value: 0.506, CI95: &[2]float64{0.496, 0.516}, Protocol: []Fact{{"k", "200"}}}},
 		Pictures: []Picture{{Title: "views", PNG: []byte("png")}},
 		Config:   "method: simclr\n",
 	}

@@ -102,7 +102,7 @@ func (p *parts) runningStatistics(c *Config, scope *model.Scope, x *Node) *runni
 	scope.Store().SetTraining(g, true)
 	r := &runningStatistics{}
 	for v := range scope.IterVariables() {
-		if isStatistic(v.Name()) && v.InUseByGraph(g) {
+		if isStatistic(v.Name()) && v.InUseByGraph(g) && !c.frozen(dotted(v.Path())) {
 			r.variables = append(r.variables, v)
 			r.before = append(r.before, v.NodeValue(g))
 		}

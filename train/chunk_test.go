@@ -136,7 +136,7 @@ func keptStep(t *testing.T, c Config) map[string][]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := noise(2*c.Batch, c.Size)
+	x := noise(&c, 2*c.Batch)
 	if _, err := exec.Compile(x.Shape()); err != nil {
 		t.Fatal(err)
 	}

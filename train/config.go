@@ -27,7 +27,7 @@ type Config struct {
 	Data      string            `yaml:"data"`              // SPEC of the images
 	Split     string            `yaml:"split"`             // the split that is trained on
 	Classes   string            `yaml:"classes,omitempty"` // the classes that are trained on, a rule of dataset.OfClasses
-	Size      int               `yaml:"size"`              // side of the views, pixels
+	Size      int               `yaml:"size"`              // side of the views, pixels; 0 for features
 	Init      string            `yaml:"init,omitempty"`    // run whose encoder's weights are the first
 	Encoder   registry.Choice   `yaml:"encoder"`
 	Head      registry.Choice   `yaml:"head"`
@@ -42,6 +42,12 @@ type Config struct {
 	Schedule  optimize.Schedule `yaml:"schedule"`
 	Seed      uint64            `yaml:"seed"`
 	Sittings  Sittings          `yaml:"sittings"`
+
+	// Freeze are patterns of tensors that keep the values they begin with; batch norms whose running
+	// statistics are among them use these in training too. See --freeze.
+	Freeze []string `yaml:"freeze,omitempty"`
+	// LRScale multiplies the learning rate of the weights that a pattern chooses.
+	LRScale map[string]float64 `yaml:"lr_scale,omitempty"`
 
 	// CheckpointBlocks computes what is inside an encoder's blocks again in the backward pass, rather than keep it.
 	CheckpointBlocks bool `yaml:"checkpoint_blocks,omitempty"`
@@ -212,14 +218,12 @@ func (c *Config) Validate() error {
 	p, err := c.build()
 	errs := []error{
 		err,
-		c.Views.Validate(),
+		c.validateInput(),
 		either("dtype", c.DType, DTypeFloat32, DTypeBFloat16),
 		either("pixels", c.Pixels, PixelsFloat32, PixelsUint8),
 		below("schedule", s.Validate()),
 		below("sittings", c.Sittings.Validate()),
-	}
-	if c.Size < 8 {
-		errs = append(errs, fmt.Errorf("size %d: must be at least 8 pixels", c.Size))
+		c.validatePatterns(),
 	}
 	if c.Batch < 2 {
 		errs = append(errs, fmt.Errorf("batch %d: must be at least 2 images", c.Batch))
@@ -229,6 +233,28 @@ func (c *Config) Validate() error {
 	}
 	if c.Chunk < 0 || c.Chunk > 0 && c.Batch%c.Chunk != 0 {
 		errs = append(errs, fmt.Errorf("chunk %d: must divide the batch of %d images", c.Chunk, c.Batch))
+	}
+	return errors.Join(errs...)
+}
+
+// validateInput checks what the encoder is given.
+func (c *Config) validateInput() error {
+	if c.Encoder.Name != encoder.FeaturesName {
+		err := c.Views.Validate()
+		if c.Size < 8 {
+			err = errors.Join(err, fmt.Errorf("size %d: must be at least 8 pixels", c.Size))
+		}
+		return err
+	}
+	var errs []error
+	if c.Size != 0 {
+		errs = append(errs, fmt.Errorf("size %d: features have none, want 0", c.Size))
+	}
+	if c.Pixels != PixelsFloat32 {
+		errs = append(errs, fmt.Errorf("pixels %s: features are %s", c.Pixels, PixelsFloat32))
+	}
+	if c.Init != "" {
+		errs = append(errs, fmt.Errorf("init %s: features have no encoder whose weights could begin with it", c.Init))
 	}
 	return errors.Join(errs...)
 }

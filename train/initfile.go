@@ -69,7 +69,7 @@ func (c *Config) encoderShapes(b compute.Backend) (map[string][]int, error) {
 	exec, err := model.NewExec(b, store, p.encoder.Graph)
 	if err == nil {
 		defer exec.Finalize()
-		_, err = exec.Compile(viewsShape(PixelsFloat32, 1, c.Size)) // which names all weights
+		_, err = exec.Compile(c.inputShape(PixelsFloat32, 1)) // which names all weights
 	}
 	if err != nil {
 		return nil, compileError("encoder", err)
@@ -77,7 +77,7 @@ func (c *Config) encoderShapes(b compute.Backend) (map[string][]int, error) {
 	shapes := map[string][]int{}
 	for v := range store.IterVariables() {
 		if path := v.Path(); path != model.RootScopePath+model.RNGStateVariableName {
-			shapes[strings.ReplaceAll(path[1:], "/", ".")] = outer(v.Shape().Dimensions)
+			shapes[dotted(path)] = outer(v.Shape().Dimensions)
 		}
 	}
 	return shapes, nil

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"image"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,7 @@ type batch struct {
 type loader struct {
 	data   dataset.Dataset
 	draws  sampler.Sampler
-	views  []*augment.Pipeline // of the V views of an image
+	views  []*augment.Pipeline // of the V views of an image; nil ones where features take the place of images
 	images int                 // N
 	row    int                 // values of a view
 	seed   uint64
@@ -48,16 +49,21 @@ func (c *Config) newLoader(data dataset.Dataset) (*loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	views, err := augment.Views(c.Views, c.Size, m.Views())
-	if err != nil {
+	if err := errors.Join(c.checkInput(data), checkViews(data, m)); err != nil {
 		return nil, err
+	}
+	views := make([]*augment.Pipeline, m.Views())
+	if c.featureDim() == 0 {
+		if views, err = augment.Views(c.Views, c.Size, m.Views()); err != nil {
+			return nil, err
+		}
 	}
 	draws, err := c.sampler(data)
 	if err != nil {
 		return nil, err
 	}
 	return &loader{
-		data: data, draws: draws, views: views, images: c.Batch, row: c.Size * c.Size * 3, seed: c.Seed, pixels: c.Pixels,
+		data: data, draws: draws, views: views, images: c.Batch, row: c.inputShape(c.Pixels, 1).Size(), seed: c.Seed, pixels: c.Pixels,
 		loading:  defaultLoading(),
 		unusable: func(_ int, err error) error { return err },
 	}, nil
@@ -148,6 +154,10 @@ func (l *loader) fill(b batch, draws []sampler.Draw, workers []*worker) error {
 // the views are made of. In the place of one that can no longer be read, since its file
 // has changed or is gone, comes the next that can.
 func (l *loader) fillImage(b batch, i int, d sampler.Draw, w *worker) error {
+	if l.views[0] == nil {
+		l.fillFeatures(b, i, d, w)
+		return nil
+	}
 	for {
 		err := l.tryImage(b, i, d, w)
 		if err == nil {

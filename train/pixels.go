@@ -56,13 +56,13 @@ func (p pixels) tensor(dims ...int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(p.floats, dims...)
 }
 
-// viewsShape is that of rows images of size pixels on their way to the engine.
-func viewsShape(pixels string, rows, size int) shapes.Shape {
+// inputShape is that of rows of what the encoder is given, on their way to the engine.
+func (c *Config) inputShape(pixels string, rows int) shapes.Shape {
 	dtype := dtypes.Float32
 	if pixels == PixelsUint8 {
 		dtype = dtypes.Uint8
 	}
-	return shapes.Make(dtype, rows, size, size, 3)
+	return shapes.Make(dtype, c.inputDims(rows)...)
 }
 
 // values are the pixels x as float32 in [0, 1].
@@ -78,7 +78,7 @@ func values(x *Node) *Node {
 func placer(b compute.Backend, c *Config) func(batch) (inputs, error) {
 	return func(next batch) (inputs, error) {
 		in := inputs{
-			views:  next.views.tensor(len(next.labels), c.Size, c.Size, 3),
+			views:  next.views.tensor(c.inputDims(len(next.labels))...),
 			labels: tensors.FromFlatDataAndDimensions(next.labels, len(next.labels)),
 			index:  tensors.FromFlatDataAndDimensions(next.index, len(next.index)),
 		}

@@ -83,7 +83,7 @@ func (p *program) time(ctx context.Context, c *Config, n int) ([]time.Duration, 
 		return nil, err
 	}
 	rows := parts.method.Views() * c.Batch
-	row := c.Size * c.Size * 3
+	row := c.inputShape(c.Pixels, 1).Size()
 	views := newPixels(c.Pixels, rows*row)
 	var buffer []float32
 	for r := range rows {
@@ -98,7 +98,7 @@ func (p *program) time(ctx context.Context, c *Config, n int) ([]time.Duration, 
 		labels[i], index[i] = int32(i%max(1, c.classes)), int32(i%c.Batch)
 	}
 	in := inputs{
-		views:  views.tensor(rows, c.Size, c.Size, 3),
+		views:  views.tensor(c.inputDims(rows)...),
 		labels: tensors.FromFlatDataAndDimensions(labels, rows),
 		index:  tensors.FromFlatDataAndDimensions(index, rows),
 	}

@@ -54,6 +54,9 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 	store.RootScope().SetParam(nn.SeedParam, c.Seed)
 	store.RootScope().SetParam(nn.CheckpointParam, c.CheckpointBlocks)
 	program := &program{}
+	if len(c.Freeze) > 0 {
+		store.RootScope().SetParam(nn.FrozenParam, c.frozen)
+	}
 	step := func(scope *model.Scope, x, label, index, lr, done *Node) []*Node {
 		scope.Store().SetTraining(x.Graph(), true)
 		o := p.plainStep
@@ -69,10 +72,10 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 			Images: c.Batch,
 			Total:  c.Schedule.Images,
 		})
-		optimize.ScaleLR(s.params, "/"+headScope, c.Schedule.HeadLR)
+		c.scaleLR(s.params)
 		p.optimizer.Update(scope, lr, s.params)
 		positive := p.method.Positive(x.Graph(), c.Batch, label)
-		squares, biases := program.gradients(s.params)
+		squares, biases := program.gradients(x.Graph(), s.params)
 		return []*Node{s.loss, loss.ContrastiveAccuracy(s.z, positive), squares, biases, ConvertDType(s.z, dtypes.Float32)}
 	}
 	program.exec, err = model.NewExec(b, store, step)
@@ -80,13 +83,16 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 		return nil, compileError("training step", err)
 	}
 	rows, scalar := p.method.Views()*c.Batch, shapes.Make(dtypes.Float32)
-	_, err = program.exec.Compile(viewsShape(c.Pixels, rows, c.Size), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
+	_, err = program.exec.Compile(c.inputShape(c.Pixels, rows), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
+	if err == nil {
+		err = c.checkPatterns(store, len(program.params))
+	}
 	return program, compileError("training step", err)
 }
 
 // gradients are what a step tells of them: the sum of squares of each parameter's [P], and
 // those of all biases in a row. It notes which parameters these are.
-func (p *program) gradients(params []optimize.Param) (squares, biases *Node) {
+func (p *program) gradients(g *Graph, params []optimize.Param) (squares, biases *Node) {
 	var sums, rows []*Node
 	p.params = nil
 	for _, q := range params {
@@ -99,10 +105,8 @@ func (p *program) gradients(params []optimize.Param) (squares, biases *Node) {
 		p.params = append(p.params, this)
 		sums = append(sums, Reshape(ReduceAllSum(Square(q.Gradient)), 1))
 	}
-	if len(rows) == 0 {
-		rows = []*Node{Zeros(sums[0].Graph(), shapes.Make(dtypes.Float32, 1))}
-	}
-	return concatenate(sums), concatenate(rows)
+	nothing := Zeros(g, shapes.Make(dtypes.Float32, 1)) // where all is frozen, or has no bias
+	return concatenate(append(sums, nothing)), concatenate(append(rows, nothing))
 }
 
 // objective is the loss of a step with the embeddings z [V N, D] and all gradients.

@@ -63,7 +63,7 @@ func firstStep(t *testing.T, c Config, headLR float64) map[string][]float64 {
 	for i := range labels {
 		labels[i] = int32(i % 4)
 	}
-	in := inputs{noise(rows, c.Size), tensors.FromFlatDataAndDimensions(labels, rows), tensors.FromShape(shapes.Make(dtypes.Int32, rows))}
+	in := inputs{noise(&c, rows), tensors.FromFlatDataAndDimensions(labels, rows), tensors.FromShape(shapes.Make(dtypes.Int32, rows))}
 	if _, err := p.run(in, 0.1, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +71,8 @@ func firstStep(t *testing.T, c Config, headLR float64) map[string][]float64 {
 }
 
 // noise are rows random images.
-func noise(rows, size int) *tensors.Tensor {
-	x := tensors.FromShape(viewsShape(PixelsFloat32, rows, size))
+func noise(c *Config, rows int) *tensors.Tensor {
+	x := tensors.FromShape(c.inputShape(PixelsFloat32, rows))
 	stream := rng.New(rng.View, 1)
 	tensors.MustMutableFlatData(x, func(flat []float32) {
 		for i := range flat {

@@ -20,6 +20,7 @@ import (
 //	checkpoints/NNNNNN/  weights, optimiser state and checksums after step NNNNNN
 //	tb/                  metrics.jsonl as TensorBoard's event files; views; the projector's files
 //	scores.jsonl         every score with its protocol
+//	outcomes/            what each query came to, for comparisons
 //	bad-files.tsv        images that are left out and why, if there are any
 //	report.html
 type Run struct {

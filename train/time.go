@@ -46,11 +46,11 @@ func TimeForward(ctx context.Context, b compute.Backend, c *Config, steps int) (
 		return 0, compileError("embedding", err)
 	}
 	defer exec.Finalize()
-	pixels := make([]float32, viewsShape(PixelsFloat32, c.Batch, c.Size).Size())
+	pixels := make([]float32, c.inputShape(PixelsFloat32, c.Batch).Size())
 	for i := range pixels {
 		pixels[i] = float32(i%251) / 250
 	}
-	x := tensors.FromFlatDataAndDimensions(pixels, c.Batch, c.Size, c.Size, 3)
+	x := tensors.FromFlatDataAndDimensions(pixels, c.inputDims(c.Batch)...)
 	times := make([]time.Duration, steps+1)
 	for i := range times {
 		if ctx.Err() != nil {

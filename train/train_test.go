@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -483,5 +484,30 @@ func TestTrainingInBFloat16(t *testing.T) {
 	}
 	if math.Abs(loss-want) > 0.03*want {
 		t.Errorf("loss %g after two steps, in float32 %g", loss, want)
+	}
+}
+
+func TestLayersOfBlocks(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	m, err := r.Untrained(engine(t, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string][]float32{}
+	for layer, dim := range map[string]int{"h": 64, "stem": 16, "layer1": 16, "layer2": 32, "layer3": 64} {
+		rows[layer], err = m.Embed(t.Context(), images, layer, nil)
+		if err != nil || m.Dim(layer) != dim || len(rows[layer]) != dim*images.Len() {
+			t.Fatalf("layer %s: %d values, dim %d, error %v", layer, len(rows[layer]), m.Dim(layer), err)
+		}
+	}
+	if !slices.Equal(rows["layer3"], rows["h"]) {
+		t.Error("the last block is not h")
+	}
+	if _, err := m.Embed(t.Context(), images, "layer4", nil); err == nil || !strings.Contains(err.Error(), "a block of resnet8: stem, layer1, layer2, layer3") {
+		t.Errorf("error %v", err)
+	}
+	f := Finetune{Epochs: 1, Batch: 16, LR: 0.1, Seed: 1}
+	if s, err := f.Score(t.Context(), m, "layer1", images, images, nil); err != nil || s.Protocol.Layer != "layer1" {
+		t.Errorf("fine-tuning on layer1: %+v, %v", s, err)
 	}
 }

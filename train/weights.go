@@ -62,7 +62,7 @@ func collect(store *model.Store, scope string) (map[string]blob, error) {
 		if err != nil {
 			return nil, fmt.Errorf("weights: %s: %w", path, err)
 		}
-		blobs[strings.ReplaceAll(path[len(of)+1:], "/", ".")] = b
+		blobs[dotted(path[len(of):])] = b
 	}
 	return blobs, nil
 }

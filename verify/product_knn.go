@@ -36,7 +36,7 @@ func knnProduct(ctx context.Context, t *test) (tree, error) {
 		var similarities []float32
 		total := 0.0
 		for _, h := range near {
-			rows, labels, similarities = append(rows, h.Index), append(labels, h.Label), append(similarities, h.Similarity)
+			rows, labels, similarities = append(rows, h.Index), append(labels, bank.Labels[h.Index]), append(similarities, h.Similarity)
 			total += math.Exp(float64(h.Similarity) / in.temperature)
 		}
 		_, shares := m.Vote(similarities, labels, in.classes)

@@ -95,7 +95,7 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"train simclr --set size=64 --data " + sprites, exitMisuse, "--set size=64: size is decided by --size"},
 		{"train simclr --set loss.temperature=warm --data " + sprites, exitMisuse, `loss.temperature is "warm", want a number`},
 		{"train simclr --set loss.temperature= --data " + sprites, exitMisuse, "it has no value"},
-		{"train simclr --encoder resnet9 --out /nowhere/x --data " + sprites, exitMisuse, `unknown encoder "resnet9"; have googlenet, inception_bn, resnet101`},
+		{"train simclr --encoder resnet9 --out /nowhere/x --data " + sprites, exitMisuse, `unknown encoder "resnet9"; have features, googlenet, inception_bn, resnet101`},
 		{"train simclr --batch 4096 --data " + sprites, exitFailed, "has only 300 to train on; try --batch 256"},
 		{"train simclr --set loss.temprature=1 --data " + sprites, exitMisuse, "--set loss.temprature=1: there is no key loss.temprature; did you mean temperature?"},
 		{"train simclr --set colour=1 --data " + sprites, exitMisuse, "there is no key colour"},
@@ -104,13 +104,19 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"eval knn", exitMisuse, "needs a RUN"},
 		{"eval knn nothing --data " + sprites, exitFailed, "nothing is not a run"},
 		{"eval knn nothing --k 0 --data " + sprites, exitMisuse, "k"},
+		{"eval finetune nothing --labels 0% --data " + sprites, exitMisuse, "want a share above 0 and at most all"},
+		{"eval finetune nothing --lr -1 --data " + sprites, exitMisuse, "lr -1"},
+		{"eval linear nothing --sgd --batch 0 --data " + sprites, exitMisuse, "batch 0: must be at least 1 image"},
 		{"eval retrieval nothing --data " + sprites, exitFailed, "nothing is not a run"},
 		{"eval retrieval nothing --k 4,2 --data " + sprites, exitMisuse, "ranks must rise"},
 		{"eval retrieval nothing --nmi-norm max --data " + sprites, exitMisuse, "must be arithmetic or geometric"},
 		{"data info " + sprites + " --classes robin", exitFailed, `there is no class "robin"`},
 		{"train simclr --classes >10 --data " + sprites, exitFailed, "that is none of its 10 classes"},
 		{"embed nothing", exitMisuse, "--out is needed"},
-		{"embed nothing --out x.txt", exitMisuse, "want a file that ends in .npy"},
+		{"embed nothing --out x.txt", exitMisuse, "want a name that ends in .index, .npy, .parquet"},
+		{"embed nothing --out x.npy --shard 3/2", exitMisuse, "the parts are 1/2 to 2/2"},
+		{"search nothing --query a.png", exitFailed, "nothing is neither an index nor a run"},
+		{"search nothing --query a.png --path [", exitMisuse, "--path: pattern \"[\""},
 		{"search nothing", exitMisuse, "--query is needed"},
 		{"search nothing --query a.png --out x.jpg", exitMisuse, "want a file that ends in .png"},
 		{"train simclr --max-minutes -1 --data " + sprites, exitMisuse, "--max-minutes -1: must be > 0"},
@@ -204,6 +210,12 @@ func TestFromTrainingToSearch(t *testing.T) {
 	part := must(t, "search", dir, "--query", "test/star/00005", "--crop", "4,4,16,16", "--k", "3", "--out", png, "-q")
 	if lines := strings.Split(strings.TrimSpace(part), "\n"); len(lines) != 4 || part == out {
 		t.Errorf("search for a part found\n%s", part)
+	}
+	for _, args := range [][]string{{"embed", dir, "--out", npy}, {"search", dir, "--query", "test/star/00005"}, {"eval", "knn", dir}} {
+		must(t, append(args, "--layer", "layer2", "-q")...)
+	}
+	if b, err := os.ReadFile(npy); err != nil || !bytes.Contains(b[:128], []byte("(60, 32), }")) {
+		t.Errorf("the array of layer2 is not [60, 32]: %v", err)
 	}
 	page, err := os.ReadFile(filepath.Join(dir, "report.html"))
 	if err != nil || !bytes.Contains(page, []byte("Nearest neighbours")) {
@@ -303,8 +315,15 @@ func TestCompareTakesTheScoresThatWereMeasuredAlike(t *testing.T) {
 	}
 	must(t, "eval", "knn", b, "-q")
 	must(t, "eval", "knn", b, "--k", "5", "-q") // hides nothing
-	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy ") != 2 || strings.Count(out, "k 200") != 2 || !strings.Contains(out, "the mean of 2 seeds") {
+	if out := must(t, "compare", a, b); strings.Count(out, "knn_accuracy ") != 2 || strings.Count(out, "k 200") != 2 || !strings.Contains(out, "the mean of 2 seeds") ||
+		!strings.Contains(out, b+" minus "+a) || !strings.Contains(out, "paired over 60 queries") {
 		t.Errorf("compare prints %s", out)
+	}
+	if err := os.RemoveAll(filepath.Join(b, "outcomes")); err != nil {
+		t.Fatal(err)
+	}
+	if out := must(t, "compare", a, b); !strings.Contains(out, "no paired interval") {
+		t.Errorf("without outcomes compare prints %s", out)
 	}
 	c := trainedRun(t, "--epochs", "0")
 	must(t, "eval", "knn", c, "--k", "7", "-q")

@@ -8,7 +8,7 @@ func (a *app) commands() []*cobra.Command {
 		a.quickstart(),
 		a.train(),
 		a.resume(),
-		group("eval", "Measure an embedding; every score carries its protocol", a.evalKNN(), a.evalLinear(), a.evalRetrieval(), a.evalCluster(), a.evalVerification()),
+		group("eval", "Measure an embedding; every score carries its protocol", a.evalKNN(), a.evalLinear(), a.evalFinetune(), a.evalRetrieval(), a.evalCluster(), a.evalVerification()),
 		a.embed(),
 		a.search(),
 		a.report(),

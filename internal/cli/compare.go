@@ -20,19 +20,22 @@ func (a *app) compare() *cobra.Command {
 		Short: "Compare the scores of runs that were measured alike",
 		Long: `Compare the scores of runs: of each metric, and of each way that it was measured
 in all of the runs, the latest. Where no two ways are the same, the field that
-differs is named. Of runs that differ in their seed alone it gives the mean, with
-its 95 % interval.`,
+differs is named. Each run is then compared with the first, query by query: the
+difference has an interval of its own (a paired bootstrap), which is narrower than
+those of the two scores. Of runs that differ in their seed alone it gives the mean,
+with its 95 % interval.`,
 		Example: "  alike compare runs/simclr-resnet8 runs/simclr-resnet20\n  alike compare runs/ice-resnet18/seed-*",
 	}
 	asJSON := jsonFlag(c)
-	c.RunE = func(_ *cobra.Command, args []string) error {
+	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) < 2 {
 			return misuse("compare needs at least two runs; see 'alike compare --help'")
 		}
-		latest := make([][]eval.Score, len(args))
+		files, latest := make([]string, len(args)), make([][]eval.Score, len(args))
 		for i, dir := range args {
 			run, err := train.Open(dir)
 			if err == nil {
+				files[i] = run.ScoresPath()
 				latest[i], err = latestScores(run)
 			}
 			if err != nil {
@@ -46,6 +49,10 @@ its 95 % interval.`,
 		if err != nil {
 			return err
 		}
+		gaps, err := gapsTo(c.Context(), files, table)
+		if err != nil {
+			return err
+		}
 		var means []seedMean
 		repeated, err := onlySeedsDiffer(args)
 		if err != nil {
@@ -55,7 +62,7 @@ its 95 % interval.`,
 			means = seedMeans(table, len(args))
 		}
 		if *asJSON {
-			return a.printJSON(map[string]any{"scores": table, "means": means})
+			return a.printJSON(map[string]any{"scores": table, "differences": gaps, "means": means})
 		}
 		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "metric\trun\tstep\tvalue\t95 % interval\tmeasured on")
@@ -64,6 +71,9 @@ its 95 % interval.`,
 		}
 		if err := w.Flush(); err != nil {
 			return err
+		}
+		for _, g := range gaps {
+			fmt.Fprintln(a.stdout, g)
 		}
 		for _, m := range means {
 			fmt.Fprintln(a.stdout, m)

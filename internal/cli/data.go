@@ -160,9 +160,30 @@ func hash(s *dataset.Source, d dataset.Dataset, split string) (hashed, error) {
 	return hashed{d, s.Spec, split, s.Classes, sum}, err
 }
 
-// sign writes to features of the split what they are of.
-func (d hashed) sign(f *eval.Features) {
-	f.Set.Data, f.Set.Split, f.Set.Classes, f.Set.SHA256 = d.spec, d.split, d.classes, d.sha256
+// Unwrap implements dataset.Wrapper.
+func (d hashed) Unwrap(i int) (dataset.Dataset, int) { return d.Dataset, i }
+
+// chosenSplit is the split of that name, or the one that is evaluated.
+func chosenSplit(s *dataset.Source, split string) (hashed, error) {
+	d, name, err := splitOf(s, split)
+	if err != nil {
+		return hashed{}, err
+	}
+	return hash(s, d, name)
+}
+
+// splitOf is the split of that name, or the one that is evaluated, with its name.
+func splitOf(s *dataset.Source, split string) (dataset.Dataset, string, error) {
+	if split == "" {
+		return s.Evaluation()
+	}
+	d, err := s.Split(split)
+	return d, split, err
+}
+
+// sign writes to a set what of the split it is.
+func (d hashed) sign(s *eval.Set) {
+	s.Data, s.Split, s.Classes, s.SHA256 = d.spec, d.split, d.classes, d.sha256
 }
 
 func (a *app) dataInfo() *cobra.Command {

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"alike"
 	"alike/dataset"
 	"alike/eval"
+	"alike/train"
 )
 
 // scorer measures features of queries with labels from a bank.
@@ -20,7 +21,7 @@ type scorer interface {
 func (a *app) evalKNN() *cobra.Command {
 	m := eval.DefaultKNN()
 	c := a.evalCommand("knn", "Classify test images by their nearest training images (weighted kNN)",
-		"A source without\nsplits is measured by leaving each image out of its own neighbours.", func() (scorer, error) { return m, m.Validate() })
+		"A source without\nsplits is measured by leaving each image out of its own neighbours.", func() (measure, error) { return embedded(m), m.Validate() })
 	c.Flags().IntVar(&m.K, "k", m.K, "number of neighbours that vote")
 	c.Flags().Float64Var(&m.Temperature, "temperature", m.Temperature, "votes weigh exp(cosine/temperature)")
 	c.Flags().BoolVar(&m.Plain, "plain", false, "one vote each, whatever the cosine")
@@ -29,15 +30,60 @@ func (a *app) evalKNN() *cobra.Command {
 
 func (a *app) evalLinear() *cobra.Command {
 	m := eval.DefaultLinear()
+	sgd := train.DefaultLinearSGD()
+	useSGD := false
 	c := a.evalCommand("linear", "Fit a linear classifier to the frozen embedding",
-		"A source without\nsplits cannot be measured: an image would be classified by its own label.", func() (scorer, error) { return m, m.Validate() })
+		`A source without
+splits cannot be measured: an image would be classified by its own label. With
+--data of other images than the run's it measures transfer.
+
+The classifier is fitted by L-BFGS to cached features, or with --sgd trained on
+random crops and flips, as in the papers' tables; --epochs, --batch, --lr and
+--weight-decay are for that.`, func() (measure, error) {
+			if useSGD {
+				return finetuned(sgd, "training the classifier"), sgd.Validate()
+			}
+			return embedded(m), m.Validate()
+		})
+	c.Flags().BoolVar(&useSGD, "sgd", false, "train by SGD on random crops and flips")
+	addSGDFlags(c, &sgd)
 	c.Flags().IntVar(&m.MaxIterations, "max-iterations", m.MaxIterations, "limit of each fit's iterations")
-	c.Flags().Uint64Var(&m.Seed, "seed", m.Seed, "seed of the held-out part that chooses the regularisation")
+	c.Flags().Uint64Var(&m.Seed, "seed", m.Seed, "seed of the held-out part that chooses the regularisation; with --sgd of the order and the views")
+	c.PreRun = func(*cobra.Command, []string) { sgd.Seed = m.Seed }
 	return c
 }
 
-// evalCommand is a command that measures a run with a scorer.
-func (a *app) evalCommand(name, short, unsplit string, build func() (scorer, error)) *cobra.Command {
+// measure has a model label queries by the images of a bank. left, which may be nil,
+// says what is left out of the queries.
+type measure func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error)
+
+// embedded has a scorer measure the model's embeddings.
+func embedded(s scorer) measure {
+	return func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error) {
+		b, err := a.features(ctx, m, bank)
+		if err != nil {
+			return nil, err
+		}
+		q := b
+		if queries.Dataset != bank.Dataset {
+			if q, err = a.features(ctx, m, queries); err != nil {
+				return nil, err
+			}
+		}
+		return left.around(one(s))(ctx, b, q)
+	}
+}
+
+// one is a scorer as scorers.
+func one(s scorer) scorers {
+	return func(ctx context.Context, bank, queries *eval.Features) ([]eval.Score, error) {
+		score, err := s.Score(ctx, bank, queries)
+		return []eval.Score{score}, err
+	}
+}
+
+// evalCommand is a command that labels queries by a bank.
+func (a *app) evalCommand(name, short, unsplit string, build func() (measure, error)) *cobra.Command {
 	c := &cobra.Command{
 		Use:   name + " RUN",
 		Short: short,
@@ -55,17 +101,22 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 	asJSON := jsonFlag(c)
 	without := excludeFlag(c)
 	split := c.Flags().String("split", "", "split of the queries (default: test)")
+	byClass := perClassFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := build()
+		measure, err := build()
 		if err != nil {
 			return usageError{err}
+		}
+		run, err := train.Open(args[0])
+		if err != nil {
+			return err
 		}
 		model, err := a.model(args[0], which)
 		if err != nil {
 			return err
 		}
 		defer model.Close()
-		source, err := a.openFor(c.Context(), args[0], data)
+		source, err := a.open(c.Context(), data.ofRun(run))
 		if err != nil {
 			return err
 		}
@@ -77,38 +128,43 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 		if err != nil {
 			return err
 		}
-		b, err := a.features(c.Context(), model, bank)
+		scores, err := measure(c.Context(), a, model, left, bank, queries)
 		if err != nil {
 			return err
 		}
-		q := b
-		if queries.Dataset != bank.Dataset {
-			if q, err = a.features(c.Context(), model, queries); err != nil {
+		for i := range scores {
+			s := &scores[i]
+			s.Subject = model.Subject()
+			if s.Subject.Data != "" && s.Subject.Data != bank.spec {
+				s.Notes = append(s.Notes, fmt.Sprintf("transfer: the network was trained on %s", s.Subject.Data))
+			}
+			if *byClass {
+				s.PerClass = eval.PerClass(*s, labelsOf(queries, left))
+			}
+			if err := eval.Append(run.ScoresPath(), *s); err != nil {
 				return err
 			}
 		}
-		score, err := s.Score(c.Context(), b, q)
-		if err == nil && left != nil {
-			all := score
-			b, q = left.of(b, q)
-			if score, err = s.Score(c.Context(), b, q); err == nil {
-				left.note(&score, all)
+		if *asJSON {
+			return a.printScores(scores)
+		}
+		for _, s := range scores {
+			a.printScore(s)
+			if err := a.printClasses([]eval.Score{s}); err != nil {
+				return err
 			}
 		}
-		if err != nil {
-			return err
-		}
-		score.Subject = model.Subject()
-		if err := eval.Append(filepath.Join(args[0], "scores.jsonl"), score); err != nil {
-			return err
-		}
-		if *asJSON {
-			return a.printJSON(score)
-		}
-		a.printScore(score)
 		return nil
 	}
 	return c
+}
+
+// printScores prints one score as an object, several in a list of one.
+func (a *app) printScores(scores []eval.Score) error {
+	if len(scores) == 1 {
+		return a.printJSON(scores[0])
+	}
+	return a.printJSON(map[string]any{"scores": scores})
 }
 
 func (a *app) printScore(s eval.Score) {

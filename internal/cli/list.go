@@ -39,20 +39,22 @@ func kinds() map[string]kind {
 
 // metrics are the scores that eval knows.
 var metrics = map[string]string{
-	"knn_accuracy":    "weighted k-nearest-neighbour classification, k = 200, temperature 0.1 (eval knn)",
-	"linear_accuracy": "linear probe: logistic regression on frozen features (eval linear)",
-	"recall@K":        "share of queries with one of their class among the K nearest (eval retrieval)",
-	"precision@K":     "share of their class among the K nearest of a query (eval retrieval)",
-	"r_precision":     "precision at R, the number of images of the query's class (eval retrieval)",
-	"map@r":           "mean average precision over the R nearest (eval retrieval)",
-	"nmi_arithmetic":  "what k-means clusters say about the classes, by the arithmetic mean of the entropies (eval retrieval, eval cluster)",
-	"nmi_geometric":   "the same by the geometric mean (eval cluster, eval retrieval --nmi-norm geometric)",
-	"ami":             "mutual information of clusters and classes, adjusted for chance (eval cluster)",
-	"ari":             "Rand index of clusters and classes, adjusted for chance (eval cluster)",
-	"auc":             "area under the ROC curve of pairs of one class and of two (eval verification)",
-	"eer":             "equal error rate of those pairs (eval verification)",
-	"tar@far=F":       "share of pairs of one class accepted where a share F of the others is (eval verification)",
-	"purity":          "share of images that are of the most frequent class of their cluster (eval cluster)",
+	"knn_accuracy":      "weighted k-nearest-neighbour classification, k = 200, temperature 0.1 (eval knn)",
+	"linear_accuracy":   "linear probe: logistic regression on frozen features (eval linear)",
+	"finetune_accuracy": "the whole network fine-tuned on a share of the labels (eval finetune)",
+	"cmc_area@N":        "mean of the CMC curve to rank N, the shares of the queries with a match by each rank (eval retrieval --cmc N)",
+	"recall@K":          "share of queries with one of their class among the K nearest (eval retrieval)",
+	"precision@K":       "share of their class among the K nearest of a query (eval retrieval)",
+	"r_precision":       "precision at R, the number of images of the query's class (eval retrieval)",
+	"map@r":             "mean average precision over the R nearest (eval retrieval)",
+	"nmi_arithmetic":    "what k-means clusters say about the classes, by the arithmetic mean of the entropies (eval retrieval, eval cluster)",
+	"nmi_geometric":     "the same by the geometric mean (eval cluster, eval retrieval --nmi-norm geometric)",
+	"ami":               "mutual information of clusters and classes, adjusted for chance (eval cluster)",
+	"ari":               "Rand index of clusters and classes, adjusted for chance (eval cluster)",
+	"auc":               "area under the ROC curve of pairs of one class and of two (eval verification)",
+	"eer":               "equal error rate of those pairs (eval verification)",
+	"tar@far=F":         "share of pairs of one class accepted where a share F of the others is (eval verification)",
+	"purity":            "share of images that are of the most frequent class of their cluster (eval cluster)",
 }
 
 func metricNames() []string { return slices.Sorted(maps.Keys(metrics)) }

@@ -18,8 +18,8 @@ type modelFlags struct {
 }
 
 func (f *modelFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.layer, "layer", "", "the embedding: h (representation) or z (projection); default: what the method declares")
-	complete(c, "layer", []string{method.LayerH, method.LayerZ})
+	c.Flags().StringVar(&f.layer, "layer", "", "the embedding: h (representation), z (projection) or a block of the encoder, averaged over its pixels (layer1, layer1.0, stem, inception_3a); default: what the method declares")
+	complete(c, "layer", []string{method.LayerH, method.LayerZ, "layer1", "layer2", "layer3", "layer4"})
 	stepFlag(c, &f.step, "checkpoint to use, by its step (default: the last; 0: the untrained network)")
 }
 
@@ -46,6 +46,6 @@ func (a *app) features(ctx context.Context, m *alike.Model, d hashed) (*eval.Fea
 	if err != nil {
 		return nil, err
 	}
-	d.sign(f)
+	d.sign(&f.Set)
 	return f, nil
 }

@@ -154,7 +154,7 @@ func (a *app) baselines(ctx context.Context, run *train.Run, source *dataset.Sou
 		if f[i], err = eval.Pixels(ctx, d, run.Config.Size); err != nil {
 			return 0, pixels, err
 		}
-		d.sign(f[i])
+		d.sign(&f[i].Set)
 	}
 	if chance, err = eval.Chance(f[0], f[1]); err != nil {
 		return 0, pixels, err

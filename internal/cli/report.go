@@ -126,8 +126,11 @@ func (a *app) writeReport(ctx context.Context, run *train.Run, source *dataset.S
 		func() error { return addFacts(&r, run) },
 		func() error { return addScores(&r, run) },
 		func() error { return addCurves(&r, run) },
-		func() error { return addViews(&r, run, source) },
-		func() error { return a.addNeighbours(ctx, &r, run, source, engine) },
+	}
+	if run.Config.Size > 0 { // which features have not
+		steps = append(steps,
+			func() error { return addViews(&r, run, source) },
+			func() error { return a.addNeighbours(ctx, &r, run, source, engine) })
 	}
 	for _, add := range steps {
 		if err := add(); err != nil {
@@ -223,7 +226,7 @@ func addScores(r *report.Report, run *train.Run) error {
 	for _, s := range scores {
 		r.Scores = append(r.Scores, report.Score{
 			Name: s.Metric, Subject: fmt.Sprintf("%s, step %d", s.Subject.Name, s.Subject.Step),
-			Value: s.Value, Low: s.CI95[0], Top: s.CI95[1], Protocol: protocolFacts(s.Protocol),
+			Value: s.Value, CI95: s.CI95, Protocol: protocolFacts(s.Protocol),
 		})
 	}
 	return err
@@ -324,10 +327,10 @@ func neighbourRow(d dataset.Dataset, query int, hits []alike.Hit) ([]sheet.Cell,
 		switch {
 		case d.Label(query) < 0:
 			frame = nil
-		case d.Label(query) == h.Label:
+		case className(d, d.Label(query)) == h.Class:
 			frame = rightFrame
 		}
-		c, err := cell(h.Index, fmt.Sprintf("%.2f %s", h.Similarity, className(d, h.Label)), frame)
+		c, err := cell(h.Index, fmt.Sprintf("%.2f %s", h.Similarity, h.Class), frame)
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,7 @@ type retrievalFlags struct {
 	clustering     eval.NMI
 	nmi            bool
 	references     bool
+	perClass       *bool
 	split, gallery string
 }
 
@@ -28,6 +29,8 @@ func (f *retrievalFlags) add(c *cobra.Command) {
 	f.ranking, f.clustering = eval.DefaultRetrieval(), eval.DefaultNMI()
 	flags := c.Flags()
 	flags.IntSliceVar(&f.ranking.K, "k", f.ranking.K, "ranks of recall and precision, rising")
+	flags.IntVar(&f.ranking.CMC, "cmc", 0, "last rank of the CMC curve, the shares of the queries with a match by each rank (0: no curve)")
+	f.perClass = perClassFlag(c)
 	flags.StringVar(&f.split, "split", "", "split of the queries (default: test, or the only one)")
 	flags.StringVar(&f.gallery, "gallery", "", "split that is searched (default: that of the queries, without the query itself)")
 	flags.BoolVar(&f.nmi, "nmi", true, "cluster the queries too, and measure NMI")
@@ -67,7 +70,9 @@ func (a *app) evalRetrieval() *cobra.Command {
 		Short: "Find images of the same class: Recall@K, R-Precision, MAP@R and NMI",
 		Long: `Rank all other images for every query by cosine and ask which have its class:
 Recall@K, Precision@K, R-Precision, MAP@R. Cluster the queries by k-means into as
-many clusters as there are classes: NMI. The intervals are bootstrapped over the
+many clusters as there are classes: NMI. --cmc gives the curve of the share of
+queries that have a match by each rank, --gallery another split to search than the
+queries' own. The intervals are bootstrapped over the
 queries. Raw pixels and the untrained network are measured beside the run.
 
 --classes chooses what to search: measure an embedding on classes that it was not
@@ -75,7 +80,7 @@ trained on. The scores are printed and appended to the run's scores.jsonl with
 their protocols.`,
 		Example: "  alike eval retrieval runs/simclr-resnet8 --data cub-200.tar.gz --classes \">100\"\n" +
 			"  alike eval retrieval runs/simclr-resnet8 --data cifar-10-binary.tar.gz --classes cat,dog --k 1,10,100 --json\n" +
-			"  alike eval retrieval runs/simclr-resnet8 --data builtin:sprites --split test --gallery train",
+			"  alike eval retrieval runs/simclr-resnet8 --data builtin:sprites --split test --gallery train --cmc 20 --per-class",
 		Args: exactly("a RUN"),
 	}
 	var data dataFlags
@@ -121,7 +126,7 @@ their protocols.`,
 		}
 		var table [][]eval.Score
 		for _, subject := range a.subjects(run, which, flags.references) {
-			scores, err := subject(c.Context(), left.around(flags.scores), gallery, queries)
+			scores, err := subject(c.Context(), left.around(perClass(flags.perClass, flags.scores)), gallery, queries)
 			if err != nil {
 				return err
 			}
@@ -229,10 +234,14 @@ type subject func(ctx context.Context, measure scorers, gallery, queries hashed)
 func (a *app) subjects(run *train.Run, which modelFlags, references bool) (list []subject) {
 	if references {
 		list = append(list, func(ctx context.Context, measure scorers, gallery, queries hashed) ([]eval.Score, error) {
-			return scoresOf(ctx, eval.Subject{Name: "raw pixels"}, measure, gallery, queries, func(d hashed) (*eval.Features, error) {
-				f, err := eval.Pixels(ctx, d, run.Config.Size)
+			name, of := "raw pixels", func(d hashed) (*eval.Features, error) { return eval.Pixels(ctx, d, run.Config.Size) }
+			if run.Config.Size == 0 {
+				name, of = "the features", func(d hashed) (*eval.Features, error) { return eval.Given(d) }
+			}
+			return scoresOf(ctx, eval.Subject{Name: name}, measure, gallery, queries, func(d hashed) (*eval.Features, error) {
+				f, err := of(d)
 				if err == nil {
-					d.sign(f)
+					d.sign(&f.Set)
 				}
 				return f, err
 			})
@@ -312,6 +321,14 @@ func (a *app) printTable(table [][]eval.Score) error {
 		against = fmt.Sprintf("against %d of %s", p.Bank.Images, p.Bank.Split)
 	}
 	fmt.Fprintf(a.stdout, "  layer %s, %d images of %d classes of %s (%s, %.12s), %s\n", p.Layer, p.Queries.Images, p.Classes, p.Queries.Data, p.Queries.Split, p.Queries.SHA256, against)
+	for _, s := range own {
+		if s.Curve != nil {
+			fmt.Fprintf(a.stdout, "  CMC, %% by rank:%s\n", curveText(s.Curve))
+		}
+	}
+	if err := a.printClasses(own); err != nil {
+		return err
+	}
 	var said []string
 	for _, s := range own {
 		for _, note := range s.Notes {
@@ -322,4 +339,15 @@ func (a *app) printTable(table [][]eval.Score) error {
 		}
 	}
 	return nil
+}
+
+// curveText writes the points of a curve over ranks: all to 10, then every tenth, and
+// the last.
+func curveText(curve []float64) (text string) {
+	for i, v := range curve {
+		if rank := i + 1; rank <= 10 || rank%10 == 0 || rank == len(curve) {
+			text += fmt.Sprintf(" %d: %.2f", rank, 100*v)
+		}
+	}
+	return text
 }

@@ -69,8 +69,8 @@ func TestRetrievalOnClassesNotTrainedOn(t *testing.T) {
 
 func TestRetrievalPrintsATable(t *testing.T) {
 	dir := trainedRun(t)
-	out := must(t, "eval", "retrieval", dir, "--data", sprites, "--gallery", "train", "--k", "1", "-q")
-	for _, want := range []string{"raw pixels", "untrained", dir + ", step 10", "recall@1", "r_precision", "map@r", "nmi_arithmetic", "against 300 of train", "10 of these 10 classes"} {
+	out := must(t, "eval", "retrieval", dir, "--data", sprites, "--gallery", "train", "--k", "1", "--cmc", "12", "--per-class", "-q")
+	for _, want := range []string{"cmc_area@12", "CMC, % by rank: 1: ", " 10: ", " 12: ", "class ", "triangle ", "raw pixels", "untrained", dir + ", step 10", "recall@1", "r_precision", "map@r", "nmi_arithmetic", "against 300 of train", "10 of these 10 classes"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

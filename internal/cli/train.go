@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,6 +96,8 @@ configuration is saved in the run directory, --verbose prints it.
   alike train simclr --data photos/ --views "crop(0.08, 1) flip jitter(0.5) gray(0.2)"
   alike train simclr --data cub-200.tar.gz --classes "<=100"
   alike train ice --data photos/ --epochs 20 --seeds 5
+  alike train ice --data photos/ --encoder resnet50 --init resnet50.pth --freeze "conv1,bn1,layer[12],*.running_*" --lr-scale encoder=0.1
+  alike train ice --from-features photos.npy
   alike train --config runs/simclr-resnet8/config.yaml --out runs/again`,
 	}
 	var (
@@ -110,10 +113,13 @@ configuration is saved in the run directory, --verbose prints it.
 	)
 	data.add(c)
 	sitting.add(c)
+	features := flags.String("from-features", "", "file of features of a frozen encoder that takes the place of images: FILE.npy, as 'alike embed' or numpy.save write it")
 	flags.Int("size", 0, "side of the views in pixels (default: the images' shorter side, at most 224)")
 	flags.String("views", "", "how views are made: steps in their order, e.g. \"crop(0.08, 1) flip blur(p=0.5)\" ('alike list augmentations')")
 	flags.String("encoder", "", "network ('alike list encoders'; default: the recipe's, see above)")
 	flags.String("init", "", "run, or file of weights (safetensors, or of PyTorch), whose encoder's weights this run begins with")
+	flags.StringSlice("freeze", nil, `weights that keep what they begin with: "encoder", a part as "layer1", or a glob as "*.running_*", which fixes batch norms' statistics`)
+	flags.StringSlice("lr-scale", nil, "factor of the learning rate of some weights, e.g. layer4=0.1 or encoder=0.01")
 	flags.String("head", "", "projection head ('alike list heads')")
 	flags.String("loss", "", "loss ('alike list losses')")
 	flags.String("optimizer", "", "update rule ('alike list optimizers')")
@@ -145,6 +151,12 @@ configuration is saved in the run directory, --verbose prints it.
 		name, err := methodName(args, *config)
 		if err != nil {
 			return err
+		}
+		if *features != "" {
+			if data.spec != "" {
+				return misuse("--from-features %s takes the place of --data %s: give one of them", *features, data.spec)
+			}
+			data.spec = "features:" + *features
 		}
 		if *config != "" {
 			saved, err := train.Load(*config, largestSize)
@@ -238,7 +250,8 @@ func methodName(args []string, config string) (string, error) {
 func (a *app) configure(c *cobra.Command, name, file string, images dataset.Dataset) (train.Config, error) {
 	flags := c.Flags()
 	size, _ := flags.GetInt("size")
-	if size == 0 {
+	features, _ := dataset.FeaturesOf(images, 0)
+	if features == nil && size == 0 {
 		st, err := shorterSide(images)
 		if err != nil {
 			return train.Config{}, err
@@ -257,6 +270,11 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	}
 	if flags.Changed("size") {
 		cfg.Size = size
+	}
+	if features != nil {
+		if err := cfg.FromFeatures(features.Dim()); err != nil {
+			return cfg, err
+		}
 	}
 	if value, _ := flags.GetString("views"); value != "" {
 		if cfg.Views, err = parseViews(value, cfg.Views); err != nil {
@@ -285,6 +303,14 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	if flags.Changed("init") {
 		cfg.Init, _ = flags.GetString("init")
 	}
+	if flags.Changed("freeze") {
+		cfg.Freeze, _ = flags.GetStringSlice("freeze")
+	}
+	if scales, _ := flags.GetStringSlice("lr-scale"); len(scales) > 0 {
+		if cfg.LRScale, err = parseScales(scales); err != nil {
+			return cfg, err
+		}
+	}
 	if flags.Changed("per-class") {
 		cfg.PerClass, _ = flags.GetInt("per-class")
 	}
@@ -306,6 +332,20 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 		a.say("the warm-up is shortened to %g epochs, a tenth of the run; --warmup-epochs sets it", cfg.Schedule.WarmupEpochs)
 	}
 	return cfg, nil
+}
+
+// parseScales reads PATTERN=FACTOR.
+func parseScales(list []string) (map[string]float64, error) {
+	scales := map[string]float64{}
+	for _, s := range list {
+		pattern, factor, ok := strings.Cut(s, "=")
+		f, err := strconv.ParseFloat(factor, 64)
+		if !ok || err != nil {
+			return nil, misuse("--lr-scale %q: want PATTERN=FACTOR, e.g. layer4=0.1", s)
+		}
+		scales[pattern] = f
+	}
+	return scales, nil
 }
 
 // shorterSide is the shortest side of any image.
@@ -417,7 +457,11 @@ func (a *app) summarise(cfg train.Config, images dataset.Dataset, whole bool) er
 		return err
 	}
 	s := cfg.Schedule
-	a.say("%s on %d images of %s, seen at %d x %d pixels", cfg.Method.Name, images.Len(), images.Name(), cfg.Size, cfg.Size)
+	seen := fmt.Sprintf("seen at %d x %d pixels", cfg.Size, cfg.Size)
+	if f, _ := dataset.FeaturesOf(images, 0); f != nil {
+		seen = fmt.Sprintf("each %d vectors of %d values", f.Views(), f.Dim())
+	}
+	a.say("%s on %d images of %s, %s", cfg.Method.Name, images.Len(), images.Name(), seen)
 	a.say("%s, head %s, loss %s, %s with learning rate %.4g, %g epochs in batches of %d images, seed %d",
 		cfg.Encoder.Name, cfg.Head.Name, cmp.Or(cfg.Loss.Name, "of the method"), cfg.Optimizer.Name, s.Peak(), s.Epochs, cfg.Batch, cfg.Seed)
 	return nil

@@ -9,7 +9,7 @@ import (
 // cub64 compares ICE with its baselines on birds of species that were not
 // trained on: a small network from scratch, the same steps for all.
 func cub64(l *lab) error {
-	const epochs, tuning = "90", "30"
+	const epochs, tuning = "60", "20"
 	base := []string{"--size", "32", "--encoder", "resnet8", "--set", "encoder.zero_init=false", "--dtype", "bf16", "--optimizer", "adamw", "--scaling", "none", "--set", "schedule={decay: cosine, milestones: []}"}
 	method := func(loss string) []string {
 		if loss == "ice" {

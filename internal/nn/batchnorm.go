@@ -31,7 +31,7 @@ type BatchNormOptions struct {
 // and the gradient flows through both. The running statistics then move by
 // r ← 0.9 r + 0.1 (μ, v). The running variance takes the population variance,
 // as TensorFlow's unfused layer does; PyTorch feeds it n/(n-1) times as much.
-// In inference the running statistics take the place of μ and v.
+// In inference, and where the running statistics are frozen, they take the place of μ and v.
 //
 // Parameters: "weight" γ and "bias" β [C], trainable; "running_mean" and
 // "running_var" [C], not trainable.
@@ -55,6 +55,9 @@ func BatchNorm(scope *model.Scope, x *Node, o BatchNormOptions) *Node {
 	runningVar := statistic(scope, "running_var", channels, 1)
 	if !scope.IsTraining(g) {
 		return ConvertDType(inferBatchNorm(x, scale, shift, runningMean.NodeValue(g), runningVar.NodeValue(g)), dtype)
+	}
+	if isFrozen(scope, "running_mean") && isFrozen(scope, "running_var") {
+		return ConvertDType(affineBatchNorm(x, scale, shift, runningMean.NodeValue(g), runningVar.NodeValue(g)), dtype)
 	}
 	y, mean, variance := trainBatchNorm(x, scale, shift)
 	follow(runningMean, mean)
@@ -82,11 +85,16 @@ func trainBatchNorm(x, scale, shift *Node) (y, mean, variance *Node) {
 }
 
 // inferBatchNorm is the backend's own operation where it has one, through which
-// GoMLX knows no gradient; or y = a x + b with the constants of a channel folded.
+// GoMLX knows no gradient; or the affine form.
 func inferBatchNorm(x, scale, shift, mean, variance *Node) *Node {
 	if x.DType() == dtypes.Float32 && x.Graph().Backend().Capabilities().Operations[compute.OpTypeBatchNormForInference] {
 		return InternalBatchNormForInference(x, scale, shift, mean, variance, BatchNormEpsilon, -1)
 	}
+	return affineBatchNorm(x, scale, shift, mean, variance)
+}
+
+// affineBatchNorm is y = a x + b with the constants of a channel folded.
+func affineBatchNorm(x, scale, shift, mean, variance *Node) *Node {
 	a := Div(scale, Sqrt(AddScalar(variance, BatchNormEpsilon)))
 	b := Sub(shift, Mul(mean, a))
 	return Add(Mul(x, perChannel(a, x)), perChannel(b, x))

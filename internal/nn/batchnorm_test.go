@@ -166,3 +166,41 @@ func TestBatchNormOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestFrozenStatisticsAreUsedInTraining: with frozen statistics training gives what inference
+// does, moves nothing, and the gradient for x is that of an affine map.
+func TestFrozenStatisticsAreUsedInTraining(t *testing.T) {
+	for _, b := range backends(t) {
+		store := model.NewStore()
+		store.RootScope().SetParam(nn.FrozenParam, func(name string) bool { return name == "running_mean" || name == "running_var" })
+		set(store, "/weight", array{[]int{2}, []float64{2, 3}}, dtypes.Float32)
+		set(store, "/bias", array{[]int{2}, []float64{-1, 0.5}}, dtypes.Float32)
+		set(store, "/running_mean", array{[]int{2}, []float64{0.25, 4}}, dtypes.Float32)
+		set(store, "/running_var", array{[]int{2}, []float64{4, 0.5}}, dtypes.Float32)
+		exec, err := model.NewExec(b, store, func(scope *model.Scope, x *Node) []*Node {
+			scope.Store().SetTraining(x.Graph(), true)
+			y := nn.BatchNorm(scope, x, nn.BatchNormOptions{})
+			return []*Node{y, Gradient(ReduceAllSum(y), x)[0]}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Call([][]float32{{1, 2}, {-3, 7}, {0.5, 4}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, gradient := out[0].Value().([][]float32), out[1].Value().([][]float32)
+		for r, x := range [][]float64{{1, 2}, {-3, 7}, {0.5, 4}} {
+			for c, v := range x {
+				slope := []float64{2, 3}[c] / math.Sqrt([]float64{4, 0.5}[c]+nn.BatchNormEpsilon)
+				want := slope*(v-[]float64{0.25, 4}[c]) + []float64{-1, 0.5}[c]
+				if math.Abs(float64(y[r][c])-want) > 1e-5 || math.Abs(float64(gradient[r][c])-slope) > 1e-5 {
+					t.Errorf("%s: y %g, dy/dx %g, want %g and %g", b.Name(), y[r][c], gradient[r][c], want, slope)
+				}
+			}
+		}
+		if got := value(t, store, "/running_mean").flat; got[0] != 0.25 || got[1] != 4 {
+			t.Errorf("%s: the running mean has moved to %g", b.Name(), got)
+		}
+	}
+}

@@ -24,6 +24,21 @@ import (
 // initial weights, a uint64; 0 if it is not set.
 const SeedParam = "seed"
 
+// FrozenParam is the root parameter of a model.Store that holds a func(name string) bool:
+// whether the tensor of a dotted name is not to change in training.
+const FrozenParam = "frozen"
+
+// isFrozen says whether the scope's variable of that name is not to change.
+func isFrozen(scope *model.Scope, name string) bool {
+	frozen := model.GetRootParamOr(scope.Store(), FrozenParam, func(string) bool { return false })
+	return frozen(dotted(scope, name))
+}
+
+// dotted is the name of the scope's variable in files.
+func dotted(scope *model.Scope, name string) string {
+	return strings.ReplaceAll(model.JoinPath(scope.Scope(), name)[1:], "/", ".")
+}
+
 // Init draws one initial value of a parameter.
 type Init func(*rng.Stream) float64
 
@@ -61,15 +76,15 @@ func FanIn(fanIn int) Init {
 // Param returns the scope's trainable variable of that name. One that does not
 // exist yet is created with values drawn on the host, so that every backend
 // starts from the same ones: from the stream keyed by the store's seed and
-// the parameter's dotted name. It panics if the variable exists with another shape.
+// the parameter's dotted name. A frozen one is not trainable. It panics if the variable exists with another shape.
 func Param(scope *model.Scope, name string, shape shapes.Shape, init Init) *model.Variable {
+	trainable := !isFrozen(scope, name)
 	if scope.GetVariable(name) != nil {
-		return scope.VariableWithShape(name, shape)
+		return scope.VariableWithShape(name, shape).SetTrainable(trainable)
 	}
 	seed := model.GetRootParamOr(scope.Store(), SeedParam, uint64(0))
-	path := model.JoinPath(scope.Scope(), name)
-	stream := rng.New(rng.Init, seed, hash(strings.ReplaceAll(path[1:], "/", ".")))
-	return scope.VariableWithValue(name, draw(shape, init, stream))
+	stream := rng.New(rng.Init, seed, hash(dotted(scope, name)))
+	return scope.VariableWithValue(name, draw(shape, init, stream)).SetTrainable(trainable)
 }
 
 // statistic returns the scope's variable of that name that no gradient

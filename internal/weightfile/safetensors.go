@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 
+	"github.com/gomlx/compute/dtypes/float16"
 	"github.com/nlpodyssey/safetensors"
 )
 
@@ -45,7 +46,7 @@ func floats(dtype safetensors.DType, b []byte) []float32 {
 	case safetensors.BF16:
 		return each(b, 2, func(b []byte) float32 { return math.Float32frombits(uint32(order.Uint16(b)) << 16) })
 	case safetensors.F16:
-		return each(b, 2, func(b []byte) float32 { return half(order.Uint16(b)) })
+		return each(b, 2, func(b []byte) float32 { return float16.FromBits(order.Uint16(b)).Float32() })
 	}
 	return nil
 }
@@ -56,22 +57,4 @@ func each(b []byte, size int, decode func([]byte) float32) []float32 {
 		x[i] = decode(b[i*size:])
 	}
 	return x
-}
-
-// half is the value of a number of IEEE 754's binary16.
-func half(h uint16) float32 {
-	sign, exponent, fraction := float64(1), int(h>>10&31), float64(h&1023)
-	if h>>15 != 0 {
-		sign = -1
-	}
-	switch exponent {
-	case 0:
-		return float32(sign * math.Ldexp(fraction, -24))
-	case 31:
-		if fraction != 0 {
-			return float32(math.NaN())
-		}
-		return float32(math.Inf(int(sign)))
-	}
-	return float32(sign * math.Ldexp(1024+fraction, exponent-25))
 }

@@ -30,6 +30,10 @@ type Options struct {
 	K           int  // neighbours of each query, at least 1; fewer where the bank has fewer
 	ExcludeSelf bool // queries are the bank: row i is no neighbour of query i
 
+	// Without says which rows of the bank [N] are nobody's neighbours; nil for none.
+	// Queries then have fewer than K neighbours where too few rows are left.
+	Without []bool
+
 	Pool  *pool.Pool
 	Level cpu.Level
 }
@@ -85,12 +89,24 @@ func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bank
 				if self := first + i - from; o.ExcludeSelf && 0 <= self && self < n {
 					row[self] = float32(math.Inf(-1))
 				}
+				if o.Without != nil {
+					drop(row, o.Without[from:from+n])
+				}
 				kept[i].offer(o.Level, from, row)
 			})
 		}
 		each(o.Pool, m, func(i int) { visit(first+i, kept[i].sorted()) })
 	}
 	return nil
+}
+
+// drop makes scores those of rows that are nobody's neighbours.
+func drop(scores []float32, without []bool) {
+	for i, gone := range without {
+		if gone {
+			scores[i] = float32(math.Inf(-1))
+		}
+	}
 }
 
 // each calls f(0) to f(n-1), several to a task.

@@ -43,7 +43,7 @@ func twin(o Options, queries, bank Rows) [][]Neighbour {
 	all := make([][]Neighbour, queries.N)
 	for q := range all {
 		for i := range bank.N {
-			if o.ExcludeSelf && i == q {
+			if o.ExcludeSelf && i == q || o.Without != nil && o.Without[i] {
 				continue
 			}
 			sum := 0.0
@@ -84,6 +84,12 @@ func TestSearchAgreesWithSorting(t *testing.T) {
 		bank := small(rapid.IntRange(1, 700).Draw(rt, "n"), d, rapid.Uint64().Draw(rt, "seed"))
 		queries := small(rapid.IntRange(1, 20).Draw(rt, "q"), d, 7)
 		o := Options{K: rapid.IntRange(1, 100).Draw(rt, "k"), ExcludeSelf: rapid.Bool().Draw(rt, "self"), Pool: p, Level: cpu.Detect()}
+		if share := rapid.IntRange(0, 4).Draw(rt, "without"); share > 0 { // all of them, every second, ...
+			o.Without = make([]bool, bank.N)
+			for i := range o.Without {
+				o.Without[i] = i%share == 0
+			}
+		}
 		got := collect(t, o, queries, bank, rapid.IntRange(1, 30).Draw(rt, "query block"), rapid.IntRange(1, 800).Draw(rt, "bank block"))
 		for q, want := range twin(o, queries, bank) {
 			if d := diff.Diff(want, got[q]); len(want) > 0 && d != "" {

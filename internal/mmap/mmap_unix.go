@@ -1,6 +1,6 @@
 //go:build unix
 
-package dataset
+package mmap
 
 import (
 	"errors"
@@ -10,10 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapFile maps a file into memory, to be read. The mapping outlives f.
-func mapFile(f *os.File, size int64) ([]byte, error) {
+// File maps a file into memory, to be read. The mapping outlives f.
+func File(f *os.File, size int64) ([]byte, error) {
 	if size > math.MaxInt {
 		return nil, errors.New("larger than the address space")
 	}
 	return unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 }
+
+// Free ends a mapping.
+func Free(mapped []byte) error { return unix.Munmap(mapped) }

@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"alike"
+	"alike/dataset"
+	"alike/eval"
+	"alike/index"
+)
+
+// galleryFlags say what is searched, beside the INDEX or RUN.
+type galleryFlags struct {
+	data  dataFlags
+	which modelFlags
+	split string
+	model string
+}
+
+func (f *galleryFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.data.spec, "data", "", "SPEC of the images (default: those of the index, or that the run was trained on)")
+	f.data.addOthers(c)
+	f.which.add(c)
+	c.Flags().StringVar(&f.split, "split", "", "split of a RUN's images to search (default: the only one, or test)")
+	c.Flags().StringVar(&f.model, "model", "", "RUN that embeds the query (default: the one that made the index)")
+}
+
+// gallery is what is searched. The model and the images of an index are opened only
+// when a query or a picture needs them.
+type gallery struct {
+	index  *index.Index
+	model  func() (*alike.Model, error)
+	images func() (dataset.Dataset, error)
+	byID   func() (map[string]int, error) // places in images
+	close  func()
+}
+
+// gallery opens an index, or embeds the images of a run.
+func (a *app) gallery(ctx context.Context, name string, f galleryFlags) (*gallery, error) {
+	if index.Is(name) {
+		return a.indexGallery(ctx, name, f)
+	}
+	if _, err := os.Stat(name); err != nil {
+		return nil, fmt.Errorf("%s is neither an index nor a run: %w", name, err)
+	}
+	if f.model != "" {
+		return nil, misuse("--model is for an index; %s is a run", name)
+	}
+	model, err := a.model(name, f.which)
+	if err != nil {
+		return nil, err
+	}
+	g, err := a.runGallery(ctx, name, model, f)
+	if err != nil {
+		model.Close()
+	}
+	return g, err
+}
+
+func (a *app) runGallery(ctx context.Context, run string, model *alike.Model, f galleryFlags) (*gallery, error) {
+	source, err := a.openFor(ctx, run, f.data)
+	if err != nil {
+		return nil, err
+	}
+	d, _, err := splitOf(source, f.split)
+	if err != nil {
+		return nil, err
+	}
+	bar := a.progress("embedding "+d.Name(), d.Len())
+	features, err := model.Features(ctx, d, dataset.All, func(done int) { bar.at(done, fmt.Sprintf("of %d", d.Len())) })
+	bar.done()
+	if err != nil {
+		return nil, err
+	}
+	x, err := index.New(features)
+	if err != nil {
+		return nil, err
+	}
+	g := &gallery{
+		index:  x,
+		model:  func() (*alike.Model, error) { return model, nil },
+		images: func() (dataset.Dataset, error) { return d, nil },
+		close:  model.Close,
+	}
+	g.findByID()
+	return g, nil
+}
+
+func (a *app) indexGallery(ctx context.Context, dir string, f galleryFlags) (*gallery, error) {
+	if f.which.layer != "" || f.which.step >= 0 || f.split != "" {
+		return nil, misuse("--layer, --step and --split are for a run; the index %s says what it was made from", dir)
+	}
+	x, err := index.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	var opened *alike.Model
+	g := &gallery{
+		index: x,
+		model: sync.OnceValues(func() (m *alike.Model, err error) {
+			opened, err = a.modelOf(x.About, f.model)
+			return opened, err
+		}),
+		images: sync.OnceValues(func() (dataset.Dataset, error) { return a.imagesOf(ctx, x.About.Data, f.data) }),
+		close: func() {
+			if opened != nil {
+				opened.Close()
+			}
+			x.Close()
+		},
+	}
+	g.findByID()
+	return g, nil
+}
+
+// modelOf opens the model that made an index, from the run that it names or another
+// that has the same weights.
+func (a *app) modelOf(about index.About, run string) (*alike.Model, error) {
+	if run == "" {
+		run = about.Model.Name
+		if _, err := os.Stat(run); err != nil {
+			return nil, fmt.Errorf("the run that made the index, %s, is not there; --model RUN says where it is now", run)
+		}
+	}
+	m, err := a.model(run, modelFlags{layer: about.Layer, step: about.Model.Step})
+	if err != nil {
+		return nil, err
+	}
+	if got := m.Subject().WeightsSHA256; got != about.Model.WeightsSHA256 {
+		m.Close()
+		return nil, fmt.Errorf("the run %s has the weights %.12s at step %d, the index was made with %.12s: their embeddings cannot be compared; embed the images again", run, got, about.Model.Step, about.Model.WeightsSHA256)
+	}
+	return m, nil
+}
+
+// imagesOf opens the images of an index, none of which is decoded before it is asked for.
+func (a *app) imagesOf(ctx context.Context, from index.Data, f dataFlags) (dataset.Dataset, error) {
+	if f.spec == "" {
+		f.spec, f.classes = from.Spec, from.Classes
+	}
+	f.unchecked = true
+	source, err := a.open(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("the images of the index: %w; --data SPEC says where they are now", err)
+	}
+	return source.Split(from.Split)
+}
+
+func (g *gallery) findByID() {
+	g.byID = sync.OnceValues(func() (map[string]int, error) {
+		d, err := g.images()
+		if err != nil {
+			return nil, err
+		}
+		places := make(map[string]int, d.Len())
+		for i := range d.Len() {
+			places[d.ID(i)] = i
+		}
+		return places, nil
+	})
+}
+
+// image is the image of that ID.
+func (g *gallery) image(id string) (image.Image, error) {
+	places, err := g.byID()
+	if err != nil {
+		return nil, err
+	}
+	d, err := g.images()
+	if err != nil {
+		return nil, err
+	}
+	i, ok := places[id]
+	if !ok {
+		return nil, fmt.Errorf("%s has no image %s any more", d.Name(), id)
+	}
+	img, err := d.Image(i)
+	if err != nil {
+		return nil, fmt.Errorf("%s: image %s: %w", d.Name(), id, err)
+	}
+	return img.RGBA(), nil
+}
+
+// query is what is searched for: a row of the index, or an image to embed.
+type query struct {
+	gallery *gallery
+	row     int // -1 for an image
+	image   func() (image.Image, error)
+}
+
+// query is a file's image, or the entry of that id.
+func (g *gallery) query(name string) (*query, error) {
+	file, err := os.ReadFile(name)
+	if err == nil {
+		img, err := dataset.Decode(file, 64_000_000)
+		if err != nil {
+			return nil, fmt.Errorf("--query %s: %w", name, err)
+		}
+		return &query{g, -1, func() (image.Image, error) { return img.RGBA(), nil }}, nil
+	}
+	if row, ok := g.index.Find(name); ok {
+		return &query{g, row, func() (image.Image, error) { return g.image(name) }}, nil
+	}
+	return nil, fmt.Errorf("--query %s: %w, and there is no image of that id", name, err)
+}
+
+// crop makes the query a part of its image.
+func (q *query) crop(part image.Rectangle) error {
+	img, err := q.image()
+	if err != nil {
+		return err
+	}
+	img, err = cropped(img, part)
+	q.row, q.image = -1, func() (image.Image, error) { return img, nil }
+	return err
+}
+
+// features are the query's embedding.
+func (q *query) features(ctx context.Context) (*eval.Features, error) {
+	x := q.gallery.index
+	if q.row >= 0 {
+		return &eval.Features{N: 1, D: x.About.Dim, Data: x.Vector(q.row)}, nil
+	}
+	img, err := q.image()
+	if err != nil {
+		return nil, err
+	}
+	m, err := q.gallery.model()
+	if err != nil {
+		return nil, err
+	}
+	v, err := m.Embed(ctx, []image.Image{img})
+	if err != nil {
+		return nil, err
+	}
+	return &eval.Features{N: 1, D: len(v[0]), Data: v[0]}, nil
+}

@@ -1,0 +1,2 @@
+// Package mmap shows files as memory, where the system can.
+package mmap

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package mmap
+
+import (
+	"errors"
+	"os"
+)
+
+// File fails: files are read where they cannot be mapped.
+func File(*os.File, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+// Free does nothing.
+func Free([]byte) error { return nil }
