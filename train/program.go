@@ -56,7 +56,6 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 	if len(c.Freeze) > 0 {
 		store.RootScope().SetParam(nn.FrozenParam, c.frozen)
 	}
-	trained := 0
 	program := &program{}
 	step := func(scope *model.Scope, x, label, index, lr, done *Node) []*Node {
 		scope.Store().SetTraining(x.Graph(), true)
@@ -73,7 +72,6 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 			Images: c.Batch,
 			Total:  c.Schedule.Images,
 		})
-		trained = len(s.params)
 		c.scaleLR(s.params)
 		p.optimizer.Update(scope, lr, s.params)
 		positive := p.method.Positive(x.Graph(), c.Batch, label)
@@ -87,7 +85,7 @@ func newProgram(b compute.Backend, store *model.Store, c *Config) (*program, err
 	rows, scalar := p.method.Views()*c.Batch, shapes.Make(dtypes.Float32)
 	_, err = program.exec.Compile(c.inputShape(c.Pixels, rows), shapes.Make(dtypes.Int32, rows), shapes.Make(dtypes.Int32, rows), scalar, scalar)
 	if err == nil {
-		err = c.checkPatterns(store, trained)
+		err = c.checkPatterns(store, len(program.params))
 	}
 	return program, compileError("training step", err)
 }
@@ -107,13 +105,8 @@ func (p *program) gradients(g *Graph, params []optimize.Param) (squares, biases 
 		p.params = append(p.params, this)
 		sums = append(sums, Reshape(ReduceAllSum(Square(q.Gradient)), 1))
 	}
-	if len(rows) == 0 {
-		rows = []*Node{Zeros(g, shapes.Make(dtypes.Float32, 1))}
-	}
-	if len(sums) == 0 {
-		sums = rows // zeros: checkPatterns tells of it
-	}
-	return concatenate(sums), concatenate(rows)
+	nothing := Zeros(g, shapes.Make(dtypes.Float32, 1)) // where all is frozen, or has no bias
+	return concatenate(append(sums, nothing)), concatenate(append(rows, nothing))
 }
 
 // objective is the loss of a step with the embeddings z [V N, D] and all gradients.

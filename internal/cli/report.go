@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
-	"math"
 	"os"
 	"slices"
 	"time"
@@ -129,6 +128,7 @@ func (a *app) writeReport(ctx context.Context, run *train.Run, source *dataset.S
 		func() error { return addFacts(&r, run) },
 		func() error { return addScores(&r, run) },
 		func() error { return addCurves(&r, run) },
+		func() error { return addHealth(&r, run) },
 	}
 	if run.Config.Size > 0 { // which features have not
 		steps = append(steps,
@@ -180,7 +180,7 @@ func addCurves(r *report.Report, run *train.Run) error {
 	if err != nil {
 		return err
 	}
-	loss := report.Curve{Title: "Loss", XLabel: "step", Reference: collapsedLoss(run.Config.Batch), ReferenceLabel: "collapsed: ln(2N-1)"}
+	loss := report.Curve{Title: "Loss", XLabel: "step"}
 	accuracy := report.Curve{Title: "Contrastive accuracy: the nearest row is the positive", XLabel: "step"}
 	rate := report.Curve{Title: "Learning rate", XLabel: "step"}
 	knn := report.Curve{Title: "kNN accuracy on a fixed subset, during training", XLabel: "epoch"}
@@ -191,13 +191,13 @@ func addCurves(r *report.Report, run *train.Run) error {
 			}
 			continue
 		}
+		if m.Probe != nil && m.Probe.CollapsedLoss > 0 {
+			loss.Reference, loss.ReferenceLabel = m.Probe.CollapsedLoss, "all embeddings equal"
+		}
 		x := float64(m.Step)
 		loss.Points = append(loss.Points, report.Point{X: x, Y: m.Loss})
 		accuracy.Points = append(accuracy.Points, report.Point{X: x, Y: m.Accuracy})
 		rate.Points = append(rate.Points, report.Point{X: x, Y: m.LR})
-	}
-	if run.Config.Loss.Name != "ntxent" {
-		loss.ReferenceLabel = ""
 	}
 	r.Curves = append(r.Curves, loss)
 	if len(knn.Points) > 0 {
@@ -208,9 +208,6 @@ func addCurves(r *report.Report, run *train.Run) error {
 	r.Curves = append(r.Curves, accuracy, rate)
 	return nil
 }
-
-// collapsedLoss is NT-Xent where all rows are equal.
-func collapsedLoss(batch int) float64 { return math.Log(float64(2*batch - 1)) }
 
 func addScores(r *report.Report, run *train.Run) error {
 	latest, err := latestScores(run)
