@@ -331,6 +331,9 @@ func TestTimeLimitIsSaidPlainly(t *testing.T) {
 }
 
 func TestCompareTakesTheScoresThatWereMeasuredAlike(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	a, b := trainedRun(t), trainedRun(t, "--seed", "2")
 	if code, _, errs := call(t, "compare", a, b); code != exitFailed || !strings.Contains(errs, a+" has no scores yet") {
 		t.Errorf("status %d, %s", code, errs)

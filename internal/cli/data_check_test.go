@@ -181,6 +181,9 @@ func TestDataCheckMisuse(t *testing.T) {
 }
 
 func TestEvaluationWithoutLeakedImages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	dir := trainedRun(t, "--epochs", "0")
 	list := filepath.Join(t.TempDir(), "leaked.txt")
 	write := func(lines ...string) {

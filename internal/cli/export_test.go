@@ -11,6 +11,9 @@ import (
 )
 
 func TestExport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	run, dir := trainedRun(t), t.TempDir()
 	file := filepath.Join(dir, "model.onnx")
 	var out struct {

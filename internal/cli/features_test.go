@@ -10,6 +10,9 @@ import (
 // TestTrainFromFeatures embeds images with views, trains a head on them and measures it beside
 // the features themselves.
 func TestTrainFromFeatures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	run := trainedRun(t)
 	dir := t.TempDir()
 	file, head := filepath.Join(dir, "h.npy"), filepath.Join(dir, "head")

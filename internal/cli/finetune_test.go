@@ -11,6 +11,9 @@ import (
 )
 
 func TestFinetuneOnSharesOfTheLabels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	dir := trainedRun(t)
 	args := []string{"eval", "finetune", dir, "--labels", "10%,1", "--epochs", "2", "--batch", "16", "--json", "-q"}
 	var out struct{ Scores []eval.Score }
@@ -36,6 +39,9 @@ func TestFinetuneOnSharesOfTheLabels(t *testing.T) {
 }
 
 func TestLinearBySGD(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	dir := trainedRun(t)
 	var s eval.Score
 	if err := json.Unmarshal([]byte(must(t, "eval", "linear", dir, "--sgd", "--epochs", "5", "--batch", "64", "--seed", "3", "--json", "-q")), &s); err != nil {
@@ -54,6 +60,9 @@ func TestLinearBySGD(t *testing.T) {
 }
 
 func TestTransferIsSaid(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	dir := trainedRun(t)
 	const other = "builtin:sprites?n=200&seed=5"
 	out := must(t, "eval", "linear", dir, "--data", other, "--per-class", "-q")

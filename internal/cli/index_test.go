@@ -143,6 +143,9 @@ func TestIndexBuild(t *testing.T) {
 }
 
 func TestIndexQuantize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	dir := trainedRun(t)
 	x := filepath.Join(t.TempDir(), "sprites.index")
 	must(t, "embed", dir, "--split", "train", "--out", x, "-q")
@@ -171,6 +174,9 @@ func TestIndexQuantize(t *testing.T) {
 
 // The parts that machines embed are, joined, what one would have embedded.
 func TestIndexMerge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	dir := trainedRun(t)
 	out := t.TempDir()
 	name := func(s string) string { return filepath.Join(out, s+".index") }

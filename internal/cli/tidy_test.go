@@ -19,6 +19,9 @@ func decode(t *testing.T, into any, args ...string) {
 
 // TestTidy finds copies, clusters and labels in an index of generated images.
 func TestTidy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
 	run, dir := trainedRun(t), t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	must(t, "embed", run, "--split", "train", "--out", at("x.index"))
