@@ -29,18 +29,18 @@ func nearestRows(ctx context.Context, f *eval.Features, k int) ([][]Near, error)
 	defer p.Close()
 	bank := nearest.Unit(p, nearest.Rows{N: f.N, D: f.D, Data: f.Data})
 	near := make([][]Near, f.N)
-	o := nearest.Options{K: k + 1, Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()} // and the row itself
+	o := nearest.Options{K: k, ExcludeSelf: true, Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 	err := nearest.Search(ctx, o, bank, bank, func(row int, found []nearest.Neighbour) {
-		near[row] = others(row, found, k)
+		near[row] = others(row, found)
 	})
 	return near, err
 }
 
-// others are the first k of those found that are not the row itself.
-func others(row int, found []nearest.Neighbour, k int) []Near {
+// others are those found that are not the row itself.
+func others(row int, found []nearest.Neighbour) []Near {
 	var list []Near
 	for _, n := range found {
-		if n.Index != row && len(list) < k {
+		if n.Index != row {
 			list = append(list, Near{n.Index, n.Similarity})
 		}
 	}
@@ -66,7 +66,7 @@ func within(ctx context.Context, f *eval.Features, similarity float32) ([][]Near
 		o := nearest.Options{K: min(k, f.N), Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 		err := nearest.Search(ctx, o, queries, bank, func(q int, found []nearest.Neighbour) {
 			row := open[q]
-			near[row] = others(row, found, len(found))
+			near[row] = others(row, found)
 		})
 		if err != nil {
 			return nil, err

@@ -39,7 +39,7 @@ func (m *Model) ONNX(layer string, unit bool, o trace.Options) (*onnx.Model, err
 		}
 		flat, err := tensors.CopyFlatData[float32](t)
 		fault = err
-		return &trace.Weight{Name: strings.ReplaceAll(parameter[1:], "/", "."), Flat: flat}
+		return &trace.Weight{Name: dotted(parameter), Flat: flat}
 	})
 	exec, err := model.NewExec(recorder, m.store, func(scope *model.Scope, x *graph.Node) *graph.Node {
 		scope.Store().SetTraining(x.Graph(), false)

@@ -22,6 +22,7 @@ type health struct {
 	step     int // that was looked at last; 0 for none
 	probe    *doctor.Probe
 	seconds  map[string]float64 // by what they were spent on, over the whole run
+	metrics  []train.Metric     // that it was found in
 }
 
 // healthOf examines a run up to a step, or all of it if that is negative.
@@ -33,7 +34,7 @@ func healthOf(run *train.Run, step int) (h health, err error) {
 	if step >= 0 {
 		metrics = slices.DeleteFunc(metrics, func(m train.Metric) bool { return m.Step > step })
 	}
-	h.verdicts, h.seconds = []doctor.Verdict{}, map[string]float64{}
+	h.verdicts, h.seconds, h.metrics = []doctor.Verdict{}, map[string]float64{}, metrics
 	for _, m := range metrics {
 		if m.Probe == nil {
 			continue

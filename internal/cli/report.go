@@ -84,6 +84,11 @@ func sample(d dataset.Dataset, n int) dataset.Dataset {
 	return dataset.Subset(d, d.Name(), index)
 }
 
+// monitorKNN is the classifier that watches a run.
+func monitorKNN() eval.KNN {
+	return eval.KNN{K: monitorK, Temperature: eval.DefaultKNN().Temperature}
+}
+
 // monitor measures kNN on a fixed subset of labelled images; nil without labels.
 func (a *app) monitor(source *dataset.Source, images dataset.Dataset) func(context.Context, *train.Model) (map[string]float64, error) {
 	if len(images.Classes()) < 2 {
@@ -105,7 +110,7 @@ func (a *app) monitor(source *dataset.Source, images dataset.Dataset) func(conte
 				return nil, err
 			}
 		}
-		score, err := eval.KNN{K: monitorK, Temperature: eval.DefaultKNN().Temperature}.Score(ctx, b, q)
+		score, err := monitorKNN().Score(ctx, b, q)
 		if err != nil {
 			return nil, err
 		}

@@ -23,16 +23,12 @@ func addHealth(r *report.Report, run *train.Run) error {
 	if len(h.verdicts) == 0 {
 		r.Verdict = append(r.Verdict, "The doctor finds nothing that ails the training.")
 	}
-	metrics, err := run.Metrics()
-	if err != nil {
-		return err
-	}
 	alignment := report.Curve{Title: "Alignment: mean squared distance of positives", XLabel: "step"}
 	uniformity := report.Curve{Title: "Uniformity: lower is more evenly spread", XLabel: "step"}
 	rank := report.Curve{Title: fmt.Sprintf("Effective rank, at most %d", h.probe.MaxRank), XLabel: "step"}
 	var memory uint64
 	rate, steps := 0.0, 0
-	for _, m := range metrics {
+	for _, m := range h.metrics {
 		if m.Monitor == nil {
 			rate, steps = rate+m.ImagesPerS, steps+1
 		}

@@ -61,7 +61,7 @@ func addConfusion(ctx context.Context, r *report.Report, d dataset.Dataset, f *e
 	if len(d.Classes()) < 2 || slices.Contains(f.Labels, -1) || f.N < 2 {
 		return nil
 	}
-	predictions, err := eval.KNN{K: monitorK, Temperature: eval.DefaultKNN().Temperature}.Predict(ctx, f, f)
+	predictions, err := monitorKNN().Predict(ctx, f, f)
 	if err != nil {
 		return err
 	}

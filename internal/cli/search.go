@@ -2,8 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -47,8 +45,8 @@ what matches a folder matches everything in it.`,
 		if *k < 1 {
 			return misuse("--k %d: must be at least 1", *k)
 		}
-		if *out != "" && filepath.Ext(*out) != ".png" {
-			return misuse("--out %q: want a file that ends in .png", *out)
+		if err := wantPNG("--out", *out); err != nil {
+			return err
 		}
 		if *recall < 0 || *recall > 1 {
 			return misuse("--recall %g: must be above 0 and at most 1", *recall)
@@ -138,9 +136,5 @@ func (g *gallery) draw(path string, q *query, hits []index.Hit) error {
 	if len(row) > 1 {
 		rows = append(rows, row)
 	}
-	png, err := sheet.PNG(rows, 96)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, png, 0o644)
+	return writeSheet(path, rows)
 }
