@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 
 	"alike/internal/kernel/bf16"
+	"alike/internal/kernel/page"
 )
 
 // line is the length of a cache line in floats: tensors begin on one.
@@ -31,7 +32,7 @@ func typed(s shapes.Shape, floats []float32) any {
 
 // alignedFloats allocates n floats that begin on a cache line.
 func alignedFloats(n int) []float32 {
-	b := make([]float32, n+line-1)
+	b := page.Floats(n + line - 1)
 	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) / 4 % line)
 	return b[skip : skip+n : skip+n]
 }
