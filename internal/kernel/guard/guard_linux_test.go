@@ -197,6 +197,9 @@ func (f *fence) normalisation(p *pool.Pool, lv cpu.Level, channels int) {
 	b := &norm.Backward[float32]{X: x, DY: dy, Y: y, Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: f.floats(channels), DOffset: f.floats(channels), DX: dx, DResidual: residual}
 	norm.GradSums(p, lv, &s, b)
 	norm.GradInput(p, lv, &s, b)
+	b.Y, b.DResidual, b.Offset = nil, nil, offset
+	norm.GradSums(p, lv, &s, b)
+	norm.GradInput(p, lv, &s, b)
 }
 
 func (f *fence) normalisationHalf(p *pool.Pool, channels int) {
@@ -207,6 +210,9 @@ func (f *fence) normalisationHalf(p *pool.Pool, channels int) {
 	norm.Stats(p, cpu.Detect(), &s, x, mean, variance)
 	norm.Normalize(p, cpu.Detect(), &s, &norm.Forward[bf16.T]{X: x, Y: y, Mean: mean, Variance: variance, Scale: scale, Offset: offset, Epsilon: 1e-5, Residual: residual, ReLU: true})
 	b := &norm.Backward[bf16.T]{X: x, DY: dy, Y: y, Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: f.floats(channels), DOffset: f.floats(channels), DX: dx, DResidual: residual}
+	norm.GradSums(p, cpu.Detect(), &s, b)
+	norm.GradInput(p, cpu.Detect(), &s, b)
+	b.Y, b.DResidual, b.Offset = nil, nil, offset
 	norm.GradSums(p, cpu.Detect(), &s, b)
 	norm.GradInput(p, cpu.Detect(), &s, b)
 }
