@@ -209,7 +209,7 @@ func lowerForward[E norm.Element](c *compiler, ch *forwardChain) {
 			f.Residual = elements[E](m, reads[5])
 		}
 		norm.Normalize(c.backend.pool, c.backend.level, &s, &f)
-	})
+	}, slices.Delete(slices.Clone(reads), 1, 5)...)
 }
 
 // lowerBackward adds the gradient of a batch norm.
@@ -272,5 +272,5 @@ func lowerBackward[E norm.Element](c *compiler, ch *backwardChain) {
 			b.DResidual = elements[E](m, residual)
 		}
 		norm.GradInput(c.backend.pool, c.backend.level, &s, b)
-	})
+	}, reads[4], reads[0])
 }

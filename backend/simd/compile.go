@@ -26,7 +26,7 @@ type step struct {
 	bytes float64 // of operands and results
 	run   func(m *memory)
 
-	inPlace []int // slots that it reads element for element of what it writes
+	inPlace []int // slots that it reads element for element of what it writes first
 }
 
 // memory is what a running program reads and writes: the elements of each
@@ -180,9 +180,10 @@ func (c *compiler) result(v *value) int {
 	return c.where[v]
 }
 
-// emit adds a step that reads and writes slots.
-func (c *compiler) emit(name string, reads, writes []int, run func(m *memory)) {
-	s := step{name: name, run: run}
+// emit adds a step that reads and writes slots. What it writes first may take the memory
+// of one of inPlace.
+func (c *compiler) emit(name string, reads, writes []int, run func(m *memory), inPlace ...int) {
+	s := step{name: name, run: run, inPlace: inPlace}
 	largest := 0
 	for _, slot := range slices.Concat(writes, reads) {
 		shape := c.slots[slot].shape

@@ -64,7 +64,9 @@ func (c *compiler) lowerConv(n *node) bool {
 	case forward:
 		name, run = "conv forward", conv.Forward
 	case inputGrad:
-		name, run = "conv input gradient", conv.InputGrad
+		name, run = "conv input gradient", func(p *pool.Pool, lv cpu.Level, s conv.Shape, dy, w, dx []float32) {
+			conv.InputGrad(p, lv, s, dy, w, nil, dx)
+		}
 	case weightGrad:
 		name, run = "conv weight gradient", conv.WeightGrad
 	}

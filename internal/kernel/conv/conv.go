@@ -52,24 +52,30 @@ func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
 	}).run(p, lv, x, y)
 }
 
-// InputGrad computes dx, the gradient with respect to x, from dy and w.
+// InputGrad computes dx, the gradient with respect to x, from dy and w, and adds it to
+// plus unless that is nil. dx may be plus, which then is not copied.
 //
 // Row h of dx gets products only from the rows i ≡ h + PadTop (mod StrideH) of
 // the kernel, and so it is with columns. So each of the StrideH·StrideW phases
 // of dx is a convolution of stride 1 of dy with its own part of the kernel,
 // reversed.
-func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, plus, dx []float32) {
+	add := len(plus) > 0
+	if add && &plus[0] != &dx[0] {
+		const share = 1 << 16
+		p.Run(ceil(len(dx), share), func(i int) { copy(dx[i*share:min((i+1)*share, len(dx))], plus[i*share:]) })
+	}
 	if s.fewer() {
-		winograd.InputGrad(p, lv, s.winograd(), dy, w, dx)
+		winograd.InputGrad(p, lv, s.winograd(), dy, w, add, dx)
 		return
 	}
 	if s.pointwise() {
-		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.C, K: s.O, A: dy, LDA: s.O, B: w, LDB: s.O, TransB: true, C: dx, LDC: s.C})
+		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.C, K: s.O, A: dy, LDA: s.O, B: w, LDB: s.O, TransB: true, C: dx, LDC: s.C, Accumulate: add})
 		return
 	}
 	(&sweep{
 		n: s.N, h: s.OutH, w: s.OutW, c: s.O, outH: s.H, outW: s.W, o: s.C,
-		phases: s.inputPhases(), weights: w, kw: s.KW, row: 1, column: s.O,
+		phases: s.inputPhases(), weights: w, kw: s.KW, row: 1, column: s.O, add: add,
 	}).run(p, lv, dy, dx)
 }
 

@@ -126,19 +126,25 @@ func checkShape(t failer, s Shape, r *rand.Rand, pools []*pool.Pool) {
 		dx[xi].add(dy[yi], w[wi])
 		dw[wi].add(x[xi], dy[yi])
 	})
-	var first [3][]float32
+	plus, sums := random(r, nx), slices.Clone(dx)
+	for i, v := range plus {
+		sums[i].add(v, 1)
+	}
+	var first [4][]float32
 	for _, lv := range cpu.Levels() {
 		for _, p := range pools {
 			name := fmt.Sprintf("%+v %v, %d workers", s, lv, p.Workers())
-			got := [3][]float32{guarded(ny), guarded(nx), guarded(nw)}
+			got := [4][]float32{guarded(ny), guarded(nx), guarded(nw), guarded(nx)}
 			Forward(p, lv, s, x, w, got[0])
-			InputGrad(p, lv, s, dy, w, got[1])
+			InputGrad(p, lv, s, dy, w, nil, got[1])
 			WeightGrad(p, lv, s, x, dy, got[2])
+			InputGrad(p, lv, s, dy, w, plus, got[3])
 			if first[0] == nil {
 				first = got
 				check(t, name+": forward", got[0], y)
 				check(t, name+": input gradient", got[1], dx)
 				check(t, name+": weight gradient", got[2], dw)
+				check(t, name+": input gradient + sum", got[3], sums)
 			}
 			for i := range got {
 				if !slices.Equal(got[i], first[i]) {
@@ -199,11 +205,13 @@ func TestFewerProducts(t *testing.T) {
 		nx, nw, ny := s.sizes()
 		r := rand.New(rand.NewPCG(7, 8))
 		x, w, dy := random(r, nx), random(r, nw), random(r, ny)
-		run := func(s Shape) [3][]float32 {
-			out := [3][]float32{guarded(ny), guarded(nx), guarded(nw)}
+		run := func(s Shape) [4][]float32 {
+			out := [4][]float32{guarded(ny), guarded(nx), guarded(nw), guarded(nx)}
+			copy(out[3], x)
 			Forward(p, lv, s, x, w, out[0])
-			InputGrad(p, lv, s, dy, w, out[1])
+			InputGrad(p, lv, s, dy, w, nil, out[1])
 			WeightGrad(p, lv, s, x, dy, out[2])
+			InputGrad(p, lv, s, dy, w, out[3], out[3])
 			return out
 		}
 		direct := s
@@ -232,7 +240,7 @@ func TestNothingToSum(t *testing.T) {
 	s.N = 0
 	dw := random(rand.New(rand.NewPCG(1, 1)), 3*3*2*4)
 	Forward(p, cpu.Detect(), s, nil, dw, nil)
-	InputGrad(p, cpu.Detect(), s, nil, dw, nil)
+	InputGrad(p, cpu.Detect(), s, nil, dw, nil, nil)
 	WeightGrad(p, cpu.Detect(), s, nil, nil, dw)
 	check(t, "weight gradient of no images", dw, make([]sum, len(dw)))
 }
@@ -284,7 +292,7 @@ func Benchmark(b *testing.B) {
 				run  func()
 			}{
 				{"forward", func() { Forward(p, lv, s, x, w, y) }},
-				{"inputgrad", func() { InputGrad(p, lv, s, y, w, dx) }},
+				{"inputgrad", func() { InputGrad(p, lv, s, y, w, nil, dx) }},
 				{"weightgrad", func() { WeightGrad(p, lv, s, x, y, dw) }},
 			} {
 				b.Run(fmt.Sprintf("impl=%v/layer=%s/op=%s", lv, l.name, op.name), func(b *testing.B) {

@@ -16,6 +16,7 @@ type sweep struct {
 	// of c by o from (i kw + j) c o on; its element (k, j) is at k row + j column.
 	weights         []float32
 	kw, row, column int
+	add             bool // to what y holds
 }
 
 // phase is one convolution: its vertical and its horizontal axis.

@@ -96,7 +96,8 @@ func TestKernelsStayInside(t *testing.T) {
 						s.StrideH, s.StrideW, s.OutH, s.OutW = stride, stride, (s.H+stride-1)/stride, (s.W+stride-1)/stride
 						x, w, y := f.floats(s.N*s.H*s.W*s.C), f.floats(s.KH*s.KW*s.C*s.O), f.floats(s.N*s.OutH*s.OutW*s.O)
 						conv.Forward(p, lv, s, x, w, y)
-						conv.InputGrad(p, lv, s, y, w, x)
+						conv.InputGrad(p, lv, s, y, w, nil, x)
+						conv.InputGrad(p, lv, s, y, w, x, x)
 						conv.WeightGrad(p, lv, s, x, y, w)
 					}
 				}

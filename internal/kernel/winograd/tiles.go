@@ -2,6 +2,7 @@ package winograd
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/eltwise"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
@@ -63,17 +64,26 @@ func window(dst, image []float32, h, w, c, row, column, size int) grid {
 	return grid{dst, 0, size * c, c}
 }
 
-// outputTile writes a tile of y, Aᵀ m A.
+// outputTile writes a tile of y, Aᵀ m A, or adds it.
 func (t tiling) outputTile(lv cpu.Level, y []float32, m grid, aside []float32, n, row, column int) {
 	to := y[((n*t.OutH+row)*t.OutW+column)*t.O:]
 	rows, columns := min(side, t.OutH-row), min(side, t.OutW-column)
 	if rows == side && columns == side {
-		output.run(lv, grid{to, 0, t.OutW * t.O, t.O}, m, t.O)
+		whole := &output
+		if t.add {
+			whole = &outputAdd
+		}
+		whole.run(lv, grid{to, 0, t.OutW * t.O, t.O}, m, t.O)
 		return
 	}
 	output.run(lv, grid{aside, 0, side * t.O, t.O}, m, t.O)
 	for i := range rows {
-		copy(to[i*t.OutW*t.O:][:columns*t.O], aside[i*side*t.O:])
+		row, own := to[i*t.OutW*t.O:][:columns*t.O], aside[i*side*t.O:][:columns*t.O]
+		if t.add {
+			eltwise.Binary(lv, eltwise.Add, row, own, row)
+		} else {
+			copy(row, own)
+		}
 	}
 }
 

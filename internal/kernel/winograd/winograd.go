@@ -38,6 +38,7 @@ type Shape struct {
 type tiling struct {
 	Shape
 	rows, columns, tiles int
+	add                  bool // to what y holds
 }
 
 func newTiling(s Shape) tiling {
@@ -57,14 +58,16 @@ func forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32, limit int) 
 }
 
 // InputGrad computes dx, the gradient with respect to x, from dy and w: the
-// convolution of dy with the kernel reversed and its channels swapped.
-func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+// convolution of dy with the kernel reversed and its channels swapped. With add it
+// adds to what dx holds.
+func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w []float32, add bool, dx []float32) {
 	last := taps*taps - 1
 	reversed := grid{x: w, from: last * s.C * s.O, row: -taps * s.C * s.O, col: -s.C * s.O}
 	t := newTiling(Shape{
 		N: s.N, H: s.OutH, W: s.OutW, C: s.O, O: s.C,
 		Top: taps - 1 - s.Top, Left: taps - 1 - s.Left, OutH: s.H, OutW: s.W,
 	})
+	t.add = add
 	convolve(p, lv, t, dy, kernelOf{reversed, s.C, s.O, true}, dx, largeFloats)
 }
 

@@ -67,7 +67,20 @@ var operations = map[string]operation{
 	"forward": {Forward, func(s Shape, x, w []float32, y []float64) {
 		s.products(func(xi, wi, yi int) { y[yi] += float64(x[xi]) * float64(w[wi]) })
 	}},
-	"input gradient": {InputGrad, func(s Shape, dy, w []float32, dx []float64) {
+	"input gradient": {func(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+		InputGrad(p, lv, s, dy, w, false, dx)
+	}, func(s Shape, dy, w []float32, dx []float64) {
+		s.products(func(xi, wi, yi int) { dx[xi] += float64(dy[yi]) * float64(w[wi]) })
+	}},
+	"input gradient added": {func(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+		for i := range dx {
+			dx[i] = float32(i%7) - 3
+		}
+		InputGrad(p, lv, s, dy, w, true, dx)
+	}, func(s Shape, dy, w []float32, dx []float64) {
+		for i := range dx {
+			dx[i] = float64(i%7) - 3
+		}
 		s.products(func(xi, wi, yi int) { dx[xi] += float64(dy[yi]) * float64(w[wi]) })
 	}},
 	"weight gradient": {WeightGrad, func(s Shape, x, dy []float32, dw []float64) {
@@ -80,7 +93,7 @@ func (s Shape) sizes(name string) (a, b, out int) {
 	switch name {
 	case "forward":
 		return x, w, y
-	case "input gradient":
+	case "input gradient", "input gradient added":
 		return y, w, x
 	}
 	return x, y, w
