@@ -12,12 +12,13 @@ import (
 // forwardChain is a batch norm with what follows it, in one pass: y, y + residual,
 // or the ReLU of either.
 type forwardChain struct {
-	norm     *node
-	mean     *value // computed in training, given in inference
-	variance *value
-	residual *value // or nil
-	relu     bool
-	out      *value // of the last operation
+	norm      *node
+	mean      *value // computed in training, given in inference
+	variance  *value
+	residual  *value // or nil
+	relu      bool
+	condition *node  // of the ReLU
+	out       *value // of the last operation
 }
 
 // backwardChain is a batch norm's gradient with the ReLU's before it: the
@@ -72,7 +73,7 @@ func (c *compiler) chains() {
 			}
 		}
 		if condition, where := c.reluOf(ch.out); where != nil {
-			ch.relu, ch.out = true, where.outs[0]
+			ch.relu, ch.condition, ch.out = true, condition, where.outs[0]
 			c.absorbed[where.id] = true
 			relus[condition] = ch
 			// whoever asks for the condition later learns it from the output

@@ -48,9 +48,10 @@ type compiler struct {
 	absorbed []bool // by node: a chain computes it
 	forward  map[int]*forwardChain
 	backward map[int]*backwardChain
-	halves   map[*node]*node   // by node that computes between conversions from and to bfloat16: the latter one
-	sums     map[*node]*node   // by sum: the convolution that makes it
-	instead  map[*value]*value // what inlined nodes read for a value that is never stored
+	halves   map[*node]*node         // by node that computes between conversions from and to bfloat16: the latter one
+	folded   map[*node]*forwardChain // by convolution: what it makes of its input first
+	sums     map[*node]*node         // by sum: the convolution that makes it
+	instead  map[*value]*value       // what inlined nodes read for a value that is never stored
 
 	slots  []slot
 	where  map[*value]int // the slot of each value that has one
@@ -62,11 +63,12 @@ type compiler struct {
 func compile(b *Backend, name string, f *function) (*executable, error) {
 	c := &compiler{
 		backend: b, f: f, where: map[*value]int{}, isOutput: map[*node]bool{},
-		forward: map[int]*forwardChain{}, backward: map[int]*backwardChain{}, halves: map[*node]*node{}, sums: map[*node]*node{}, instead: map[*value]*value{},
+		forward: map[int]*forwardChain{}, backward: map[int]*backwardChain{}, halves: map[*node]*node{}, sums: map[*node]*node{}, folded: map[*node]*forwardChain{}, instead: map[*value]*value{},
 	}
 	c.findLive()
 	c.findHalves()
 	c.chains()
+	c.findFolds()
 	c.fuse()
 	for _, n := range f.nodes {
 		if n.op == compute.OpTypeParameter || c.live[n.id] && !c.inline[n.id] && (c.member[n.id] == nil || c.member[n.id] == n) {

@@ -12,6 +12,7 @@ package conv
 import (
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/gemm"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/winograd"
 )
@@ -32,14 +33,14 @@ type Shape struct {
 	Direct           bool // sum as written, where fewer products would do (package winograd)
 }
 
-// Forward computes y from x and w.
-func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
+// Forward computes y from x and w. If in is not nil, it is of in's normalisation of x.
+func Forward(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, w, y []float32) {
 	if s.fewer() {
-		winograd.Forward(p, lv, s.winograd(), x, w, y)
+		winograd.Forward(p, lv, s.winograd(), in, x, w, y)
 		return
 	}
 	if s.pointwise() {
-		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.O, K: s.C, A: x, LDA: s.C, B: w, LDB: s.O, C: y, LDC: s.O})
+		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.O, K: s.C, A: x, LDA: s.C, In: in, B: w, LDB: s.O, C: y, LDC: s.O})
 		return
 	}
 	(&sweep{
@@ -48,7 +49,7 @@ func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
 			v: axis{from: -s.PadTop, step: s.StrideH, taps: s.KH, count: s.OutH, stride: 1, nextTap: 1},
 			h: axis{from: -s.PadLeft, step: s.StrideW, taps: s.KW, count: s.OutW, stride: 1, nextTap: 1},
 		}},
-		weights: w, kw: s.KW, row: s.O, column: 1,
+		weights: w, kw: s.KW, row: s.O, column: 1, in: in,
 	}).run(p, lv, x, y)
 }
 

@@ -2,6 +2,7 @@ package conv
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 )
 
@@ -135,9 +137,9 @@ func checkShape(t failer, s Shape, r *rand.Rand, pools []*pool.Pool) {
 		for _, p := range pools {
 			name := fmt.Sprintf("%+v %v, %d workers", s, lv, p.Workers())
 			got := [4][]float32{guarded(ny), guarded(nx), guarded(nw), guarded(nx)}
-			Forward(p, lv, s, x, w, got[0])
+			Forward(p, lv, s, nil, x, w, got[0])
 			InputGrad(p, lv, s, dy, w, nil, got[1])
-			WeightGrad(p, lv, s, x, dy, got[2])
+			WeightGrad(p, lv, s, nil, x, dy, got[2])
 			InputGrad(p, lv, s, dy, w, plus, got[3])
 			if first[0] == nil {
 				first = got
@@ -152,6 +154,44 @@ func checkShape(t failer, s Shape, r *rand.Rand, pools []*pool.Pool) {
 				}
 			}
 		}
+	}
+}
+
+// TestNormalisesWhatItReads finds the bits that normalising x first gives, for all
+// shapes, and for Winograd's, whether x is copied with its border or not.
+func TestNormalisesWhatItReads(t *testing.T) {
+	pools := testPools(t)
+	all := maps.Clone(shapes)
+	all["Winograd"], all["Winograd, odd channels"] = layer(30, 8, 32, 3, 40, 1), layer(30, 6, 37, 3, 32, 1)
+	all["pointwise, many channels"] = layer(2, 5, 530, 1, 20, 1)
+	for name, s := range all {
+		t.Run(name, func(t *testing.T) {
+			nx, nw, ny := s.sizes()
+			r := rand.New(rand.NewPCG(9, 10))
+			x, w, dy := random(r, nx), random(r, nw), random(r, ny)
+			positive := random(r, s.C)
+			for i, v := range positive {
+				positive[i] = v*v + 0.1
+			}
+			var scratch, own norm.Scratch
+			f := &norm.Forward[float32]{
+				X: x, Y: guarded(nx), Mean: random(r, s.C), Variance: positive, Scale: random(r, s.C), Offset: random(r, s.C), Epsilon: 1e-5, ReLU: true,
+			}
+			for _, lv := range cpu.Levels() {
+				for _, p := range pools {
+					norm.Normalize(p, lv, &scratch, f)
+					m := own.Map(f)
+					y, want, dw, wantW := guarded(ny), guarded(ny), guarded(nw), guarded(nw)
+					Forward(p, lv, s, nil, f.Y, w, want)
+					Forward(p, lv, s, m, x, w, y)
+					WeightGrad(p, lv, s, nil, f.Y, dy, wantW)
+					WeightGrad(p, lv, s, m, x, dy, dw)
+					if !slices.Equal(y, want) || !slices.Equal(dw, wantW) {
+						t.Fatalf("%v, %d workers: other bits", lv, p.Workers())
+					}
+				}
+			}
+		})
 	}
 }
 
@@ -208,9 +248,9 @@ func TestFewerProducts(t *testing.T) {
 		run := func(s Shape) [4][]float32 {
 			out := [4][]float32{guarded(ny), guarded(nx), guarded(nw), guarded(nx)}
 			copy(out[3], x)
-			Forward(p, lv, s, x, w, out[0])
+			Forward(p, lv, s, nil, x, w, out[0])
 			InputGrad(p, lv, s, dy, w, nil, out[1])
-			WeightGrad(p, lv, s, x, dy, out[2])
+			WeightGrad(p, lv, s, nil, x, dy, out[2])
 			InputGrad(p, lv, s, dy, w, out[3], out[3])
 			return out
 		}
@@ -239,9 +279,9 @@ func TestNothingToSum(t *testing.T) {
 	s := layer(2, 3, 2, 3, 4, 1)
 	s.N = 0
 	dw := random(rand.New(rand.NewPCG(1, 1)), 3*3*2*4)
-	Forward(p, cpu.Detect(), s, nil, dw, nil)
+	Forward(p, cpu.Detect(), s, nil, nil, dw, nil)
 	InputGrad(p, cpu.Detect(), s, nil, dw, nil, nil)
-	WeightGrad(p, cpu.Detect(), s, nil, nil, dw)
+	WeightGrad(p, cpu.Detect(), s, nil, nil, nil, dw)
 	check(t, "weight gradient of no images", dw, make([]sum, len(dw)))
 }
 
@@ -291,9 +331,9 @@ func Benchmark(b *testing.B) {
 				name string
 				run  func()
 			}{
-				{"forward", func() { Forward(p, lv, s, x, w, y) }},
+				{"forward", func() { Forward(p, lv, s, nil, x, w, y) }},
 				{"inputgrad", func() { InputGrad(p, lv, s, y, w, nil, dx) }},
-				{"weightgrad", func() { WeightGrad(p, lv, s, x, y, dw) }},
+				{"weightgrad", func() { WeightGrad(p, lv, s, nil, x, y, dw) }},
 			} {
 				b.Run(fmt.Sprintf("impl=%v/layer=%s/op=%s", lv, l.name, op.name), func(b *testing.B) {
 					for b.Loop() {

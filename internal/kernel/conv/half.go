@@ -13,7 +13,7 @@ func ForwardHalf(p *pool.Pool, u cpu.BF16, lv cpu.Level, s Shape, x, w, y []bf16
 		f := widen(p, lv, x, w)
 		defer f.give(p)
 		y32 := f.borrow(p, len(y))
-		Forward(p, lv, s, f.floats[0], f.floats[1], y32)
+		Forward(p, lv, s, nil, f.floats[0], f.floats[1], y32)
 		convert(p, y, y32, func(to []bf16.T, from []float32) { bf16.Narrow(lv, to, from) })
 		return
 	}

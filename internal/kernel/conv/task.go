@@ -32,7 +32,7 @@ func (k *task) run(p *pool.Pool, x, y []float32) {
 		defer p.Return(copied)
 		b := border{
 			h: k.h, w: k.w, c: k.c, channels: k.c,
-			top: top, left: left, stepH: 1, stepW: 1, height: k.height, width: k.width,
+			top: top, left: left, stepH: 1, stepW: 1, height: k.height, width: k.width, lv: k.lv, in: k.in,
 		}
 		for i := range images {
 			copyBorder(&b, copied[i*k.imageStep:], x[i*k.h*k.w*k.c:])

@@ -95,10 +95,10 @@ func TestKernelsStayInside(t *testing.T) {
 					for _, stride := range []int{1, 2} {
 						s.StrideH, s.StrideW, s.OutH, s.OutW = stride, stride, (s.H+stride-1)/stride, (s.W+stride-1)/stride
 						x, w, y := f.floats(s.N*s.H*s.W*s.C), f.floats(s.KH*s.KW*s.C*s.O), f.floats(s.N*s.OutH*s.OutW*s.O)
-						conv.Forward(p, lv, s, x, w, y)
+						conv.Forward(p, lv, s, nil, x, w, y)
 						conv.InputGrad(p, lv, s, y, w, nil, x)
 						conv.InputGrad(p, lv, s, y, w, x, x)
-						conv.WeightGrad(p, lv, s, x, y, w)
+						conv.WeightGrad(p, lv, s, nil, x, y, w)
 					}
 				}
 				for _, d := range [][3]int{{1, 1, 1}, {5, 3, 7}, {13, 33, 17}, {50, 31, 513}} {

@@ -2,6 +2,7 @@ package winograd
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
@@ -15,10 +16,12 @@ const gradFloats = 3 << 20
 //
 //	dw = Gᵀ [ Σ_tiles v ∘ (A dy Aᵀ) ] G
 //
-// and the sum is, at each point, a product of matrices [C, tiles] and [tiles, O].
-func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
+// and the sum is, at each point, a product of matrices [C, tiles] and [tiles, O]. If in is
+// not nil, it is for in's normalisation of x.
+func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, dy, dw []float32) {
 	const share = 8
 	t := newTiling(s)
+	t.in = in
 	kernel := tile.For(lv, t.O)
 	chunk := min(t.tiles, max(minTiles, gradFloats/(points*(t.C+t.O))/share*share))
 	v, g := p.Borrow(points*chunk*t.C+kernel.Rows), p.Borrow(points*chunk*t.O+kernel.Width)

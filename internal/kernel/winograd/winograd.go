@@ -10,6 +10,7 @@ package winograd
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
@@ -38,7 +39,8 @@ type Shape struct {
 type tiling struct {
 	Shape
 	rows, columns, tiles int
-	add                  bool // to what y holds
+	add                  bool      // to what y holds
+	in                   *norm.Map // what to make of x, or nil
 }
 
 func newTiling(s Shape) tiling {
@@ -47,14 +49,16 @@ func newTiling(s Shape) tiling {
 	return t
 }
 
-// Forward computes y from x and w.
-func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
-	forward(p, lv, s, x, w, y, largeFloats)
+// Forward computes y from x and w. If in is not nil, it is of in's normalisation of x.
+func Forward(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, w, y []float32) {
+	forward(p, lv, s, in, x, w, y, largeFloats)
 }
 
-func forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32, limit int) {
+func forward(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, w, y []float32, limit int) {
 	taps := grid{x: w, row: taps * s.C * s.O, col: s.C * s.O}
-	convolve(p, lv, newTiling(s), x, kernelOf{taps, s.C, s.O, false}, y, limit)
+	t := newTiling(s)
+	t.in = in
+	convolve(p, lv, t, x, kernelOf{taps, s.C, s.O, false}, y, limit)
 }
 
 // InputGrad computes dx, the gradient with respect to x, from dy and w: the

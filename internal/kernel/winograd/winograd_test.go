@@ -64,7 +64,9 @@ type operation struct {
 }
 
 var operations = map[string]operation{
-	"forward": {Forward, func(s Shape, x, w []float32, y []float64) {
+	"forward": {func(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
+		Forward(p, lv, s, nil, x, w, y)
+	}, func(s Shape, x, w []float32, y []float64) {
 		s.products(func(xi, wi, yi int) { y[yi] += float64(x[xi]) * float64(w[wi]) })
 	}},
 	"input gradient": {func(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
@@ -83,7 +85,9 @@ var operations = map[string]operation{
 		}
 		s.products(func(xi, wi, yi int) { dx[xi] += float64(dy[yi]) * float64(w[wi]) })
 	}},
-	"weight gradient": {WeightGrad, func(s Shape, x, dy []float32, dw []float64) {
+	"weight gradient": {func(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
+		WeightGrad(p, lv, s, nil, x, dy, dw)
+	}, func(s Shape, x, dy []float32, dw []float64) {
 		s.products(func(xi, wi, yi int) { dw[wi] += float64(x[xi]) * float64(dy[yi]) })
 	}},
 }
@@ -149,8 +153,8 @@ func TestChunks(t *testing.T) {
 	nx, nw, ny := s.sizes("forward")
 	x, w := normals(r, nx), normals(r, nw)
 	whole, cut := make([]float32, ny), make([]float32, ny)
-	Forward(p, cpu.Detect(), s, x, w, whole)
-	forward(p, cpu.Detect(), s, x, w, cut, 1) // minTiles at a time
+	Forward(p, cpu.Detect(), s, nil, x, w, whole)
+	forward(p, cpu.Detect(), s, nil, x, w, cut, 1) // minTiles at a time
 	if !slices.Equal(whole, cut) {
 		t.Error("other bits in chunks")
 	}
