@@ -237,6 +237,7 @@ func lowerBackward[E norm.Element](c *compiler, ch *backwardChain) {
 		reads = append(reads, c.where[ch.mask.inputs[2]], offset)
 		name = "batch norm + own ReLU gradient"
 	default:
+		c.computeAgain(n, ch.relu.out)
 		y = c.where[ch.relu.out]
 		reads = append(reads, c.where[ch.mask.inputs[2]], y)
 		name = "batch norm + ReLU gradient"

@@ -54,6 +54,7 @@ func (c *compiler) findFolds() {
 func (c *compiler) input(n *node, v *value) (reads []int, get func(m *memory) ([]float32, *norm.Map)) {
 	ch := c.folded[n]
 	if ch == nil {
+		c.computeAgain(n, v)
 		x := c.where[v]
 		return []int{x}, func(m *memory) ([]float32, *norm.Map) { return m.floats(x), nil }
 	}

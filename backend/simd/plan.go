@@ -1,6 +1,10 @@
 package simd
 
-import "slices"
+import (
+	"slices"
+
+	"alike/internal/kernel/page"
+)
 
 // planner gives every slot of a compiled program its memory.
 type planner struct {
@@ -36,7 +40,7 @@ func (c *compiler) plan() *executable {
 		taken[o.slot] = true
 		e.outputs = append(e.outputs, o)
 	}
-	block := alignedFloats(p.arena())
+	block := aligned(page.Scarce, p.arena())
 	e.memory = make(memory, len(c.slots))
 	for i, s := range c.slots {
 		switch {

@@ -194,7 +194,7 @@ func (p *Pool) Borrow(n int) []float32 {
 	if largest >= 0 { // the new piece serves in its place
 		p.free = slices.Delete(p.free, largest, largest+1)
 	}
-	return page.Floats(n)
+	return page.Scarce(n)
 }
 
 // Return gives borrowed memory back.

@@ -85,22 +85,37 @@ type kernelOf struct {
 
 // transformed returns G g Gᵀ, packed for the products as [points][panels][C][width].
 func (k kernelOf) transformed(p *pool.Pool, lv cpu.Level, t tiling, width int) []float32 {
-	panels := (t.O + width - 1) / width
-	plain, packed := p.Borrow(points*k.rows*k.columns), p.Borrow(points*panels*t.C*width)
-	defer p.Return(plain)
-	size := k.rows * k.columns
-	p.Run(k.rows, func(r int) {
-		src, dst := k.taps, grid{x: plain, from: r * k.columns, row: patch * size, col: size}
-		src.from += r * k.columns
-		weights.run(lv, dst, src, k.columns)
-	})
-	row, column := k.columns, 1
-	if k.transpose {
-		row, column = 1, k.columns
-	}
-	p.Run(points*panels, func(i int) {
-		from := i/panels*size + i%panels*width*column
-		tile.Pack(packed[i*t.C*width:][:t.C*width], width, plain[from:], t.C, row, min(width, t.O-i%panels*width), column)
+	const share = 64 // rows of a panel that a task transforms: they stay in a level 2 cache
+	panels, shares := (t.O+width-1)/width, (t.C+share-1)/share
+	packed := p.Borrow(points * panels * t.C * width)
+	step := panels * t.C * width // from point to point
+	p.Run(panels*shares, func(i int) {
+		first, c := i/shares*width, i%shares*share
+		n, columns := min(share, t.C-c), min(width, t.O-first)
+		to := packed[i/shares*t.C*width+c*width:]
+		if !k.transpose && columns == width {
+			for r := range n {
+				src := k.taps
+				src.from += (c+r)*k.columns + first
+				weights.run(lv, grid{to, r * width, patch * step, step}, src, width)
+			}
+			return
+		}
+		// aside, [points][rows][columns] as k has them
+		rows, from, length, row, column := n, c*k.columns+first, columns, columns, 1
+		if k.transpose {
+			rows, from, length, row, column = columns, first*k.columns+c, n, 1, n
+		}
+		aside := p.Borrow(points * n * columns)
+		defer p.Return(aside)
+		for r := range rows {
+			src := k.taps
+			src.from += from + r*k.columns
+			weights.run(lv, grid{aside, r * length, patch * n * columns, n * columns}, src, length)
+		}
+		for point := range points {
+			tile.Pack(to[point*step:][:n*width], width, aside[point*n*columns:], n, row, columns, column)
+		}
 	})
 	return packed
 }

@@ -160,6 +160,20 @@ func TestChunks(t *testing.T) {
 	}
 }
 
+// TestSumsOfSomeChannels sums for 64 channels at a time, which changes no bit.
+func TestSumsOfSomeChannels(t *testing.T) {
+	p, s := pool.New(2), same(3, 8, 150, 32)
+	r := rand.New(rand.NewPCG(3, 4))
+	nx, ny, nw := s.sizes("weight gradient")
+	x, dy := normals(r, nx), normals(r, ny)
+	whole, cut := make([]float32, nw), make([]float32, nw)
+	WeightGrad(p, cpu.Detect(), s, nil, x, dy, whole)
+	weightGrad(p, cpu.Detect(), s, nil, x, dy, cut, 1)
+	if !slices.Equal(whole, cut) {
+		t.Error("other bits for some channels at a time")
+	}
+}
+
 func Benchmark(b *testing.B) {
 	p, lv := pool.New(0), cpu.Detect()
 	defer p.Close()
