@@ -24,7 +24,7 @@ func (a *app) commands() []*cobra.Command {
 		group("data", "Look at image data", a.dataInfo(), a.dataCheck(), a.dataPack(), a.dataExport()),
 		a.list(),
 		a.verify(),
-		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN(), a.benchSearch(), a.benchServe()),
+		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN(), a.benchEval(), a.benchSearch(), a.benchServe()),
 		a.version(),
 	}
 }
