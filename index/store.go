@@ -162,6 +162,29 @@ func merge(base, over []Hit, rows, k int) []Hit {
 	return base[:min(k, len(base))]
 }
 
+// Changes calls visit with what makes the base what the store holds, while nobody changes it: the
+// IDs of the base that are gone, without a vector, then what was added.
+func (s *Store) Changes(visit func(id, class string, vector []float32) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for i, gone := range s.gone {
+		if id := s.base.entries[i].ID; gone {
+			if _, replaced := s.added.byID[id]; replaced {
+				continue
+			}
+			if err := visit(id, "", nil); err != nil {
+				return err
+			}
+		}
+	}
+	for i, e := range s.added.entries {
+		if err := visit(e.ID, e.Class, s.added.vector(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Snapshot is what a store held at a moment. It does not change with the store.
 type Snapshot struct {
 	base  *Index

@@ -21,8 +21,11 @@ import (
 type journal struct {
 	path   string
 	file   *os.File
+	header []byte
 	bytes  atomic.Int64 // its size
 	broken error        // the file's state is unknown: nothing can be promised any more
+	amount int64        // bytes of what the changes amounted to when that was last looked at
+	slack  int64        // see compact
 }
 
 const (
@@ -72,11 +75,18 @@ func recoverJournal(path string, dim int, model [32]byte, apply func(change) err
 	if err := lock(f); err != nil {
 		return nil, found, fmt.Errorf("another server writes to it (%w); stop that one or name another file", err)
 	}
+	want := headerOf(dim, model)
+	j = &journal{path: path, file: f, header: want, amount: journalHeader, slack: slack}
+	if err := errors.Join(j.takeOver(), j.forgetNew()); err != nil {
+		return nil, found, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, found, err
+	}
 	text, err := io.ReadAll(f)
 	if err != nil {
 		return nil, found, err
 	}
-	want := headerOf(dim, model)
 	if len(text) < journalHeader { // new, or cut short while it was begun: nothing was acknowledged
 		if !bytes.HasPrefix(want, text) && !zero(text) {
 			return nil, found, errors.New("it is no journal of alike; name another file")
@@ -119,7 +129,6 @@ func recoverJournal(path string, dim int, model [32]byte, apply func(change) err
 	if _, err := f.Seek(int64(at), io.SeekStart); err != nil {
 		return nil, found, err
 	}
-	j = &journal{path: path, file: f}
 	j.bytes.Store(int64(at))
 	return j, found, nil
 }
@@ -184,17 +193,10 @@ func (j *journal) append(changes []change) error {
 	if j.broken != nil {
 		return j.broken
 	}
-	b := make([]byte, frameHeader, 1024)
-	for _, c := range changes {
-		b = appendChange(b, c)
+	b := frameOf(changes)
+	if len(b) > frameHeader+maxFrame {
+		return fmt.Errorf("journal %s: %d bytes at once, want at most %d", j.path, len(b)-frameHeader, maxFrame)
 	}
-	payload := b[frameHeader:]
-	if len(payload) > maxFrame {
-		return fmt.Errorf("journal %s: %d bytes at once, want at most %d", j.path, len(payload), maxFrame)
-	}
-	binary.LittleEndian.PutUint32(b, uint32(len(payload)))
-	binary.LittleEndian.PutUint32(b[4:], crc32.Checksum(b[:4], castagnoli))
-	binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(payload, castagnoli))
 	_, err := j.file.Write(b)
 	if err == nil {
 		err = j.file.Sync()
@@ -205,6 +207,19 @@ func (j *journal) append(changes []change) error {
 	}
 	j.bytes.Add(int64(len(b)))
 	return nil
+}
+
+// frameOf is a frame of changes.
+func frameOf(changes []change) []byte {
+	b := make([]byte, frameHeader, 1024)
+	for _, c := range changes {
+		b = appendChange(b, c)
+	}
+	payload := b[frameHeader:]
+	binary.LittleEndian.PutUint32(b, uint32(len(payload)))
+	binary.LittleEndian.PutUint32(b[4:], crc32.Checksum(b[:4], castagnoli))
+	binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(payload, castagnoli))
+	return b
 }
 
 // reset forgets all changes: they are kept elsewhere.

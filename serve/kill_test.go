@@ -47,7 +47,7 @@ func serveJournal(path string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Open(context.Background(), about, &colours{}, index.NewStore(base), Journal{Path: path}); err != nil {
+	if _, err := s.Open(context.Background(), about, &colours{}, index.NewStore(base), Journal{Path: path, Slack: 2 << 10}); err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -8,6 +8,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -70,6 +71,7 @@ type Server struct {
 type service struct {
 	about   About
 	model   Model
+	log     *slog.Logger
 	store   *index.Store
 	most    int        // views that pass the network together
 	turn    sync.Mutex // of the cores: two kernels at once would wait for each other's workers
@@ -104,12 +106,15 @@ type Journal struct {
 	// Fold, if set, writes what the store holds to where the gallery came from, so
 	// that the journal can begin anew. It is called if there was something to replay.
 	Fold func(*index.Snapshot) error
+	// Slack is how many bytes the journal may have beside twice what its changes amount to,
+	// before it is written anew; 0 for 8 MiB.
+	Slack int64
 }
 
 // Open makes the server ready: it replays the journal, if one is named, over the
 // store, and lets the engine compile what requests will need.
 func (s *Server) Open(ctx context.Context, about About, model Model, store *index.Store, writes Journal) (Recovery, error) {
-	v := &service{about: about, model: model, store: store, most: engineBatch}
+	v := &service{about: about, model: model, log: s.log, store: store, most: engineBatch}
 	view := len(model.Prepare(black))
 	for v.most > 1 && v.most*view > engineValues {
 		v.most /= 4
@@ -136,6 +141,8 @@ func (s *Server) Open(ctx context.Context, about About, model Model, store *inde
 				return r, errors.Join(err, v.close())
 			}
 		}
+		j.slack = cmp.Or(writes.Slack, j.slack)
+		v.shorten()
 	}
 	if err := v.warmUp(ctx); err != nil {
 		v.close()
@@ -201,7 +208,18 @@ func (v *service) commit(_ context.Context, changes []change) ([]bool, error) {
 			return nil, err
 		}
 	}
+	v.shorten()
 	return existed, nil
+}
+
+// shorten makes the journal shorter if it is long for what it says. If that fails, it stays long.
+func (v *service) shorten() {
+	err := v.journal.compact(func(visit func(change) error) error {
+		return v.store.Changes(func(id, class string, vector []float32) error { return visit(change{id, class, vector}) })
+	})
+	if err != nil {
+		v.log.Warn("the journal stays as long as it is", "error", err.Error())
+	}
 }
 
 // apply makes a change to the store, and says whether the image was there before.

@@ -13,7 +13,7 @@ import (
 // are of one cluster. Another image is of the cluster of the most similar core it has
 // within reach, whatever the order, or of none. of[i] is a cluster, the largest first, or -1.
 func DBSCAN(ctx context.Context, f *eval.Features, similarity float32, minPoints int) (of []int, clusters int, err error) {
-	near, err := within(ctx, f, similarity)
+	near, _, err := within(ctx, f, always(similarity))
 	if err != nil {
 		return nil, 0, err
 	}

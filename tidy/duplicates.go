@@ -16,14 +16,15 @@ type Group struct {
 // Duplicates returns groups of images, largest first: each copy is at least so similar to
 // the image that its group keeps. In their order, every image that is no copy of one before
 // it is kept, and takes as copies those after it that no other has taken. So what is
-// left without the copies has no two images of that similarity.
-func Duplicates(ctx context.Context, f *eval.Features, similarity float32) ([]Group, error) {
-	near, err := within(ctx, f, similarity)
+// left without the copies has no two images of that similarity. choose says which it is, given
+// that of each image to the one that is most like it, 0 for a single image; Same is one. That is
+// returned, too.
+func Duplicates(ctx context.Context, f *eval.Features, choose func(closest []float32) float32) (groups []Group, closest []float32, err error) {
+	near, closest, err := within(ctx, f, choose)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	taken := make([]bool, f.N)
-	var groups []Group
 	for row, list := range near {
 		if taken[row] {
 			continue
@@ -40,7 +41,7 @@ func Duplicates(ctx context.Context, f *eval.Features, similarity float32) ([]Gr
 		}
 	}
 	slices.SortStableFunc(groups, func(a, b Group) int { return len(b.Copies) - len(a.Copies) })
-	return groups, nil
+	return groups, closest, nil
 }
 
 // Same is a similarity from which on images may count as the same, given that of each to the one
@@ -51,16 +52,4 @@ func Same(closest []float32) float32 {
 	}
 	sorted := slices.Sorted(slices.Values(closest))
 	return 1 - (1-sorted[len(sorted)/2])/10
-}
-
-// Closest returns the similarity of each image to the one that is most like it, 0 for a single image.
-func Closest(ctx context.Context, f *eval.Features) ([]float32, error) {
-	near, err := nearestRows(ctx, f, 1)
-	closest := make([]float32, f.N)
-	for i, n := range near {
-		if len(n) > 0 {
-			closest[i] = n[0].Similarity
-		}
-	}
-	return closest, err
 }

@@ -47,18 +47,21 @@ func others(row int, found []nearest.Neighbour) []Near {
 	return list
 }
 
-// within returns the other rows that are at least so similar to each, the most similar first.
-func within(ctx context.Context, f *eval.Features, similarity float32) ([][]Near, error) {
+// within returns the other rows that are at least so similar to each, the most similar first. How
+// similar that is may depend on how similar each is to the one most like it, 0 for a single row, which it returns, too.
+func within(ctx context.Context, f *eval.Features, choose func(closest []float32) float32) (near [][]Near, closest []float32, err error) {
 	p := pool.New(0)
 	defer p.Close()
 	bank := nearest.Unit(p, nearest.Rows{N: f.N, D: f.D, Data: f.Data})
-	near := make([][]Near, f.N)
+	near, closest = make([][]Near, f.N), make([]float32, f.N)
+	var similarity float32
 	open := make([]int, f.N) // rows that may have more than were asked for
 	for i := range open {
 		open[i] = i
 	}
 	pairs := 0
-	for k := 32; len(open) > 0; k *= 8 {
+	const fewest = 32
+	for k := fewest; len(open) > 0; k *= 8 {
 		queries := nearest.Rows{N: len(open), D: f.D, Data: make([]float32, 0, len(open)*f.D)}
 		for _, row := range open {
 			queries.Data = append(queries.Data, bank.Data[row*f.D:(row+1)*f.D]...)
@@ -69,7 +72,15 @@ func within(ctx context.Context, f *eval.Features, similarity float32) ([][]Near
 			near[row] = others(row, found)
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if k == fewest {
+			for row, n := range near {
+				if len(n) > 0 {
+					closest[row] = n[0].Similarity
+				}
+			}
+			similarity = choose(closest)
 		}
 		var more []int
 		for _, row := range open {
@@ -81,11 +92,16 @@ func within(ctx context.Context, f *eval.Features, similarity float32) ([][]Near
 			pairs += len(near[row])
 		}
 		if pairs+k*len(more) > mostPairs {
-			return nil, fmt.Errorf("more than %d pairs of images have a similarity of at least %g: ask for a higher one", mostPairs, similarity)
+			return nil, nil, fmt.Errorf("more than %d pairs of images have a similarity of at least %g: ask for a higher one", mostPairs, similarity)
 		}
 		open = more
 	}
-	return near, nil
+	return near, closest, nil
+}
+
+// always is a similarity that depends on nothing.
+func always(similarity float32) func([]float32) float32 {
+	return func([]float32) float32 { return similarity }
 }
 
 // count is how many of a descending list are at least so similar.

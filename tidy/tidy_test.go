@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"alike/eval"
 )
@@ -44,7 +45,7 @@ func cosine(f *eval.Features, i, j int) float64 {
 func TestWithinAgreesWithItsTwin(t *testing.T) {
 	f := blobs(3, 150, 16, 0.5, 1)
 	for _, similarity := range []float32{-1, 0.3, 0.8, 0.9, 1.5} {
-		near, err := within(t.Context(), f, similarity)
+		near, _, err := within(t.Context(), f, always(similarity))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +74,7 @@ func TestWithinAgreesWithItsTwin(t *testing.T) {
 func TestWithoutCopiesNoTwoAreAlike(t *testing.T) {
 	f := blobs(5, 40, 8, 0.35, 2)
 	const similarity = 0.9
-	groups, err := Duplicates(t.Context(), f, similarity)
+	groups, _, err := Duplicates(t.Context(), f, always(similarity))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestReachMakesHalfOfThemCores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near, err := within(t.Context(), f, reach)
+	near, _, err := within(t.Context(), f, always(reach))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,13 +340,27 @@ func TestSame(t *testing.T) {
 	}
 }
 
+// TestClosest asks with more copies of a row than are looked at first.
 func TestClosest(t *testing.T) {
-	f := &eval.Features{N: 3, D: 2, Data: []float32{1, 0, 1, 0, 0, 5}}
-	got, err := Closest(t.Context(), f)
+	f := &eval.Features{N: 43, D: 2}
+	want := make([]float32, f.N)
+	for i := range 40 {
+		f.Data, want[i] = append(f.Data, 1, 0), 1
+	}
+	f.Data = append(f.Data, 0, 5, 3, 4, -1, 0)
+	want[40], want[41], want[42] = 0.8, 0.8, 0
+	chose := 0
+	groups, got, err := Duplicates(t.Context(), f, func(closest []float32) float32 { chose++; return Same(closest) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]float32{1, 1, 0}, got); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
+	if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-6)); d != "" || chose != 1 {
+		t.Errorf("asked %d times (-want +got):\n%s", chose, d)
+	}
+	if len(groups) != 1 || groups[0].Keep != 0 || len(groups[0].Copies) != 39 {
+		t.Errorf("groups %+v", groups)
+	}
+	if _, alone, err := Duplicates(t.Context(), &eval.Features{N: 1, D: 2, Data: []float32{1, 0}}, Same); err != nil || !slices.Equal(alone, []float32{0}) {
+		t.Errorf("alone: %v, %v", alone, err)
 	}
 }

@@ -49,15 +49,13 @@ copies by their pixels, without a model.)`,
 		}
 		defer gallery.close()
 		f := gallery.index.Features()
-		closest, err := tidy.Closest(c.Context(), f)
-		if err != nil {
-			return err
-		}
-		if !c.Flags().Changed("similarity") {
-			*similarity = float64(tidy.Same(closest))
-			a.say("images of similarity %.5f count as the same (--similarity sets it)", *similarity)
-		}
-		found, err := tidy.Duplicates(c.Context(), f, float32(*similarity))
+		found, closest, err := tidy.Duplicates(c.Context(), f, func(closest []float32) float32 {
+			if !c.Flags().Changed("similarity") {
+				*similarity = float64(tidy.Same(closest))
+				a.say("images of similarity %.5f count as the same (--similarity sets it)", *similarity)
+			}
+			return float32(*similarity)
+		})
 		if err != nil {
 			return err
 		}
