@@ -15,15 +15,6 @@ import (
 	"alike/index"
 )
 
-// amounts is what changes amount to, by the ID: what there is, and what is gone.
-func amounts(all []change) map[string]change {
-	m := map[string]change{}
-	for _, c := range all {
-		m[c.id] = c
-	}
-	return m
-}
-
 func visits(all []change) changes {
 	return func(visit func(change) error) error {
 		for _, c := range all {
