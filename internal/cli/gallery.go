@@ -42,7 +42,16 @@ type gallery struct {
 	model  func() (*alike.Model, error)
 	images func() (dataset.Dataset, error)
 	byID   func() (map[string]int, error) // places in images
+	from   index.Data                     // which images, in whose order the index is; the zero value for an index that was opened
 	close  func()
+}
+
+// present says so if there is neither an index nor a run of that name.
+func present(name string) error {
+	if _, err := os.Stat(name); err != nil {
+		return fmt.Errorf("%s is neither an index nor a run: %w", name, err)
+	}
+	return nil
 }
 
 // gallery opens an index, or embeds the images of a run.
@@ -50,8 +59,8 @@ func (a *app) gallery(ctx context.Context, name string, f galleryFlags) (*galler
 	if index.Is(name) {
 		return a.indexGallery(ctx, name, f)
 	}
-	if _, err := os.Stat(name); err != nil {
-		return nil, fmt.Errorf("%s is neither an index nor a run: %w", name, err)
+	if err := present(name); err != nil {
+		return nil, err
 	}
 	if f.model != "" {
 		return nil, misuse("--model is for an index; %s is a run", name)
@@ -72,7 +81,7 @@ func (a *app) runGallery(ctx context.Context, run string, model *alike.Model, f 
 	if err != nil {
 		return nil, err
 	}
-	d, _, err := splitOf(source, f.split)
+	d, split, err := splitOf(source, f.split)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +101,7 @@ func (a *app) runGallery(ctx context.Context, run string, model *alike.Model, f 
 		find:   findIn(x),
 		model:  func() (*alike.Model, error) { return model, nil },
 		images: func() (dataset.Dataset, error) { return d, nil },
+		from:   index.Data{Spec: source.Spec, Split: split, Classes: source.Classes},
 		close:  model.Close,
 	}
 	g.findByID()
