@@ -37,9 +37,16 @@ func cases() []operatorCase {
 	signed, positive := random(rng, false, 3, 4), random(rng, true, 3, 4)
 	row, column := random(rng, true, 1, 4), random(rng, true, 3, 1)
 	small := Scalar(Float32, 0.25)
-	truth, err := Apply(&Node{Op: "Less"}, []*Array{signed, small})
+	less, err := Apply(&Node{Op: "Less"}, []*Array{signed, small})
 	if err != nil {
 		panic(err)
+	}
+	truth := less[0]
+	axis, none := func(i int) []Attribute { return []Attribute{Int("axis", i)} }, []Attribute(nil)
+	wide, grid := random(rng, false, 2, 4, 7, 6), random(rng, false, 1, 2, 5, 4)
+	tensor := func(a *Array) Attribute {
+		t := a.Tensor("")
+		return Attribute{Name: "value", Type: AttributeTensor, Tensor: &t}
 	}
 	list := []operatorCase{
 		{"Where", []*Array{truth, signed, row}, nil},
@@ -72,8 +79,63 @@ func cases() []operatorCase {
 		{"AveragePool", []*Array{x}, []Attribute{Ints("kernel_shape", 3, 3), Ints("pads", 1, 1, 1, 1), Int("count_include_pad", 1)}},
 		{"AveragePool", []*Array{x}, []Attribute{Ints("kernel_shape", 3, 3), Ints("pads", 1, 1, 1, 1)}},
 		{"GlobalAveragePool", []*Array{x}, nil},
+
+		{"Conv", []*Array{wide, random(rng, false, 6, 2, 3, 3), random(rng, false, 6)}, []Attribute{Int("group", 2), Ints("pads", 1, 1, 1, 1)}},
+		{"Conv", []*Array{wide, random(rng, false, 4, 1, 3, 3)}, []Attribute{Int("group", 4), Ints("strides", 2, 1), Ints("pads", 1, 0, 1, 2)}},
+		{"Conv", []*Array{x, random(rng, false, 2, 3, 2, 3)}, []Attribute{Ints("dilations", 2, 1), Ints("pads", 1, 1, 0, 2)}},
+		{"Conv", []*Array{x, random(rng, false, 2, 3, 3, 2)}, []Attribute{String("auto_pad", "SAME_UPPER"), Ints("strides", 2, 2)}},
+		{"Conv", []*Array{x, random(rng, false, 2, 3, 2, 4)}, []Attribute{String("auto_pad", "SAME_LOWER"), Ints("strides", 1, 3)}},
+		{"Conv", []*Array{x, random(rng, false, 2, 3, 3, 3)}, []Attribute{String("auto_pad", "VALID")}},
+		{"MaxPool", []*Array{x}, []Attribute{Ints("kernel_shape", 3, 2), Ints("strides", 2, 2), Int("ceil_mode", 1)}},
+		{"MaxPool", []*Array{x}, []Attribute{Ints("kernel_shape", 2, 2), Ints("dilations", 2, 3)}},
+		{"AveragePool", []*Array{x}, []Attribute{Ints("kernel_shape", 2, 2), Ints("strides", 2, 2), Int("ceil_mode", 1)}},
+		{"AveragePool", []*Array{x}, []Attribute{Ints("kernel_shape", 2, 3), Ints("strides", 2, 2), Ints("pads", 1, 1, 0, 1), String("auto_pad", "NOTSET")}},
+		{"MatMul", []*Array{random(rng, false, 2, 1, 3, 4), random(rng, false, 5, 4, 2)}, none},
+		{"MatMul", []*Array{random(rng, false, 4), random(rng, false, 5, 4, 2)}, none},
+		{"MatMul", []*Array{random(rng, false, 5, 4, 2), random(rng, false, 2)}, none},
+		{"Softmax", []*Array{x}, none},
+		{"Softmax", []*Array{x}, axis(1)},
+		{"LayerNormalization", []*Array{x, random(rng, true, 6), random(rng, false, 6)}, []Attribute{Float("epsilon", 1e-3)}},
+		{"LayerNormalization", []*Array{x, random(rng, true, 7, 6)}, axis(2)},
+		{"Clip", []*Array{signed, Scalar(Float32, -0.25), Scalar(Float32, 0.5)}, none},
+		{"Clip", []*Array{signed, nil, Scalar(Float32, 0.25)}, none},
+		{"HardSigmoid", []*Array{signed}, []Attribute{Float("alpha", 1./6)}},
+		{"LeakyRelu", []*Array{signed}, []Attribute{Float("alpha", 0.3)}},
+		{"Elu", []*Array{signed}, []Attribute{Float("alpha", 0.7)}},
+		{"Sum", []*Array{signed, row, column}, none},
+		{"Max", []*Array{signed, row, small}, none},
+		{"Pow", []*Array{positive, row}, none},
+		{"Pow", []*Array{signed, Scalar(Float32, 3)}, none},
+		{"Mod", []*Array{IntVector(7, -7, 9, -1), IntVector(4)}, none},
+		{"Mod", []*Array{signed, small}, []Attribute{Int("fmod", 1)}},
+		{"Or", []*Array{truth, truth}, none},
+		{"Not", []*Array{truth}, none},
+		{"ReduceProd", []*Array{x, IntVector(3)}, none},
+		{"ReduceL2", []*Array{x, IntVector(1)}, []Attribute{Int("keepdims", 0)}},
+		{"ReduceSum", []*Array{x}, []Attribute{Int("noop_with_empty_axes", 1)}},
+
+		{"Constant", nil, []Attribute{tensor(signed)}},
+		{"ConstantOfShape", []*Array{IntVector(2, 3)}, []Attribute{tensor(IntVector(7))}},
+		{"ConstantOfShape", []*Array{IntVector(2)}, none},
+		{"Gather", []*Array{x, {Int64, []int{2, 2}, []float64{1, -1, 0, 2}}}, axis(1)},
+		{"Gather", []*Array{signed, Scalar(Int64, -2)}, axis(-1)},
+		{"Squeeze", []*Array{column, IntVector(-1)}, none},
+		{"Squeeze", []*Array{column}, none},
+		{"Unsqueeze", []*Array{signed, IntVector(0, -1)}, none},
+		{"Range", []*Array{Scalar(Int64, 3), Scalar(Int64, -8), Scalar(Int64, -3)}, none},
+		{"Tile", []*Array{signed, IntVector(2, 3)}, none},
+		{"ScatterND", []*Array{signed, {Int64, []int{2, 1}, []float64{2, 0}}, random(rng, false, 2, 4)}, none},
+		{"ScatterND", []*Array{signed, {Int64, []int{2, 2}, []float64{2, 0, 1, -1}}, random(rng, false, 2)}, none},
+		{"Shape", []*Array{x}, []Attribute{Int("start", -2)}},
+		{"Size", []*Array{x}, none},
+		{"Slice", []*Array{x, IntVector(-1, 1), IntVector(-100, 6), IntVector(2, 3), IntVector(-2, 3)}, none},
+		{"Slice", []*Array{x, IntVector(5), IntVector(1), IntVector(2), IntVector(-1)}, none},
+		{"Pad", []*Array{x, IntVector(1, 2, 0, 1), nil, IntVector(3, 2)}, []Attribute{String("mode", "reflect")}},
+		{"Pad", []*Array{x, IntVector(1, 9), nil, IntVector(-1)}, []Attribute{String("mode", "edge")}},
+		{"Pad", []*Array{x, IntVector(-1, 2), nil, IntVector(2)}, none},
+		{"Dropout", []*Array{signed}, none},
 	}
-	for _, op := range []string{"Abs", "Exp", "Neg", "Relu", "Identity"} {
+	for _, op := range []string{"Abs", "Exp", "Neg", "Relu", "Identity", "Floor", "Ceil", "Round", "Reciprocal", "Sin", "Cos", "Sigmoid", "Tanh", "Erf", "Softplus", "HardSwish", "Mish"} {
 		list = append(list, operatorCase{op, []*Array{signed}, nil})
 	}
 	for _, op := range []string{"Sqrt", "Log"} {
@@ -85,6 +147,15 @@ func cases() []operatorCase {
 	for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin"} {
 		list = append(list, operatorCase{op, []*Array{x, IntVector(2, 3)}, []Attribute{Int("keepdims", 0)}},
 			operatorCase{op, []*Array{x, IntVector(-1, 0)}, nil}, operatorCase{op, []*Array{x}, []Attribute{Int("keepdims", 0)}})
+	}
+	for _, mode := range []string{"half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"} {
+		how := []Attribute{String("coordinate_transformation_mode", mode), String("nearest_mode", "floor")}
+		to := func(h, w float64) *Array { return FromFloat32([]float32{1, 1, float32(h), float32(w)}, 4) }
+		list = append(list,
+			operatorCase{"Resize", []*Array{grid, nil, to(2, 1.5)}, append(how, String("mode", "linear"))},
+			operatorCase{"Resize", []*Array{grid, nil, nil, IntVector(1, 2, 9, 3)}, append(how, String("mode", "cubic"))},
+			operatorCase{"Resize", []*Array{grid, nil, to(1.6, 0.5)}, append(how, String("mode", "cubic"), Float("cubic_coeff_a", -0.5))},
+			operatorCase{"Resize", []*Array{grid, nil, to(2, 2)}, how})
 	}
 	for i, sides := range [][2]int{{7, 6}, {3, 2}, {3, 2}, {14, 5}, {5, 14}, {20, 33}} {
 		list = append(list, operatorCase{"Resize", []*Array{x, nil, nil, IntVector(sides[0], sides[1])}, []Attribute{
@@ -124,8 +195,8 @@ func TestOperatorsAgreeWithOnnxruntime(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.op, err)
 		}
-		want = append(want, out)
-		b, err := c.model(out).Marshal()
+		want = append(want, out[0])
+		b, err := c.model(out[0]).Marshal()
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, fmt.Sprint(i, ".onnx")), b, 0o644)
 		}
@@ -134,7 +205,8 @@ func TestOperatorsAgreeWithOnnxruntime(t *testing.T) {
 		}
 	}
 	for op := range operators {
-		if !tried[op] {
+		if !tried[op] && op != "Upsample" && op != "Gelu" { // which Resize took the place of, and which version 20 adds
+
 			t.Errorf("%s is not tried", op)
 		}
 	}
