@@ -153,11 +153,11 @@ func (a *Array) Float32s() []float32 {
 	return x
 }
 
-// Ints are the values of a shape, or of axes.
+// Ints are the values of a shape, or of axes. What is beyond 2^53, as exporters write for the end of all, stays so.
 func (a *Array) Ints() []int {
 	x := make([]int, len(a.Data))
 	for i, v := range a.Data {
-		x[i] = int(v)
+		x[i] = int(math.Max(-1<<53, math.Min(v, 1<<53)))
 	}
 	return x
 }

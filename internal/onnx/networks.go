@@ -167,14 +167,18 @@ func batchNormalization(n *Node, in []*Array) (*Array, error) {
 	return y, nil
 }
 
-// within is the number of pixels of output pixel y, x's window that are not beyond the pads: with ceil_mode the last
-// windows may be.
-func (w Window) within(y, x int, sides []int) int {
+// Count is the number of pixels of output pixel y, x's window that are inside the image, or if pads says so not beyond
+// the pads: with ceil_mode the last windows may be.
+func (w Window) Count(y, x int, sides []int, pads bool) int {
 	count := 1
 	for i, at := range [2]int{y, x} {
+		from, to := 0, sides[i]
+		if pads {
+			from, to = -w.Before[i], sides[i]+w.pad[i]
+		}
 		inside := 0
 		for k := range w.Kernel[i] {
-			if at*w.Stride[i]+k*w.Dilation[i] < sides[i]+w.Before[i]+w.pad[i] {
+			if p := at*w.Stride[i] + k*w.Dilation[i] - w.Before[i]; p >= from && p < to {
 				inside++
 			}
 		}
@@ -196,7 +200,7 @@ func pool(n *Node, x *Array, join func(inside []float64, count int) float64) (*A
 		for p := range win.Out[0] * win.Out[1] {
 			inside = inside[:0]
 			win.each(p/win.Out[1], p%win.Out[1], height, width, func(y, x int) { inside = append(inside, pixels[y*width+x]) })
-			y.Data[i*win.Out[0]*win.Out[1]+p] = join(inside, win.within(p/win.Out[1], p%win.Out[1], x.Dims[2:]))
+			y.Data[i*win.Out[0]*win.Out[1]+p] = join(inside, win.Count(p/win.Out[1], p%win.Out[1], x.Dims[2:], true))
 		}
 	})
 	return y, nil

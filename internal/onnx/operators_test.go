@@ -129,6 +129,7 @@ func cases() []operatorCase {
 		{"Shape", []*Array{x}, []Attribute{Int("start", -2)}},
 		{"Size", []*Array{x}, none},
 		{"Slice", []*Array{x, IntVector(-1, 1), IntVector(-100, 6), IntVector(2, 3), IntVector(-2, 3)}, none},
+		{"Slice", []*Array{x, IntVector(-3), IntVector(1 << 53), IntVector(2)}, none},
 		{"Slice", []*Array{x, IntVector(5), IntVector(1), IntVector(2), IntVector(-1)}, none},
 		{"Pad", []*Array{x, IntVector(1, 2, 0, 1), nil, IntVector(3, 2)}, []Attribute{String("mode", "reflect")}},
 		{"Pad", []*Array{x, IntVector(1, 9), nil, IntVector(-1)}, []Attribute{String("mode", "edge")}},
