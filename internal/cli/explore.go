@@ -10,7 +10,7 @@ import (
 
 func (a *app) explore() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "explore INDEX | RUN",
+		Use:   "explore INDEX | RUN | MODEL.onnx",
 		Short: "Look at a gallery in the browser: search by image, walk, a map of all",
 		Long: `Look at a gallery in the browser: drop or paste an image and see what is most
 like it, press any picture to walk on, and find all of them on a map of the

@@ -13,7 +13,7 @@ import (
 
 func (a *app) search() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "search INDEX | RUN",
+		Use:   "search INDEX | RUN | MODEL.onnx",
 		Short: "Find the images that are most like one",
 		Long: `Find the images of an index, as 'alike embed' writes it, that are most like one;
 of a RUN, its images are embedded first. Similarity is the cosine of the embeddings.

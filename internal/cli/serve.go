@@ -16,6 +16,7 @@ import (
 
 	"alike/explore"
 	"alike/index"
+	"alike/pretrained"
 	"alike/serve"
 )
 
@@ -54,7 +55,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 func (f *serveFlags) addWrites(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token that clients must show (default: the environment's ALIKE_TOKEN, if set)")
-	flags.StringVar(&f.journal, "journal", "", "file that added and deleted images are written to (default: serve.journal in the INDEX or RUN)")
+	flags.StringVar(&f.journal, "journal", "", "file that added and deleted images are written to (default: serve.journal in the INDEX or RUN, or MODEL.onnx.journal)")
 	flags.BoolVar(&f.readOnly, "read-only", false, "let nobody add or delete images")
 }
 
@@ -81,6 +82,9 @@ func (f *serveFlags) writes(dir string) error {
 	}
 	if !f.readOnly && f.journal == "" {
 		f.journal = filepath.Join(dir, "serve.journal")
+		if pretrained.Is(dir) {
+			f.journal = dir + ".journal"
+		}
 	}
 	f.config.Token = os.Getenv("ALIKE_TOKEN")
 	if f.tokenFile != "" {
@@ -97,7 +101,7 @@ func (f *serveFlags) writes(dir string) error {
 
 func (a *app) serve() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "serve INDEX | RUN",
+		Use:   "serve INDEX | RUN | MODEL.onnx",
 		Short: "Answer over HTTP: embed images, search, add and delete them",
 		Long: `Answer over HTTP: embed images, search by image or vector, list an image's
 neighbours, add and delete images. GET /openapi.json describes all of it. An INDEX

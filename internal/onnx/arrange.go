@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // The operators that move values, and make shapes.
@@ -307,12 +308,12 @@ func pad(n *Node, in []*Array) (*Array, error) {
 	}
 	out := in[0]
 	for axis := range before {
+		if before[axis] == 0 && behind[axis] == 0 {
+			continue
+		}
 		places, err := PadPlaces(n.StringOr("mode", "constant"), out.Dims[axis], before[axis], behind[axis])
 		if err != nil {
 			return nil, err
-		}
-		if before[axis] == 0 && behind[axis] == 0 {
-			continue
 		}
 		dims := slices.Clone(out.Dims)
 		dims[axis] = len(places)
@@ -548,4 +549,66 @@ func scatterND(_ *Node, in []*Array) (*Array, error) {
 
 func sizeOf(_ *Node, in []*Array) (*Array, error) {
 	return Scalar(Int64, float64(len(in[0].Data))), nil
+}
+
+// depthToSpace makes of channels blocks of pixels.
+func depthToSpace(n *Node, in []*Array) (*Array, error) {
+	s, d := n.IntOr("blocksize", 1), in[0].Dims
+	if s < 1 || d[1]%(s*s) != 0 {
+		return nil, fmt.Errorf("%d channels do not become blocks of %d pixels", d[1], s)
+	}
+	c := d[1] / (s * s)
+	parts, order := []int{d[0], s, s, c, d[2], d[3]}, []int{0, 3, 4, 1, 5, 2}
+	if n.StringOr("mode", "DCR") == "CRD" {
+		parts, order = []int{d[0], c, s, s, d[2], d[3]}, []int{0, 1, 4, 2, 5, 3}
+	}
+	y := (&Array{in[0].Type, parts, in[0].Data}).Transpose(order)
+	return &Array{y.Type, []int{d[0], c, d[2] * s, d[3] * s}, y.Data}, nil
+}
+
+// spaceToDepth makes of blocks of pixels channels.
+func spaceToDepth(n *Node, in []*Array) (*Array, error) {
+	s, d := n.IntOr("blocksize", 1), in[0].Dims
+	if s < 1 || d[2]%s != 0 || d[3]%s != 0 {
+		return nil, fmt.Errorf("%d x %d pixels are not made of blocks of %d", d[2], d[3], s)
+	}
+	y := (&Array{in[0].Type, []int{d[0], d[1], d[2] / s, s, d[3] / s, s}, in[0].Data}).Transpose([]int{0, 3, 5, 1, 2, 4})
+	return &Array{y.Type, []int{d[0], d[1] * s * s, d[2] / s, d[3] / s}, y.Data}, nil
+}
+
+// einsum joins two tensors by an equation, e.g. bhid,bhjd->bhij: the sum of their products over the letters that the
+// result lacks.
+func einsum(n *Node, in []*Array) (*Array, error) {
+	equation := strings.ReplaceAll(n.StringOr("equation", ""), " ", "")
+	left, result, _ := strings.Cut(equation, "->")
+	terms := strings.Split(left, ",")
+	if len(terms) != 2 || len(in) != 2 || strings.Contains(equation, ".") {
+		return nil, fmt.Errorf("the equation %q is not known", equation)
+	}
+	lengths, letters := map[rune]int{}, result
+	for i, term := range terms {
+		for axis, letter := range term {
+			lengths[letter] = in[i].Dims[axis]
+			if !strings.ContainsRune(letters, letter) {
+				letters += string(letter)
+			}
+		}
+	}
+	var dims []int
+	for _, letter := range letters {
+		dims = append(dims, lengths[letter])
+	}
+	steps := func(term string, dims []int) []int { // of each letter in a tensor
+		by, own := make([]int, len(letters)), strides(dims)
+		for axis, letter := range term {
+			by[strings.IndexRune(letters, letter)] += own[axis]
+		}
+		return by
+	}
+	x, y := in[0].gather(dims, 0, steps(terms[0], in[0].Dims)), in[1].gather(dims, 0, steps(terms[1], in[1].Dims))
+	out := NewArray(x.Type, dims[:len(result)]...)
+	for i := range x.Data {
+		out.Data[i*len(out.Data)/len(x.Data)] += x.Data[i] * y.Data[i]
+	}
+	return out, nil
 }

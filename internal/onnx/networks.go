@@ -26,7 +26,7 @@ func WindowOf(n *Node, sides, kernel []int) (w Window, err error) {
 	auto := n.StringOr("auto_pad", "NOTSET")
 	for i := range 2 {
 		span := dilation[i]*(kernel[i]-1) + 1 // from the first pixel of a window to its last
-		if stride[i] < 1 || dilation[i] < 1 || kernel[i] < 1 || pads[i] < 0 || pads[2+i] < 0 || kernel[i] > 1<<20 || dilation[i] > 1<<20 || max(pads[i], pads[2+i]) > 1<<20 {
+		if stride[i] < 1 || dilation[i] < 1 || kernel[i] < 1 || pads[i] < 0 || pads[2+i] < 0 || max(kernel[i], stride[i], dilation[i], pads[i], pads[2+i]) > 1<<12 {
 			return w, fmt.Errorf("a window of %d pixels, %d apart, by steps of %d, between pads of %d and %d", kernel[i], dilation[i], stride[i], pads[i], pads[2+i])
 		}
 		before, after := pads[i], pads[2+i]
@@ -167,47 +167,46 @@ func batchNormalization(n *Node, in []*Array) (*Array, error) {
 	return y, nil
 }
 
-// Count is the number of pixels of output pixel y, x's window that are inside the image, or if pads says so not beyond
-// the pads: with ceil_mode the last windows may be.
-func (w Window) Count(y, x int, sides []int, pads bool) int {
-	count := 1
-	for i, at := range [2]int{y, x} {
-		from, to := 0, sides[i]
-		if pads {
-			from, to = -w.Before[i], sides[i]+w.pad[i]
-		}
-		inside := 0
-		for k := range w.Kernel[i] {
-			if p := at*w.Stride[i] + k*w.Dilation[i] - w.Before[i]; p >= from && p < to {
-				inside++
+// Counts are, along an axis, of how many pixels each window holds that are inside the image, or if pads says so not
+// beyond the pads: with ceil_mode the last windows may be.
+func (w Window) Counts(axis, side int, pads bool) []float64 {
+	from, to := 0, side
+	if pads {
+		from, to = -w.Before[axis], side+w.pad[axis]
+	}
+	counts := make([]float64, w.Out[axis])
+	for at := range counts {
+		for k := range w.Kernel[axis] {
+			if p := at*w.Stride[axis] + k*w.Dilation[axis] - w.Before[axis]; p >= from && p < to {
+				counts[at]++
 			}
 		}
-		count *= inside
 	}
-	return count
+	return counts
 }
 
 // pool makes one value of the pixels in each window.
-func pool(n *Node, x *Array, join func(inside []float64, count int) float64) (*Array, error) {
+func pool(n *Node, x *Array, join func(inside []float64, count float64) float64) (*Array, error) {
 	win, err := WindowOf(n, x.Dims[2:], n.IntsOr("kernel_shape", 2, 1))
 	if err != nil {
 		return nil, err
 	}
 	height, width := x.Dims[2], x.Dims[3]
 	y := NewArray(x.Type, x.Dims[0], x.Dims[1], win.Out[0], win.Out[1])
+	rows, columns := win.Counts(0, height, true), win.Counts(1, width, true)
 	parallel(x.Dims[0]*x.Dims[1], func(i int) {
 		pixels, inside := x.Data[i*height*width:][:height*width], []float64{}
 		for p := range win.Out[0] * win.Out[1] {
 			inside = inside[:0]
 			win.each(p/win.Out[1], p%win.Out[1], height, width, func(y, x int) { inside = append(inside, pixels[y*width+x]) })
-			y.Data[i*win.Out[0]*win.Out[1]+p] = join(inside, win.Count(p/win.Out[1], p%win.Out[1], x.Dims[2:], true))
+			y.Data[i*win.Out[0]*win.Out[1]+p] = join(inside, rows[p/win.Out[1]]*columns[p%win.Out[1]])
 		}
 	})
 	return y, nil
 }
 
 func maxPool(n *Node, in []*Array) (*Array, error) {
-	return pool(n, in[0], func(inside []float64, _ int) float64 {
+	return pool(n, in[0], func(inside []float64, _ float64) float64 {
 		most := math.Inf(-1)
 		for _, v := range inside {
 			most = math.Max(most, v)
@@ -219,15 +218,15 @@ func maxPool(n *Node, in []*Array) (*Array, error) {
 // averagePool divides by the pixels inside, or with count_include_pad by those of the window.
 func averagePool(n *Node, in []*Array) (*Array, error) {
 	all := n.IntOr("count_include_pad", 0) != 0
-	return pool(n, in[0], func(inside []float64, count int) float64 {
+	return pool(n, in[0], func(inside []float64, count float64) float64 {
 		sum := 0.0
 		for _, v := range inside {
 			sum += v
 		}
 		if !all {
-			count = len(inside)
+			count = float64(len(inside))
 		}
-		return sum / float64(count)
+		return sum / count
 	})
 }
 
@@ -239,6 +238,16 @@ func globalAveragePool(_ *Node, in []*Array) (*Array, error) {
 		for _, v := range x.Data[i*plane:][:plane] {
 			y.Data[i] += v / float64(plane)
 		}
+	}
+	return y, nil
+}
+
+func globalMaxPool(_ *Node, in []*Array) (*Array, error) {
+	x := in[0]
+	plane := x.Dims[2] * x.Dims[3]
+	y := NewArray(x.Type, x.Dims[0], x.Dims[1], 1, 1)
+	for i := range y.Data {
+		y.Data[i] = slices.Max(x.Data[i*plane:][:plane])
 	}
 	return y, nil
 }

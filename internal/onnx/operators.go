@@ -20,11 +20,13 @@ func init() { // which breaks the cycle by Apply
 		"Sigmoid": unary(sigmoid), "Tanh": unary(math.Tanh), "Erf": unary(math.Erf), "Softplus": unary(softplus),
 		"HardSwish": unary(func(x float64) float64 { return x * math.Min(1, math.Max(0, x/6+0.5)) }),
 		"Mish":      unary(func(x float64) float64 { return x * math.Tanh(softplus(x)) }),
-		"Gelu":      gelu, "HardSigmoid": hardSigmoid, "LeakyRelu": leakyRelu, "Elu": elu, "Clip": clip,
+		"Gelu":      gelu, "HardSigmoid": hardSigmoid, "LeakyRelu": leakyRelu, "Elu": elu, "Selu": selu, "Clip": clip,
+		"Sign": unary(sign), "Softsign": unary(func(x float64) float64 { return x / (1 + math.Abs(x)) }),
 
 		"Add": binary2(add), "Sub": binary2(func(x, y float64) float64 { return x - y }),
 		"Mul": binary2(func(x, y float64) float64 { return x * y }), "Div": divide, "Mod": modulo, "Pow": power,
-		"Max": several(math.Max), "Min": several(math.Min), "Sum": several(add),
+		"Max": several(math.Max), "Min": several(math.Min), "Sum": several(add), "Mean": mean,
+		"PRelu": binary2(func(x, slope float64) float64 { return math.Max(x, 0) + slope*math.Min(x, 0) }),
 
 		"Less":           comparison(func(x, y float64) bool { return x < y }),
 		"LessOrEqual":    comparison(func(x, y float64) bool { return x <= y }),
@@ -33,6 +35,7 @@ func init() { // which breaks the cycle by Apply
 		"Equal":          comparison(func(x, y float64) bool { return x == y }),
 		"And":            comparison(func(x, y float64) bool { return x != 0 && y != 0 }),
 		"Or":             comparison(func(x, y float64) bool { return x != 0 || y != 0 }),
+		"Xor":            comparison(func(x, y float64) bool { return x != y }),
 
 		"ReduceSum":  reduction(0, add, nil),
 		"ReduceMean": reduction(0, add, func(sum float64, count int) float64 { return sum / float64(count) }),
@@ -40,13 +43,17 @@ func init() { // which breaks the cycle by Apply
 		"ReduceMin":  reduction(math.Inf(1), math.Min, nil),
 		"ReduceProd": reduction(1, func(product, x float64) float64 { return product * x }, nil),
 		"ReduceL2":   reduction(0, func(sum, x float64) float64 { return sum + x*x }, func(sum float64, _ int) float64 { return math.Sqrt(sum) }),
-		"Softmax":    softmax,
+		"ReduceL1":   reduction(0, func(sum, x float64) float64 { return sum + math.Abs(x) }, nil),
+		"Softmax":    softmax, "LogSoftmax": logSoftmax, "LpNormalization": lpNormalization,
+
+		"ReduceSumSquare":       reduction(0, func(sum, x float64) float64 { return sum + x*x }, nil),
+		"InstanceNormalization": groupNormalization, "GroupNormalization": groupNormalization, "LRN": localResponse,
 
 		"BatchNormalization": batchNormalization, "LayerNormalization": layerNormalization, "Conv": conv, "Gemm": gemm, "MatMul": matMul,
-		"MaxPool": maxPool, "AveragePool": averagePool, "GlobalAveragePool": globalAveragePool, "Resize": resize, "Upsample": resize,
+		"MaxPool": maxPool, "AveragePool": averagePool, "GlobalAveragePool": globalAveragePool, "GlobalMaxPool": globalMaxPool, "Resize": resize, "Upsample": resize,
 
-		"Cast": cast, "Concat": concat, "Constant": constant, "ConstantOfShape": constantOfShape, "Expand": expand, "Flatten": flatten,
-		"Gather": gather, "Pad": pad, "Range": rangeOf, "Reshape": reshape, "ScatterND": scatterND, "Shape": shapeOf, "Size": sizeOf,
+		"Cast": cast, "Concat": concat, "Constant": constant, "ConstantOfShape": constantOfShape, "DepthToSpace": depthToSpace, "Einsum": einsum, "Expand": expand, "Flatten": flatten,
+		"Gather": gather, "Pad": pad, "Range": rangeOf, "Reshape": reshape, "ScatterND": scatterND, "Shape": shapeOf, "Size": sizeOf, "SpaceToDepth": spaceToDepth,
 		"Slice": slice, "Squeeze": squeeze, "Tile": tile, "Transpose": transpose, "Unsqueeze": unsqueeze, "Where": where,
 	}
 }

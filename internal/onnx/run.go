@@ -42,7 +42,7 @@ func Load(m *Model) (*Program, error) {
 	for i := range m.Graph.Nodes {
 		n := &m.Graph.Nodes[i]
 		if !Known(n.Op) {
-			return nil, fmt.Errorf("node %s: the operator %s is not known; have %s", n.Name, n.Op, strings.Join(slices.Sorted(maps.Keys(operators)), ", "))
+			return nil, fmt.Errorf("node %s: the operator %s is not known; have %s", n.Name, n.Op, strings.Join(Operators(), ", "))
 		}
 		if len(n.Outputs) == 0 {
 			return nil, fmt.Errorf("node %s (%s) has no output", n.Name, n.Op)
@@ -144,6 +144,9 @@ func (n *Node) Made() []string {
 	}
 	return n.Outputs[:1]
 }
+
+// Operators are the names of those that Apply computes.
+func Operators() []string { return slices.Sorted(maps.Keys(operators)) }
 
 // Known says whether Apply computes nodes of an operator.
 func Known(op string) bool { return op == "Split" || operators[op] != nil }

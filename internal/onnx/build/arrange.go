@@ -159,6 +159,9 @@ func (b *builder) beside(axis int, parts []*Value) *Value {
 	return b.made(parts[0].typ, Concatenate(nodes, slices.Index(order, axis)), order)
 }
 
+// mostWeights is the size of a matrix that selects or mixes.
+const mostWeights = 1 << 24
+
 // manyRuns is from how many runs of neighbours on it is faster to select by a product.
 const manyRuns = 64
 
@@ -173,6 +176,9 @@ func (v *Value) take(axis int, places []int) *Value {
 		}
 	}
 	if len(runs) > manyRuns {
+		if len(places) > mostWeights/v.dims[axis] {
+			panic(fmt.Errorf("it takes %d values of %d", len(places), v.dims[axis]))
+		}
 		weights := make([][]float64, len(places))
 		for i, at := range places {
 			weights[i] = make([]float64, v.dims[axis])

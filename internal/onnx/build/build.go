@@ -145,10 +145,10 @@ type builder struct {
 	left  int // values that may still be computed beforehand
 }
 
-// The most values that are computed beforehand, and that a tensor may have in a program: a file that states more is broken, or
-// hostile.
+// The most values that are computed beforehand, besides four times those of the file, and that a tensor may have in a
+// program: a file that states more is broken, or hostile.
 const (
-	mostKnown  = 1 << 27
+	mostKnown  = 1 << 24
 	mostValues = 1 << 31
 )
 
@@ -157,6 +157,9 @@ const (
 // it. It panics as graph building does, with an error that names the node.
 func (n *Network) Build(scope *model.Scope, images *Node, last bool) *Value {
 	b := &builder{scope: scope, graph: images.Graph(), opset: n.opset, left: mostKnown}
+	for _, w := range n.weights {
+		b.left += 4 * len(w.tensor.Raw) / max(1, w.tensor.Type.Bytes())
+	}
 	values := map[string]*Value{"": nil}
 	order := []int{0, 2, 3, 1}
 	if last {
@@ -193,7 +196,7 @@ func (b *builder) apply(n *onnx.Node, values map[string]*Value) (out []*Value) {
 	if v := b.renamed(n, in); v != nil {
 		return []*Value{v}
 	}
-	if onnx.Known(n.Op) && !slices.ContainsFunc(in, func(v *Value) bool { return v != nil && !v.known() }) {
+	if onnx.Known(n.Op) && !slices.Contains(neverKnown, n.Op) && !slices.ContainsFunc(in, func(v *Value) bool { return v != nil && !v.known() }) {
 		return b.compute(n, in)
 	}
 	op := operators[n.Op]
@@ -225,17 +228,26 @@ func (b *builder) compute(n *onnx.Node, in []*Value) (out []*Value) {
 			arrays[i] = v.array()
 		}
 	}
+	b.spend(onnx.Grown(n, arrays))
 	made, err := onnx.Apply(n, arrays)
 	if err != nil {
 		panic(err)
 	}
 	for _, a := range made {
-		if b.left -= len(a.Data); b.left < 0 {
-			panic(fmt.Errorf("more than %d values would have to be computed beforehand", mostKnown))
-		}
+		b.spend(len(a.Data))
 		out = append(out, b.constant(a))
 	}
 	return out
+}
+
+// neverKnown are operators that take long and that no shape is computed with: they are built whatever their inputs are.
+var neverKnown = []string{"Conv", "MaxPool", "AveragePool", "Einsum", "LRN"}
+
+// spend counts values that are computed beforehand.
+func (b *builder) spend(values int) {
+	if b.left -= values; b.left < 0 {
+		panic(errors.New("too many values would have to be computed beforehand"))
+	}
 }
 
 // renamed is the value of a node that only gives another name or order to a weight or a value, which is then not

@@ -95,8 +95,10 @@ func averagePool(b *builder, n *onnx.Node, in []*Value) []*Value {
 		panic(fmt.Errorf("dilations are not known"))
 	}
 	counts := onnx.NewArray(onnx.Float32, 1, win.Out[0], win.Out[1], 1)
+	pads := n.IntOr("count_include_pad", 0) != 0
+	rows, columns := win.Counts(0, in[0].dims[2], pads), win.Counts(1, in[0].dims[3], pads)
 	for i := range counts.Data {
-		counts.Data[i] = float64(win.Count(i/win.Out[1], i%win.Out[1], in[0].dims[2:], n.IntOr("count_include_pad", 0) != 0))
+		counts.Data[i] = rows[i/win.Out[1]] * columns[i%win.Out[1]]
 	}
 	border := func(axis int) PadAxis { return PadAxis{Start: win.Before[axis], End: win.After[axis]} }
 	if win.Before != [2]int{} || win.After != [2]int{} {
@@ -189,7 +191,7 @@ func resize(b *builder, n *onnx.Node, in []*Value) []*Value {
 		if s.From == s.To && s.Scale == 1 {
 			continue
 		}
-		if s.From*s.To > 1<<24 {
+		if s.To > mostWeights/s.From {
 			panic(fmt.Errorf("it makes %d values of %d", s.To, s.From))
 		}
 		weights, err := s.Weights(n)

@@ -76,9 +76,7 @@ func (v *Value) array() *onnx.Array {
 		if err != nil {
 			panic(err)
 		}
-		if v.b.left -= len(a.Data); v.b.left < 0 {
-			panic(fmt.Errorf("more than %d values would have to be computed beforehand", mostKnown))
-		}
+		v.b.spend(len(a.Data))
 		v.weight.array = a
 	}
 	a := v.weight.array
