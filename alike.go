@@ -110,11 +110,19 @@ func (m *Model) openRun(dir string, o Options) (err error) {
 		m.layer = m.trained.Layer()
 	}
 	m.network = m.trained
+	if base := m.run.Config.Base; base != nil {
+		m.network = newStacked(m.trained, *base, o.Backend)
+	}
 	return m.trained.CheckLayer(m.layer)
 }
 
 // Close frees the engine; the model is of no use afterwards.
-func (m *Model) Close() { m.engine.Finalize() }
+func (m *Model) Close() {
+	if s, ok := m.network.(*stacked); ok {
+		s.close()
+	}
+	m.engine.Finalize()
+}
 
 // Dim is the number of values of an embedding.
 func (m *Model) Dim() int { return m.network.Dim(m.layer) }
