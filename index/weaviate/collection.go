@@ -1,5 +1,5 @@
 // Package weaviate keeps embeddings in a collection of Weaviate, a distributed vector
-// database, where one machine is not enough (docs/adr/0011-weaviate.md).
+// database, where one machine is not enough (docs/adr/0012-weaviate.md).
 package weaviate
 
 import (

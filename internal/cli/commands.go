@@ -8,7 +8,7 @@ func (a *app) commands() []*cobra.Command {
 		a.quickstart(),
 		a.train(),
 		a.resume(),
-		group("eval", "Measure an embedding; every score carries its protocol", a.evalKNN(), a.evalLinear(), a.evalFinetune(), a.evalRetrieval(), a.evalCluster(), a.evalVerification()),
+		group("eval", "Measure an embedding; every score carries its protocol", a.evalKNN(), a.evalLinear(), a.evalFinetune(), a.evalRetrieval(), a.evalCluster(), a.evalVerification(), a.evalTransform()),
 		a.embed(),
 		a.search(),
 		a.dedupe(),
@@ -24,6 +24,7 @@ func (a *app) commands() []*cobra.Command {
 		group("data", "Look at image data", a.dataInfo(), a.dataCheck(), a.dataPack(), a.dataExport()),
 		a.list(),
 		a.verify(),
+		a.reproduce(),
 		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN(), a.benchEval(), a.benchSearch(), a.benchServe()),
 		a.version(),
 	}

@@ -15,6 +15,7 @@ import (
 	"alike/eval"
 	"alike/index"
 	"alike/index/weaviate"
+	"alike/pretrained"
 )
 
 // galleryFlags say what is searched, beside the INDEX or RUN.
@@ -30,7 +31,7 @@ func (f *galleryFlags) add(c *cobra.Command) {
 	f.data.addOthers(c)
 	f.which.add(c)
 	c.Flags().StringVar(&f.split, "split", "", "split of a RUN's images to search (default: the only one, or test)")
-	c.Flags().StringVar(&f.model, "model", "", "RUN that embeds the query (default: the one that made the index)")
+	c.Flags().StringVar(&f.model, "model", "", "RUN or MODEL.onnx that embeds the query (default: the one that made the index)")
 }
 
 // gallery is what is searched. The model and the images of an index are opened only
@@ -42,7 +43,16 @@ type gallery struct {
 	model  func() (*alike.Model, error)
 	images func() (dataset.Dataset, error)
 	byID   func() (map[string]int, error) // places in images
+	from   index.Data                     // which images, in whose order the index is; the zero value for an index that was opened
 	close  func()
+}
+
+// present says so if there is neither an index nor a run of that name.
+func present(name string) error {
+	if _, err := os.Stat(name); err != nil {
+		return fmt.Errorf("%s is neither an index nor a run: %w", name, err)
+	}
+	return nil
 }
 
 // gallery opens an index, or embeds the images of a run.
@@ -50,8 +60,8 @@ func (a *app) gallery(ctx context.Context, name string, f galleryFlags) (*galler
 	if index.Is(name) {
 		return a.indexGallery(ctx, name, f)
 	}
-	if _, err := os.Stat(name); err != nil {
-		return nil, fmt.Errorf("%s is neither an index nor a run: %w", name, err)
+	if err := present(name); err != nil {
+		return nil, err
 	}
 	if f.model != "" {
 		return nil, misuse("--model is for an index; %s is a run", name)
@@ -72,7 +82,7 @@ func (a *app) runGallery(ctx context.Context, run string, model *alike.Model, f 
 	if err != nil {
 		return nil, err
 	}
-	d, _, err := splitOf(source, f.split)
+	d, split, err := splitOf(source, f.split)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +102,7 @@ func (a *app) runGallery(ctx context.Context, run string, model *alike.Model, f 
 		find:   findIn(x),
 		model:  func() (*alike.Model, error) { return model, nil },
 		images: func() (dataset.Dataset, error) { return d, nil },
+		from:   index.Data{Spec: source.Spec, Split: split, Classes: source.Classes},
 		close:  model.Close,
 	}
 	g.findByID()
@@ -99,8 +110,8 @@ func (a *app) runGallery(ctx context.Context, run string, model *alike.Model, f 
 }
 
 func (a *app) indexGallery(ctx context.Context, dir string, f galleryFlags) (*gallery, error) {
-	if f.which.layer != "" || f.which.step >= 0 || f.split != "" {
-		return nil, misuse("--layer, --step and --split are for a run; the index %s says what it was made from", dir)
+	if f.which.layer != "" || f.which.step >= 0 || f.which.preprocess != "" || f.split != "" {
+		return nil, misuse("--layer, --step, --preprocess and --split are for a run or a file; the index %s says what it was made from", dir)
 	}
 	x, err := index.Open(dir)
 	if err != nil {
@@ -176,7 +187,11 @@ func (a *app) modelOf(about index.About, run string) (*alike.Model, error) {
 			return nil, fmt.Errorf("the run that made the index, %s, is not there; --model RUN says where it is now", run)
 		}
 	}
-	m, err := a.model(run, modelFlags{layer: about.Layer, step: about.Model.Step})
+	which := modelFlags{layer: about.Layer, step: about.Model.Step}
+	if pretrained.Is(run) {
+		which.step, which.preprocess = -1, about.Model.Preprocessing
+	}
+	m, err := a.model(run, which)
 	if err != nil {
 		return nil, err
 	}
