@@ -58,10 +58,10 @@ type Config struct {
 // Sittings are what training does besides its steps, in every sitting; the
 // weights do not depend on it.
 type Sittings struct {
-	CheckpointEvery int `yaml:"checkpoint_every"` // steps between checkpoints, 0 for one an epoch
+	CheckpointEvery int `yaml:"checkpoint_every"` // steps between checkpoints, 0 for one an epoch, but at most two a minute
 	Keep            int `yaml:"keep"`             // checkpoints that are kept, 0 for three
 	MonitorEvery    int `yaml:"monitor_every"`    // steps between measurements, 0 for one an epoch, -1 for none
-	ProbeEvery      int `yaml:"probe_every"`      // steps between the doctor's looks, 0 for a hundred in a run but 10 to 50, -1 for none
+	ProbeEvery      int `yaml:"probe_every"`      // steps between the doctor's looks, 0 for a hundred in a run but 10 to 200, -1 for none
 }
 
 // defaultKeep is how many checkpoints are kept.
@@ -73,7 +73,7 @@ func (s Sittings) resolve(epoch, total int) Sittings {
 		CheckpointEvery: cmp.Or(s.CheckpointEvery, epoch),
 		Keep:            cmp.Or(s.Keep, defaultKeep),
 		MonitorEvery:    cmp.Or(s.MonitorEvery, epoch),
-		ProbeEvery:      cmp.Or(s.ProbeEvery, min(max(total/100, 10), 50)),
+		ProbeEvery:      cmp.Or(s.ProbeEvery, min(max(total/100, 10), 200)),
 	}
 }
 

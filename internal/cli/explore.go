@@ -150,9 +150,9 @@ func picturesOf(journal string) serve.Pictures {
 	return serve.Pictures(strings.TrimSuffix(journal, ".journal") + ".pictures")
 }
 
-// scoresOf are what the queries of a run's scores came to, where those are the images of the gallery,
+// outcomesOf are what the queries of a run's scores came to, where those are the images of the gallery,
 // measured with its network.
-func (a *app) scoresOf(dir string, g *gallery, weights string) (list []explore.Score, err error) {
+func (a *app) outcomesOf(dir string, g *gallery, weights string) (list []explore.Score, err error) {
 	if g.from.Spec == "" {
 		return nil, nil // of an index, whose order need not be that of the data
 	}

@@ -204,7 +204,7 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 	if shown != nil {
 		var scores []explore.Score
 		if found.Changes == 0 { // else the images are others
-			if scores, err = a.scoresOf(dir, g, subject.WeightsSHA256); err != nil {
+			if scores, err = a.outcomesOf(dir, g, subject.WeightsSHA256); err != nil {
 				return g.close, err
 			}
 		}
