@@ -33,7 +33,7 @@ start() {
   local n=$1 join=()
   [ "$n" = 1 ] && [ ! -e "$dir/1" ] || join=("CLUSTER_JOIN=127.0.0.1:$(port $((n == 1 ? 2 : 1)) 1)")
   mkdir -p "$dir/$n"
-  env "${join[@]}" CLUSTER_HOSTNAME="node$n" CLUSTER_BIND_ADDR=127.0.0.1 CLUSTER_ADVERTISE_ADDR=127.0.0.1 \
+  env "${join[@]}" CLUSTER_IN_LOCALHOST=true CLUSTER_HOSTNAME="node$n" CLUSTER_BIND_ADDR=127.0.0.1 CLUSTER_ADVERTISE_ADDR=127.0.0.1 \
     CLUSTER_GOSSIP_BIND_PORT="$(port "$n" 1)" CLUSTER_DATA_BIND_PORT="$(port "$n" 2)" \
     RAFT_PORT="$(port "$n" 3)" RAFT_INTERNAL_RPC_PORT="$(port "$n" 4)" RAFT_BOOTSTRAP_EXPECT=3 \
     RAFT_JOIN="node1:$(port 1 3),node2:$(port 2 3),node3:$(port 3 3)" \
@@ -44,7 +44,7 @@ start() {
 }
 
 ready() {
-  for _ in $(seq 600); do
+  for _ in $(seq 300); do
     curl -sf "http://127.0.0.1:$(port "$1" 0)/v1/.well-known/ready" >/dev/null && return
     sleep 0.2
   done
@@ -56,7 +56,10 @@ stop() { kill -9 "${pids[$1]}" && wait "${pids[$1]}" 2>/dev/null || true; }
 all="weaviate://127.0.0.1:$(port 1 0),127.0.0.1:$(port 2 0),127.0.0.1:$(port 3 0)/Cluster"
 count() { "$alike" index info --json "$1" 2>/dev/null | sed -n 's/^ *"count": \([0-9]*\),*/\1/p' | head -n 1; }
 
-for n in 1 2 3; do start $n; done
+start 1
+until (: <"/dev/tcp/127.0.0.1/$(port 1 1)") 2>/dev/null; do sleep 0.1; done # the others join it
+start 2
+start 3
 for n in 1 2 3; do ready $n; done
 say "three nodes are ready"
 

@@ -50,7 +50,7 @@ var clients struct {
 func Connect(a Address, token string) (*Collection, error) {
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.MaxIdleConnsPerHost = mostAtOnce
-	t := &transport{hosts: a.Hosts, base: base, window: newWindow(mostAtOnce), token: token, timeout: 30 * time.Second, wait: 100 * time.Millisecond}
+	t := &transport{hosts: a.Hosts, base: base, window: newWindow(mostAtOnce), token: token, timeout: time.Minute, wait: 100 * time.Millisecond}
 	scheme := "http"
 	if a.TLS {
 		scheme = "https"
@@ -59,7 +59,7 @@ func Connect(a Address, token string) (*Collection, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.patience = time.Minute // from here on: the client has asked for the server's version, and can do without
+	t.patience = 5 * time.Minute // from here on: the client has asked for the server's version, and can do without
 	clients.Lock()
 	defer clients.Unlock()
 	clients.kept = append(clients.kept, client)

@@ -2,7 +2,6 @@ package weaviate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -99,7 +98,7 @@ func counter(progress func(done int), done int) func(n int) {
 // CheckCount compares the number of objects with what is wanted: at least so many, or, if
 // nobody else writes to the collection, exactly. A replica that lags behind is waited for.
 func (c *Collection) CheckCount(ctx context.Context, want int, alone bool) error {
-	p := pause{next: c.transport.wait, until: time.Now().Add(c.transport.patience / 2)}
+	p := pause{next: c.transport.wait, until: time.Now().Add(c.transport.patience / 5)}
 	for {
 		n, err := c.Count(ctx)
 		if err != nil {
@@ -112,41 +111,4 @@ func (c *Collection) CheckCount(ctx context.Context, want int, alone bool) error
 			return fmt.Errorf("%s holds %d objects, want %d; does something else write to it?", c.Address, n, want)
 		}
 	}
-}
-
-// Compare reads each of the entries back, as most replicas have it, and returns the IDs of those
-// that are not there, and of those that are something else, by entry or vector.
-func (c *Collection) Compare(ctx context.Context, want []index.Entry, vector func(row int) []float32, progress func(done int)) (missing, different []string, err error) {
-	const right, absent, wrong = 0, 1, 2
-	verdicts := make([]byte, len(want))
-	counted := counter(progress, 0)
-	rows := func(yield func(int) bool) {
-		for row := range want {
-			if !yield(row) {
-				return
-			}
-		}
-	}
-	err = each(ctx, rows, func(ctx context.Context, row int) error {
-		e, v, err := c.Get(ctx, want[row].ID)
-		switch {
-		case errors.Is(err, ErrNoObject):
-			verdicts[row] = absent
-		case err != nil:
-			return err
-		case e != want[row] || !slices.Equal(v, vector(row)):
-			verdicts[row] = wrong
-		}
-		counted(1)
-		return nil
-	})
-	for row, v := range verdicts {
-		switch v {
-		case absent:
-			missing = append(missing, want[row].ID)
-		case wrong:
-			different = append(different, want[row].ID)
-		}
-	}
-	return missing, different, err
 }

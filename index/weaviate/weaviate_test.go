@@ -394,6 +394,36 @@ func TestAddress(t *testing.T) {
 	}
 }
 
+func TestSearch(t *testing.T) {
+	f := weaviatetest.NewFake(t)
+	c := connected(t, "", f.Host())
+	create(t, c, 8)
+	want, vector := rows(300, 8)
+	if _, err := c.Hold(t.Context(), nil, want[:150], vector, nil); err != nil {
+		t.Fatal(err)
+	}
+	read := func(row int) []float32 { v, _ := vector(row); return v }
+	queries := &eval.Features{N: 2, D: 8, Data: slices.Concat(read(7), read(8))}
+	hits, err := c.SearchWhere(t.Context(), queries, 3, index.Filter{})
+	if err != nil || len(hits) != 2 || len(hits[0]) != 3 {
+		t.Fatalf("%+v, %v", hits, err)
+	}
+	for q, row := range []int{7, 8} {
+		if h := hits[q][0]; h.ID != want[row].ID || h.Class != want[row].Class || h.Index != -1 || h.Similarity < 0.99999 {
+			t.Errorf("query %d finds %+v", q, h)
+		}
+	}
+	if found, of, err := c.Findable(t.Context(), want, read); err != nil || of != 200 || found < 70 || found > 130 {
+		t.Errorf("%d of %d are found, want about half; %v", found, of, err)
+	}
+	if _, err := c.SearchWhere(t.Context(), &eval.Features{N: 1, D: 2, Data: []float32{1, 0}}, 3, index.Filter{}); err == nil || !strings.Contains(err.Error(), "have 2 values") {
+		t.Errorf("another dimension: %v", err)
+	}
+	if _, err := c.SearchWhere(t.Context(), queries, 3, index.Filter{Path: "a/*"}); err == nil || !strings.Contains(err.Error(), "by classes") {
+		t.Errorf("a pattern: %v", err)
+	}
+}
+
 func TestUUIDsAreOfIDs(t *testing.T) {
 	seen := map[string]string{}
 	entries, _ := rows(1000, 1)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,8 @@ import (
 	"testing"
 )
 
-// Fake answers what alike asks of Weaviate: schema, batches, objects, counts. It does not search.
+// Fake answers what alike asks of Weaviate: schema, batches, objects, counts, and searches, which are exact
+// and filter nothing.
 type Fake struct {
 	*httptest.Server
 	// Fail, if set, is asked before each request, and answers it if it returns true. It
@@ -68,6 +70,18 @@ func (f *Fake) Vectors(collection string) map[string][]float32 {
 	return vectors
 }
 
+// UUID is that of an image's object in a collection.
+func (f *Fake) UUID(collection, id string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, o := range f.objects {
+		if o.Class == collection && o.Properties["imageId"] == id {
+			return o.ID
+		}
+	}
+	return ""
+}
+
 // ServeHTTP implements http.Handler.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
@@ -107,7 +121,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(rest, "objects/"):
 		f.one(w, r, strings.TrimPrefix(rest, "objects/"))
 	case rest == "graphql":
-		f.count(w)
+		f.graphQL(w, r)
 	default:
 		Answer(w, http.StatusNotFound, "the fake does not know "+r.URL.Path)
 	}
@@ -193,6 +207,53 @@ func (f *Fake) one(w http.ResponseWriter, r *http.Request, key string) {
 	default:
 		reply(w, o)
 	}
+}
+
+// near is what alike asks for in a search.
+var near = regexp.MustCompile(`^\{Get \{(\w+) ?\(nearVector:\{vector: ?(\[[^\]]*\])\}, limit: (\d+)\)`)
+
+func (f *Fake) graphQL(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Query string }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		Answer(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	if strings.HasPrefix(body.Query, "{Aggregate") {
+		f.count(w)
+		return
+	}
+	parts := near.FindStringSubmatch(body.Query)
+	if parts == nil {
+		Answer(w, http.StatusUnprocessableEntity, "the fake does not know the query "+body.Query)
+		return
+	}
+	var query []float32
+	if err := json.Unmarshal([]byte(parts[2]), &query); err != nil {
+		Answer(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	limit, _ := strconv.Atoi(parts[3])
+	type hit struct {
+		ImageID    any `json:"imageId"`
+		Label      any `json:"label"`
+		Path       any `json:"path"`
+		Additional struct {
+			Distance float64 `json:"distance"`
+		} `json:"_additional"`
+	}
+	var hits []hit
+	for _, o := range f.objects {
+		if o.Class == parts[1] {
+			h := hit{ImageID: o.Properties["imageId"], Label: o.Properties["label"], Path: o.Properties["path"]}
+			h.Additional.Distance = 1
+			for k, v := range o.Vector {
+				h.Additional.Distance -= float64(v) * float64(query[k])
+			}
+			hits = append(hits, h)
+		}
+	}
+	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.Additional.Distance, b.Additional.Distance) })
+	reply(w, map[string]any{"data": map[string]any{"Get": map[string]any{parts[1]: hits[:min(limit, len(hits))]}}})
 }
 
 func (f *Fake) count(w http.ResponseWriter) {
