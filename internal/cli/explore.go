@@ -77,6 +77,9 @@ func (a *app) pageOf(names []string, f serveFlags, log *slog.Logger) (*serve.Ser
 			return nil, nil, err
 		}
 		g := &explore.Gallery{Name: filepath.Base(name)}
+		if len(names) == 2 && filepath.Base(names[0]) == filepath.Base(names[1]) {
+			g.Name = name
+		}
 		g.AddTo(s)
 		page.Galleries, servers = append(page.Galleries, g), append(servers, s)
 		look, err := watch(name)
