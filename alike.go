@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"path/filepath"
 
 	"github.com/gomlx/compute"
 
@@ -162,8 +163,12 @@ func (m *Model) About() index.About {
 }
 
 // Finetune trains a classifier on the model's layer, with or without the network below
-// it, and measures its accuracy. The model stays as it is. progress may be nil.
+// it, and measures its accuracy. The model stays as it is. If f.Dir is a relative path it is in
+// the folder of the run. progress may be nil.
 func (m *Model) Finetune(ctx context.Context, f train.Finetune, bank, queries dataset.Dataset, progress func(train.Progress)) (eval.Score, error) {
+	if f.Dir != "" && !filepath.IsAbs(f.Dir) {
+		f.Dir = filepath.Join(m.run.Dir, f.Dir)
+	}
 	return f.Score(ctx, m.model, m.layer, bank, queries, progress)
 }
 
