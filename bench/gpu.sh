@@ -12,6 +12,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 alike=${ALIKE:-./alike}
 backend=${BACKEND:-xla:cuda}
+if [ "$backend" = xla:cuda ]; then # kernels that were tried once are not tried again by the next command
+  export XLA_FLAGS="${XLA_FLAGS:-} --xla_gpu_per_fusion_autotune_cache_dir=${TMPDIR:-/tmp}"
+fi
 
 check() {
   "$alike" info --backends
@@ -50,8 +53,9 @@ train() {
   if [ -e "$run" ]; then
     "$alike" resume "$run" --backend "$backend" --max-minutes "${BUDGET:-8}"
   else
-    "$alike" train simclr --data "$1" --encoder resnet18 --batch 512 --epochs "${2:-100}" --dtype bf16 --pixels uint8 \
-      --monitor-every -1 --backend "$backend" --max-minutes "${BUDGET:-8}" --out "$run"
+    "$alike" train simclr --data "$1" --encoder resnet18 --batch 512 --epochs "${2:-100}" --warmup-epochs 5 --dtype bf16 --pixels uint8 \
+      --optimizer sgd --lr 0.2 --scaling none --set optimizer.weight_decay=0.0005 --set loss.temperature=0.2 \
+      --views 'crop(0.2, 1) flip jitter(0.5) gray(0.2)' --monitor-every -1 --backend "$backend" --max-minutes "${BUDGET:-8}" --out "$run"
   fi
   "$alike" eval knn "$run" --data "$1" --backend "$backend" --json
   tail -n 1 "$run/metrics.jsonl"

@@ -29,6 +29,7 @@ type Config struct {
 	Classes   string            `yaml:"classes,omitempty"` // the classes that are trained on, a rule of dataset.OfClasses
 	Size      int               `yaml:"size"`              // side of the views, pixels; 0 for features
 	Init      string            `yaml:"init,omitempty"`    // run whose encoder's weights are the first
+	Base      *Base             `yaml:"base,omitempty"`    // of features, what made them, where that is known
 	Encoder   registry.Choice   `yaml:"encoder"`
 	Head      registry.Choice   `yaml:"head"`
 	Loss      registry.Choice   `yaml:"loss,omitempty"` // none where the method has its own
@@ -58,10 +59,10 @@ type Config struct {
 // Sittings are what training does besides its steps, in every sitting; the
 // weights do not depend on it.
 type Sittings struct {
-	CheckpointEvery int `yaml:"checkpoint_every"` // steps between checkpoints, 0 for one an epoch
+	CheckpointEvery int `yaml:"checkpoint_every"` // steps between checkpoints, 0 for one an epoch, but at most two a minute
 	Keep            int `yaml:"keep"`             // checkpoints that are kept, 0 for three
 	MonitorEvery    int `yaml:"monitor_every"`    // steps between measurements, 0 for one an epoch, -1 for none
-	ProbeEvery      int `yaml:"probe_every"`      // steps between the doctor's looks, 0 for a hundred in a run but 10 to 50, -1 for none
+	ProbeEvery      int `yaml:"probe_every"`      // steps between the doctor's looks, 0 for a hundred in a run but 10 to 200, -1 for none
 }
 
 // defaultKeep is how many checkpoints are kept.
@@ -73,7 +74,7 @@ func (s Sittings) resolve(epoch, total int) Sittings {
 		CheckpointEvery: cmp.Or(s.CheckpointEvery, epoch),
 		Keep:            cmp.Or(s.Keep, defaultKeep),
 		MonitorEvery:    cmp.Or(s.MonitorEvery, epoch),
-		ProbeEvery:      cmp.Or(s.ProbeEvery, min(max(total/100, 10), 50)),
+		ProbeEvery:      cmp.Or(s.ProbeEvery, min(max(total/100, 10), 200)),
 	}
 }
 

@@ -511,3 +511,16 @@ func TestLayersOfBlocks(t *testing.T) {
 		t.Errorf("fine-tuning on layer1: %+v, %v", s, err)
 	}
 }
+
+// TestShortEpochsAreNotAllWritten trains epochs that take less time than lies between
+// checkpoints that nobody asked for.
+func TestShortEpochsAreNotAllWritten(t *testing.T) {
+	for every, want := range map[int][]int{0: {0, 6}, 2: {0, 2, 4, 6}} {
+		r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+		r.Config.Sittings = Sittings{CheckpointEvery: every, Keep: 9, MonitorEvery: -1}
+		trained(t, r, images, engine(t, ""), Options{Steps: 6})
+		if steps, err := r.Steps(); err != nil || !cmp.Equal(steps, want) {
+			t.Errorf("checkpoint_every %d: checkpoints %v, %v, want %v", every, steps, err, want)
+		}
+	}
+}

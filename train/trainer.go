@@ -74,6 +74,7 @@ type trainer struct {
 	before  time.Duration // training time of earlier sittings
 	first   int           // step that this sitting began at
 	saved   int           // step of the last checkpoint
+	savedAt time.Time     // when it was written, or this sitting began
 	waiting time.Duration // for data, in this step
 }
 
@@ -186,6 +187,7 @@ func (t *trainer) loop(ctx context.Context) error {
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
 	t.start = time.Now()
+	t.savedAt = t.start
 	if t.opt.StepTime > 0 {
 		times, err := t.loader.measure(t.state.Step)
 		if err != nil {
@@ -267,10 +269,19 @@ func (t *trainer) step(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.state.Step%t.every.CheckpointEvery == 0 {
+	if t.checkpointDue() {
 		return t.save()
 	}
 	return nil
+}
+
+// checkpointPause is the least time between checkpoints that nobody asked for: on a graphics
+// card an epoch may take no longer than writing it down.
+const checkpointPause = 30 * time.Second
+
+func (t *trainer) checkpointDue() bool {
+	asked := t.run.Config.Sittings.CheckpointEvery > 0
+	return t.state.Step%t.every.CheckpointEvery == 0 && (asked || time.Since(t.savedAt) >= checkpointPause)
 }
 
 // update makes one update, and at some of them looks at it.
@@ -418,6 +429,6 @@ func (t *trainer) save() error {
 		}
 		return err
 	}
-	t.state, t.saved = state, t.state.Step
+	t.state, t.saved, t.savedAt = state, t.state.Step, time.Now()
 	return prune(t.run.checkpointsDir(), t.every.Keep)
 }

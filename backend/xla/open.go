@@ -18,8 +18,8 @@ const Built = true
 
 // Open opens XLA on a plugin: that of a device, "cuda"; a file, "/path/to/plugin.so"; or, if empty, the
 // first of Plugins whose device is there. GoMLX's options may follow, "cuda,memory_fraction=0.5".
-// Products of float32 are computed in float32, not in the shorter type that graphics cards
-// have for them, unless the option tf32 is given. The caller finalizes it.
+// Products and convolutions of float32 are computed in float32, not in the shorter type that
+// graphics cards have for them, unless the option tf32 is given. The caller finalizes it.
 func Open(options string) (compute.Backend, error) {
 	p, rest, err := choose(options, Plugins())
 	if err != nil {
@@ -31,6 +31,9 @@ func Open(options string) (compute.Backend, error) {
 		}
 		if !strings.Contains(rest, "tf32") {
 			rest = strings.TrimSuffix("notf32,"+rest, ",")
+			if err := os.Setenv(cudaTF32, "0"); err != nil {
+				return nil, err
+			}
 		}
 	}
 	b, err := goxla.New(strings.TrimSuffix(p.Path+","+rest, ","))
@@ -39,6 +42,10 @@ func Open(options string) (compute.Backend, error) {
 	}
 	return b, nil
 }
+
+// cudaTF32 is the variable by which NVIDIA's libraries are kept from computing in TF32. GoMLX's
+// option reaches products only; cuDNN would take TF32 for convolutions.
+const cudaTF32 = "NVIDIA_TF32_OVERRIDE"
 
 // Describe returns the name in records of an engine that Open opened, "xla/cuda".
 func Describe(b compute.Backend) (variant string, ok bool) {

@@ -17,7 +17,7 @@ func (a *app) commands() []*cobra.Command {
 		a.serve(),
 		a.explore(),
 		a.export(),
-		group("index", "Make searches in an index faster, or the index smaller", a.indexBuild(), a.indexQuantize(), a.indexMerge(), a.indexInfo()),
+		group("index", "Make searches in an index faster, the index smaller, or take it to a cluster", a.indexBuild(), a.indexQuantize(), a.indexMerge(), a.indexPush(), a.indexInfo()),
 		a.report(),
 		a.compare(),
 		a.info(),
@@ -25,7 +25,7 @@ func (a *app) commands() []*cobra.Command {
 		a.list(),
 		a.verify(),
 		a.reproduce(),
-		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN(), a.benchSearch(), a.benchServe()),
+		group("bench", "Measure this machine", a.benchStep(), a.benchForward(), a.benchAugment(), a.benchDecode(), a.benchKNN(), a.benchEval(), a.benchSearch(), a.benchServe()),
 		a.version(),
 	}
 }

@@ -21,11 +21,11 @@ type scorer interface {
 func (a *app) evalKNN() *cobra.Command {
 	m := eval.DefaultKNN()
 	c := a.evalCommand("knn", "Classify test images by their nearest training images (weighted kNN)",
-		"A source without\nsplits is measured by leaving each image out of its own neighbours.", func() (measure, error) { return embedded(m), m.Validate() })
+		"A source without\nsplits is measured by leaving each image out of its own neighbours.", func() (measure, error) { return embedded(normalised(one(m))), m.Validate() })
 	c.Flags().IntVar(&m.K, "k", m.K, "number of neighbours that vote")
 	c.Flags().Float64Var(&m.Temperature, "temperature", m.Temperature, "votes weigh exp(cosine/temperature)")
 	c.Flags().BoolVar(&m.Plain, "plain", false, "one vote each, whatever the cosine")
-	return c
+	return a.memoryFlag(c)
 }
 
 func (a *app) evalLinear() *cobra.Command {
@@ -43,23 +43,25 @@ random crops and flips, as in the papers' tables; --epochs, --batch, --lr and
 			if useSGD {
 				return finetuned(sgd, "training the classifier"), sgd.Validate()
 			}
-			return embedded(m), m.Validate()
+			m.Room = a.memory.room
+			return embedded(one(m)), m.Validate()
 		})
 	c.Flags().BoolVar(&useSGD, "sgd", false, "train by SGD on random crops and flips")
 	addSGDFlags(c, &sgd)
 	c.Flags().IntVar(&m.MaxIterations, "max-iterations", m.MaxIterations, "limit of each fit's iterations")
 	c.Flags().Uint64Var(&m.Seed, "seed", m.Seed, "seed of the held-out part that chooses the regularisation; with --sgd of the order and the views")
 	c.PreRun = func(*cobra.Command, []string) { sgd.Seed = m.Seed }
-	return c
+	return a.memoryFlag(c)
 }
 
 // measure has a model label queries by the images of a bank. left, which may be nil,
 // says what is left out of the queries.
 type measure func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error)
 
-// embedded has a scorer measure the model's embeddings.
-func embedded(s scorer) measure {
-	return func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error) {
+// embedded has the model's embeddings measured.
+func embedded(measure scorers) measure {
+	return func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) (scores []eval.Score, err error) {
+		defer func() { err = errors.Join(err, a.memory.release()) }()
 		b, err := a.features(ctx, m, bank)
 		if err != nil {
 			return nil, err
@@ -70,7 +72,18 @@ func embedded(s scorer) measure {
 				return nil, err
 			}
 		}
-		return left.around(one(s))(ctx, b, q)
+		return left.around(measure)(ctx, b, q)
+	}
+}
+
+// normalised has embeddings measured that were normalised in place, which spares the measurement a copy.
+func normalised(measure scorers) scorers {
+	return func(ctx context.Context, bank, queries *eval.Features) ([]eval.Score, error) {
+		bank.Normalize()
+		if queries != bank {
+			queries.Normalize()
+		}
+		return measure(ctx, bank, queries)
 	}
 }
 
@@ -85,12 +98,13 @@ func one(s scorer) scorers {
 // evalCommand is a command that labels queries by a bank.
 func (a *app) evalCommand(name, short, unsplit string, build func() (measure, error)) *cobra.Command {
 	c := &cobra.Command{
-		Use:   name + " RUN",
+		Use:   name + " RUN | MODEL.onnx",
 		Short: short,
 		Long: short + `.
 
 Labels come from the train split, queries from the test split. ` + unsplit + `
-The score is printed and appended to the run's scores.jsonl with its protocol.`,
+The score is printed and appended to the run's scores.jsonl with its protocol, or
+to MODEL.onnx.scores.jsonl.`,
 		Example: fmt.Sprintf("  alike eval %s runs/simclr-resnet8 --data cifar-10-binary.tar.gz\n  alike eval %s runs/simclr-resnet8 --data builtin:sprites --layer z --json", name, name),
 		Args:    exactly("a RUN"),
 	}
@@ -107,7 +121,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 		if err != nil {
 			return usageError{err}
 		}
-		run, err := train.Open(args[0])
+		from, err := openOrigin(args[0])
 		if err != nil {
 			return err
 		}
@@ -116,7 +130,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 			return err
 		}
 		defer model.Close()
-		source, err := a.open(c.Context(), data.ofRun(run))
+		source, err := a.open(c.Context(), from.data(data))
 		if err != nil {
 			return err
 		}
@@ -141,7 +155,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 			if *byClass {
 				s.PerClass = eval.PerClass(*s, labelsOf(queries, left))
 			}
-			if err := eval.Append(run.ScoresPath(), *s); err != nil {
+			if err := eval.Append(from.scores(), *s); err != nil {
 				return err
 			}
 		}
@@ -167,11 +181,19 @@ func (a *app) printScores(scores []eval.Score) error {
 	return a.printJSON(map[string]any{"scores": scores})
 }
 
+// nameOf says which network it is: of a run, after which step.
+func nameOf(s eval.Subject) string {
+	if s.Method == "" {
+		return s.Name
+	}
+	return fmt.Sprintf("%s at step %d", s.Name, s.Step)
+}
+
 func (a *app) printScore(s eval.Score) {
 	fmt.Fprintf(a.stdout, "%s %.2f %% (95 %% interval %s)\n", s.Metric, 100*s.Value, s.Interval())
 	p := s.Protocol
-	fmt.Fprintf(a.stdout, "  %s at step %d, layer %s, %d images of %s (%s) against %d of %s\n",
-		s.Subject.Name, s.Subject.Step, p.Layer, p.Queries.Images, p.Queries.Data, p.Queries.Split, p.Bank.Images, p.Bank.Split)
+	fmt.Fprintf(a.stdout, "  %s, layer %s, %d images of %s (%s) against %d of %s\n",
+		nameOf(s.Subject), p.Layer, p.Queries.Images, p.Queries.Data, p.Queries.Split, p.Bank.Images, p.Bank.Split)
 	for _, note := range s.Notes {
 		fmt.Fprintf(a.stdout, "  %s\n", note)
 	}

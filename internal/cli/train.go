@@ -45,7 +45,7 @@ func (f *sittingFlags) add(c *cobra.Command) {
 	f.flags.IntVar(&f.steps, "steps", 0, "stop after this step; the schedule stays as it is (default: its last)")
 	f.flags.Float64Var(&f.minutes, "max-minutes", 0, "stop after this time; the schedule stays as it is")
 	f.flags.BoolVar(&f.report, "report", true, "write the report at the end")
-	f.flags.IntVar(&f.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: one an epoch)")
+	f.flags.IntVar(&f.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: one an epoch, at most two a minute)")
 	f.flags.IntVar(&f.Keep, "keep", 0, "checkpoints that are kept (default: 3)")
 	f.flags.IntVar(&f.MonitorEvery, "monitor-every", 0, "steps between kNN measurements on a fixed subset (default: one an epoch; -1: none)")
 }
@@ -188,6 +188,12 @@ configuration is saved in the run directory, --verbose prints it.
 			return err
 		}
 		cfg.Data, cfg.Split, cfg.Classes = data.spec, split, data.classes
+		if *features != "" {
+			f, _ := dataset.FeaturesOf(images, 0)
+			if cfg.Base, err = baseOf(*features, f.Dim()); err != nil {
+				return err
+			}
+		}
 		sitting.overlay(&cfg.Sittings)
 		if err := cfg.Validate(); err != nil {
 			return usageError{err}
