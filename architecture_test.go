@@ -17,7 +17,7 @@ var tiers = [][]string{
 	{"cmd"},
 	{"internal/experiments"},
 	{"internal/cli"},
-	{".", "verify", "report", "serve", "explore", "export"},
+	{".", "verify", "report", "serve", "explore", "export", "internal/reproduce"},
 	{"train", "pretrained", "eval", "index", "embed", "tidy"},
 	{"method"},
 	{"loss", "head", "encoder", "augment", "sampler", "dataset", "optimize", "infer"},

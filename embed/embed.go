@@ -12,6 +12,7 @@ import (
 
 	"alike/dataset"
 	"alike/index"
+	"alike/index/weaviate"
 )
 
 // Job is what to embed, by what, and where to.
@@ -24,6 +25,8 @@ type Job struct {
 	Each func(ctx context.Context, data dataset.Dataset, visit func(i int, h []float32, err error) error) error
 	Out  string // an Output says which form it has
 	Shard
+	Token    string // of a Remote output's server, if it demands one
+	Replicas int    // that a Remote output keeps of each object, 0 for what its server does by itself
 
 	Strict   bool    // the first image that cannot be read is an error
 	MaxBad   float64 // share of images that may be skipped
@@ -51,27 +54,34 @@ type Result struct {
 // was made by the same weights, and in what a stopped job left beside it,
 // OUT.partial, to which every batch is written when it is done. So a killed job costs
 // one batch, images that were moved cost nothing, and the output does not depend on
-// what happened on the way: it has the same bytes.
+// what happened on the way: it has the same bytes. A Remote output is brought from what it
+// holds to what it is to hold; what a job for it has embedded is kept in the working
+// directory.
 func (j Job) Run(ctx context.Context) (Result, error) {
 	r := &work{Job: j, known: map[hash]place{}}
 	out, err := OutputOf(j.Out)
 	if err != nil {
 		return r.Result, err
 	}
-	old, err := out.read(j.Out)
+	old, err := out.read(ctx, j)
 	switch {
+	case err != nil && out.Remote:
+		return r.Result, err
 	case err != nil:
 		r.Ignored = err.Error()
 	case old != nil:
 		defer old.close()
 		if why := difference(j, old); why != "" {
+			if out.Remote {
+				return r.Result, fmt.Errorf("%s holds other vectors: %s; name another collection, or delete that one", j.Out, why)
+			}
 			r.Ignored = why
 		} else {
 			r.Former, r.old = true, old
 			r.learnOld()
 		}
 	}
-	log, err := openJournal(j.Out+".partial", j.identity(), j.width(), func(h hash, at int64) {
+	log, err := openJournal(j.partial(), j.identity(), j.width(), func(h hash, at int64) {
 		if _, ok := r.known[h]; !ok {
 			r.known[h] = place{at: at, resumed: true}
 		}
@@ -87,15 +97,27 @@ func (j Job) Run(ctx context.Context) (Result, error) {
 	if r.Images == 0 {
 		return r.Result, fmt.Errorf("%s: none of its images is left to write", j.Data.Name())
 	}
-	if r.Former && slices.Equal(r.entries, r.old.entries) {
+	if r.Former && (slices.Equal(r.entries, r.old.entries) || out.Remote && r.allThere()) {
 		return r.Result, log.remove()
 	}
 	r.Written = true
-	j.About.Count, j.About.Data.SHA256 = len(r.entries), index.DataSHA256(r.entries)
-	if err := out.write(j, r.rows); err != nil {
+	r.About.Count, r.About.Data.SHA256 = len(r.entries), index.DataSHA256(r.entries)
+	if err := out.write(ctx, r); err != nil {
 		return r.Result, err
 	}
 	return r.Result, log.remove()
+}
+
+// partial is the file of what a stopped job has embedded.
+func (j Job) partial() string {
+	if a, err := weaviate.ParseAddress(j.Out); err == nil {
+		name := a.Collection
+		if j.Of > 1 {
+			name = fmt.Sprintf("%s.%d-of-%d", name, j.Number, j.Of)
+		}
+		return name + ".weaviate.partial"
+	}
+	return j.Out + ".partial"
 }
 
 // width is the number of values of an image.
@@ -109,7 +131,7 @@ type work struct {
 	known   map[hash]place
 	log     *journal
 	entries []index.Entry
-	former  map[string]string // content hashes of the former output by ID
+	former  map[string]index.Entry // the former output by ID
 	done    int
 }
 
@@ -122,9 +144,9 @@ type place struct {
 }
 
 func (r *work) learnOld() {
-	r.former = make(map[string]string, len(r.old.entries))
+	r.former = make(map[string]index.Entry, len(r.old.entries))
 	for i, e := range r.old.entries {
-		r.former[e.ID] = e.Hash
+		r.former[e.ID] = e
 		if h, err := parseHash(e.Hash); err == nil {
 			r.known[h] = place{row: i}
 		}
@@ -292,7 +314,7 @@ func (r *work) compare() {
 		switch was, ok := r.former[e.ID]; {
 		case !ok:
 			r.Added = append(r.Added, e.ID)
-		case was != e.Hash:
+		case was.Hash != e.Hash:
 			r.Changed = append(r.Changed, e.ID)
 		}
 	}
@@ -303,17 +325,16 @@ func (r *work) compare() {
 	}
 }
 
+// allThere tells whether the former output holds the entries and no others, in any order.
+func (r *work) allThere() bool {
+	return len(r.entries) == len(r.former) && !slices.ContainsFunc(r.entries, func(e index.Entry) bool { return r.former[e.ID] != e })
+}
+
 // rows are the entries and their vectors, in the order of the data.
 func (r *work) rows(visit func(index.Entry, []float32) error) error {
-	vector := make([]float32, r.width())
-	for _, e := range r.entries {
-		h, err := parseHash(e.Hash)
+	for i, e := range r.entries {
+		vector, err := r.vector(i)
 		if err != nil {
-			return err
-		}
-		if p := r.known[h]; p.at == 0 {
-			copy(vector, r.old.row(p.row))
-		} else if err := r.log.read(p.at, vector); err != nil {
 			return err
 		}
 		if err := visit(e, vector); err != nil {
@@ -321,4 +342,19 @@ func (r *work) rows(visit func(index.Entry, []float32) error) error {
 		}
 	}
 	return nil
+}
+
+// vector is that of entry i, a copy.
+func (r *work) vector(i int) ([]float32, error) {
+	h, err := parseHash(r.entries[i].Hash)
+	if err != nil {
+		return nil, err
+	}
+	if p := r.known[h]; p.at == 0 {
+		v, err := r.old.row(p.row)
+		return slices.Clone(v), err
+	} else {
+		v := make([]float32, r.width())
+		return v, r.log.read(p.at, v)
+	}
 }

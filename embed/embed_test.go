@@ -2,6 +2,7 @@ package embed
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ func TestOutputsHoldTheSame(t *testing.T) {
 			if r := run(t, f, data, out); r.Images != 600 || r.Embedded != 600 || f.calls != 600 || !r.Written || r.Former {
 				t.Errorf("%+v after %d calls", r, f.calls)
 			}
-			s, err := form.read(out)
+			s, err := form.read(t.Context(), Job{Out: out})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -153,8 +154,8 @@ func TestOutputsHoldTheSame(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if e != want || !slices.Equal(s.row(i), v) {
-					t.Fatalf("row %d is %+v with %v, want %+v with %v", i, e, s.row(i), want, v)
+				if got, err := s.row(i); err != nil || e != want || !slices.Equal(got, v) {
+					t.Fatalf("row %d is %+v with %v, want %+v with %v; %v", i, e, got, want, v, err)
 				}
 			}
 			before := content(t, out)
@@ -315,10 +316,11 @@ func TestShards(t *testing.T) {
 // TestMain lets the test binary be a job that can be killed.
 func TestMain(m *testing.M) {
 	if out := os.Getenv("ALIKE_TEST_EMBED"); out != "" {
-		note, err := os.OpenFile(out+".note", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		note, err := os.OpenFile(cmp.Or(os.Getenv("ALIKE_TEST_NOTE"), out+".note"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 		if err == nil {
 			f := &fake{wait: 20 * time.Microsecond, note: note}
-			_, err = Job{Data: images(killed), About: about("w", filepath.Ext(out) == ".index"), Each: f.each, Out: out}.Run(context.Background())
+			form, _ := OutputOf(out)
+			_, err = Job{Data: images(killed), About: about("w", form.Normalized), Each: f.each, Out: out}.Run(context.Background())
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -2,6 +2,7 @@ package embed
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -33,35 +34,35 @@ func beside(path, suffix string) string {
 
 // writeNPY writes an array [N, D], or [N, 1+views, D], and beside it the ids and, if there are
 // any, the names of the classes, one a line, and what the vectors are.
-func writeNPY(j Job, rows index.Rows) error {
-	m, sum := meta{About: j.About, Views: j.Views}, sha256.New()
-	dims := []int{j.About.Count, j.About.Dim}
-	if j.Views > 0 {
-		dims = []int{j.About.Count, 1 + j.Views, j.About.Dim}
+func writeNPY(_ context.Context, r *work) error {
+	m, sum := meta{About: r.About, Views: r.Views}, sha256.New()
+	dims := []int{r.About.Count, r.About.Dim}
+	if r.Views > 0 {
+		dims = []int{r.About.Count, 1 + r.Views, r.About.Dim}
 	}
 	vectors := &m.About.Files.Vectors
-	vectors.Name = filepath.Base(j.Out)
+	vectors.Name = filepath.Base(r.Out)
 	files := []atomicfile.File{
-		{Path: j.Out, Write: func(w io.Writer) error {
+		{Path: r.Out, Write: func(w io.Writer) error {
 			to := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
 			if err := npy.WriteHeader(to, dims); err != nil {
 				return err
 			}
-			err := rows(func(e index.Entry, v []float32) error {
+			err := r.rows(func(e index.Entry, v []float32) error {
 				m.Entries = append(m.Entries, e)
 				return binary.Write(to, binary.LittleEndian, v)
 			})
 			return errors.Join(err, to.Flush())
 		}},
-		{Path: beside(j.Out, ".ids.txt"), Write: func(w io.Writer) error {
+		{Path: beside(r.Out, ".ids.txt"), Write: func(w io.Writer) error {
 			return lines(w, m.Entries, func(e index.Entry) string { return e.ID })
 		}},
-		{Path: beside(j.Out, ".labels.txt"), Write: func(w io.Writer) error {
+		{Path: beside(r.Out, ".labels.txt"), Write: func(w io.Writer) error {
 			return lines(w, m.Entries, func(e index.Entry) string { return e.Class })
 		}},
-		{Path: beside(j.Out, ".json"), Write: func(w io.Writer) error {
+		{Path: beside(r.Out, ".json"), Write: func(w io.Writer) error {
 			vectors.SHA256 = hex.EncodeToString(sum.Sum(nil))
-			vectors.Bytes = 4 * int64(j.width()) * int64(len(m.Entries))
+			vectors.Bytes = 4 * int64(r.width()) * int64(len(m.Entries))
 			enc := json.NewEncoder(w)
 			enc.SetIndent("", " ")
 			return enc.Encode(m)
@@ -100,7 +101,8 @@ func AboutOf(path string) (*index.About, error) {
 }
 
 // readNPY reads an array that writeNPY wrote.
-func readNPY(path string) (*stored, error) {
+func readNPY(_ context.Context, j Job) (*stored, error) {
+	path := j.Out
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -133,5 +135,5 @@ func readNPY(path string) (*stored, error) {
 	if len(values) != width*m.About.Count {
 		return nil, fmt.Errorf("it holds %d values, %s speaks of %d", len(values), about, width*m.About.Count)
 	}
-	return &stored{m.About, m.Views, m.Entries, func(i int) []float32 { return values[i*width:][:width] }, func() error { return nil }}, nil
+	return &stored{m.About, m.Views, m.Entries, func(i int) ([]float32, error) { return values[i*width:][:width], nil }, func() error { return nil }}, nil
 }

@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -8,9 +9,10 @@ import (
 	"strings"
 
 	"alike/index"
+	"alike/index/weaviate"
 )
 
-// Output is a form of embeddings on disk.
+// Output is a form of embeddings, on disk or elsewhere.
 type Output struct {
 	// Summary is one line for lists.
 	Summary string
@@ -18,9 +20,12 @@ type Output struct {
 	Normalized bool
 	// Views says whether there may be several vectors of an image.
 	Views bool
+	// Remote outputs are changed in place, since others use them meanwhile: what is there is
+	// never replaced by vectors of another kind. They keep no order.
+	Remote bool
 
-	read  func(path string) (*stored, error) // nil if there is nothing yet
-	write func(j Job, rows index.Rows) error
+	read  func(ctx context.Context, j Job) (*stored, error) // nil if there is nothing yet
+	write func(ctx context.Context, r *work) error
 }
 
 // stored is what an output holds.
@@ -28,26 +33,33 @@ type stored struct {
 	about   index.About
 	views   int
 	entries []index.Entry
-	row     func(i int) []float32 // valid until close
+	row     func(i int) ([]float32, error) // valid until close
 	close   func() error
 }
 
 // outputs are the forms by the extension of their names.
 var outputs = map[string]Output{
-	".index":   {"directory that 'alike search' and 'alike serve' read; also any name without an extension", true, false, readIndex, writeIndex},
-	".npy":     {"NumPy array, with ids and what the vectors are beside it", false, true, readNPY, writeNPY},
-	".parquet": {"Parquet with the columns id, path, vector, label, hash", false, false, readParquet, writeParquet},
+	".index":   {"directory that 'alike search' and 'alike serve' read; also any name without an extension", true, false, false, readIndex, writeIndex},
+	".npy":     {"NumPy array, with ids and what the vectors are beside it", false, true, false, readNPY, writeNPY},
+	".parquet": {"Parquet with the columns id, path, vector, label, hash", false, false, false, readParquet, writeParquet},
 }
 
-// OutputOf returns the form that a name says by its extension.
+// collection is the form whose name is the address of a collection.
+var collection = Output{"collection of a Weaviate server or cluster", true, false, true, readCollection, writeCollection}
+
+// OutputOf returns the form that a name says by its extension, or by being an address.
 func OutputOf(path string) (Output, error) {
+	if weaviate.Is(path) {
+		_, err := weaviate.ParseAddress(path)
+		return collection, err
+	}
 	ext := filepath.Ext(filepath.Clean(path))
 	if ext == "" {
 		ext = ".index"
 	}
 	out, ok := outputs[ext]
 	if !ok {
-		return out, fmt.Errorf("want a name that ends in %s; one without an extension is an index", strings.Join(slices.Sorted(maps.Keys(outputs)), ", "))
+		return out, fmt.Errorf("want a name that ends in %s, or weaviate://HOST:PORT/Collection; one without an extension is an index", strings.Join(slices.Sorted(maps.Keys(outputs)), ", "))
 	}
 	return out, nil
 }
@@ -72,15 +84,15 @@ func difference(j Job, s *stored) string {
 	return ""
 }
 
-func readIndex(dir string) (*stored, error) {
-	if !index.Is(dir) {
+func readIndex(_ context.Context, j Job) (*stored, error) {
+	if !index.Is(j.Out) {
 		return nil, nil
 	}
-	x, err := index.Open(dir)
+	x, err := index.Open(j.Out)
 	if err != nil {
 		return nil, err
 	}
-	return &stored{x.About, 0, x.Entries(), x.Vector, x.Close}, nil
+	return &stored{x.About, 0, x.Entries(), func(i int) ([]float32, error) { return x.Vector(i), nil }, x.Close}, nil
 }
 
-func writeIndex(j Job, rows index.Rows) error { return index.Write(j.Out, j.About, rows) }
+func writeIndex(_ context.Context, r *work) error { return index.Write(r.Out, r.About, r.rows) }

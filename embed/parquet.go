@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,15 +31,15 @@ const (
 )
 
 // writeParquet writes a table, whose metadata say under "alike", in JSON, what the vectors are.
-func writeParquet(j Job, rows index.Rows) error {
-	about, err := json.Marshal(j.About)
+func writeParquet(_ context.Context, work *work) error {
+	about, err := json.Marshal(work.About)
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteAll(atomicfile.File{Path: j.Out, Write: func(w io.Writer) error {
+	return atomicfile.WriteAll(atomicfile.File{Path: work.Out, Write: func(w io.Writer) error {
 		table := parquet.NewGenericWriter[row](w, parquet.KeyValueMetadata(metadataKey, string(about)), parquet.CreatedBy("alike", "", ""))
 		n := 0
-		err := rows(func(e index.Entry, v []float32) error {
+		err := work.rows(func(e index.Entry, v []float32) error {
 			r := row{ID: e.ID, Path: e.Path, Vector: v, Hash: e.Hash}
 			if e.Class != "" {
 				r.Label = &e.Class
@@ -56,7 +57,8 @@ func writeParquet(j Job, rows index.Rows) error {
 }
 
 // readParquet reads a table that writeParquet wrote.
-func readParquet(path string) (s *stored, err error) {
+func readParquet(_ context.Context, j Job) (s *stored, err error) {
+	path := j.Out
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -107,5 +109,5 @@ func readParquet(path string) (s *stored, err error) {
 			return nil, fmt.Errorf("%s is damaged: %w", path, err)
 		}
 	}
-	return &stored{a, 0, entries, func(i int) []float32 { return values[i*a.Dim:][:a.Dim] }, func() error { return nil }}, nil
+	return &stored{a, 0, entries, func(i int) ([]float32, error) { return values[i*a.Dim:][:a.Dim], nil }, func() error { return nil }}, nil
 }

@@ -2,7 +2,9 @@ package eval
 
 import (
 	"context"
+	"maps"
 	"math"
+	"slices"
 )
 
 // agreement is a way to say how well clusters agree with classes, given how many
@@ -82,7 +84,7 @@ func pairs(counts []int) (sum float64) {
 //
 // E[I] is the expectation over all tables with these margins. It is 1 where both
 // sides have one part, or where each image is a part. Time is that of a sum over all
-// pairs of class and cluster, and for each over the sizes that a cell can have.
+// pairs of sizes of a class and of a cluster, and for each over the sizes of their cell.
 func (t *table) adjustedInformation(counts []int) float64 {
 	i := t.information(counts)
 	rows, columns, total := t.margins(counts)
@@ -103,14 +105,25 @@ func expectedInformation(rows, columns []int, total int) (sum float64) {
 		logFactorial[n] = logFactorial[n-1] + math.Log(float64(n))
 	}
 	f := func(n int) float64 { return logFactorial[n] }
-	for _, a := range rows {
-		for _, b := range columns {
+	classes, clusters := sizes(rows), sizes(columns)
+	for _, a := range slices.Sorted(maps.Keys(classes)) {
+		for _, b := range slices.Sorted(maps.Keys(clusters)) {
+			alike := float64(classes[a] * clusters[b])
 			for n := max(1, a+b-total); n <= min(a, b); n++ {
 				logP := f(a) + f(b) + f(total-a) + f(total-b) - f(total) - f(n) - f(a-n) - f(b-n) - f(total-a-b+n)
 				share := float64(n) / float64(total)
-				sum += math.Exp(logP) * share * math.Log(float64(total)*float64(n)/(float64(a)*float64(b)))
+				sum += alike * math.Exp(logP) * share * math.Log(float64(total)*float64(n)/(float64(a)*float64(b)))
 			}
 		}
 	}
 	return sum
+}
+
+// sizes says how many parts there are of each size.
+func sizes(counts []int) map[int]int {
+	parts := map[int]int{}
+	for _, n := range counts {
+		parts[n]++
+	}
+	return parts
 }

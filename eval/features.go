@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"alike/internal/kernel/nearest"
+	"alike/internal/kernel/pool"
 )
 
 // Features are the embeddings of images, one a row, and where they come from.
@@ -35,6 +38,33 @@ type Set struct {
 
 // Row returns row i, not a copy.
 func (f *Features) Row(i int) []float32 { return f.Data[i*f.D : (i+1)*f.D] }
+
+// rows are the embeddings as the kernels take them, not a copy.
+func (f *Features) rows() nearest.Rows { return nearest.Rows{N: f.N, D: f.D, Data: f.Data} }
+
+// Normalize divides the rows by their lengths, in place; rows of zeros stay. Metrics of
+// cosines do so on a copy, and need none of features that are normalised.
+func (f *Features) Normalize() {
+	p := pool.New(0)
+	defer p.Close()
+	nearest.Normalize(p, f.rows())
+}
+
+// Retain keeps the given rows, rising, and forgets the others, in place.
+func (f *Features) Retain(rows []int) {
+	for to, i := range rows {
+		copy(f.Row(to), f.Row(i))
+		if f.Labels != nil {
+			f.Labels[to] = f.Labels[i]
+		}
+		if f.IDs != nil {
+			f.IDs[to] = f.IDs[i]
+		}
+	}
+	f.N = len(rows)
+	f.Data = f.Data[:f.N*f.D]
+	f.Labels, f.IDs = f.Labels[:min(f.N, len(f.Labels))], f.IDs[:min(f.N, len(f.IDs))]
+}
 
 // Select returns the given rows, copied.
 func (f *Features) Select(rows []int) *Features {

@@ -84,7 +84,7 @@ func TestKMeansAgreesWithItsTwin(t *testing.T) {
 		f := clusters(rapid.IntRange(k, 200).Draw(t, "n"), d, 4, 1, rapid.Uint64().Draw(t, "seed"))
 		x := newPoints(p, f)
 		start := x.begin(k, rng.New(rng.Cluster, rapid.Uint64().Draw(t, "start")))
-		want, inertia, sure := lloydTwin(doubles(x.Data, x.D, 1), doubles(slices.Clone(start.Data), x.D, 1))
+		want, inertia, sure := lloydTwin(doubles(x.Data, x.D, 0), doubles(slices.Clone(start.Data), start.D, 1))
 		got, err := x.lloyd(context.Background(), start, 300)
 		if err != nil {
 			t.Fatal(err)
@@ -227,5 +227,26 @@ func BenchmarkKMeans(b *testing.B) {
 			}
 			b.ReportMetric(float64(iterations)/float64(b.N), "iterations")
 		})
+	}
+}
+
+func TestKMeansDependsOnNoBlocks(t *testing.T) {
+	f := clusters(1000, 17, 30, 2, 3)
+	p := pool.New(2)
+	defer p.Close()
+	var want Clustering
+	for _, block := range []int{1000, 1, 7, 640} {
+		x := newPoints(p, f)
+		x.block = block
+		got, err := x.lloyd(t.Context(), x.begin(12, rng.New(rng.Cluster, 1)), 50)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want.Of == nil {
+			want = got
+		}
+		if got.Inertia != want.Inertia || got.Iterations != want.Iterations || !slices.Equal(got.Of, want.Of) {
+			t.Errorf("blocks of %d points: inertia %g, want %g", block, got.Inertia, want.Inertia)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func (m KNN) Score(ctx context.Context, bank, queries *Features) (Score, error) 
 
 // Predict returns the class of every query. If queries and bank are the same
 // pointer, each image is left out of its own neighbours, by index. Time O(Q N
-// D); memory is a copy of the features and a few MB.
+// D); memory is 80 MB, and a copy of features that are not normalised.
 func (m KNN) Predict(ctx context.Context, bank, queries *Features) ([]int, error) {
 	classes, err := checkPair(bank, queries)
 	if err := errors.Join(m.Validate(), err); err != nil {
@@ -79,10 +79,10 @@ func (m KNN) Predict(ctx context.Context, bank, queries *Features) ([]int, error
 	}
 	p := pool.New(0)
 	defer p.Close()
-	gallery := nearest.Unit(p, nearest.Rows{N: bank.N, D: bank.D, Data: bank.Data})
+	gallery := nearest.Unit(p, bank.rows())
 	rows := gallery
 	if bank != queries {
-		rows = nearest.Unit(p, nearest.Rows{N: queries.N, D: queries.D, Data: queries.Data})
+		rows = nearest.Unit(p, queries.rows())
 	}
 	o := nearest.Options{K: m.K, ExcludeSelf: bank == queries, Pool: p, Level: cpu.Detect(), Coarse: nearest.CoarseUnit()}
 	predictions := make([]int, queries.N)

@@ -31,6 +31,8 @@ type Linear struct {
 	MaxIterations int
 	// Seed chooses the held-out images.
 	Seed uint64
+	// Room is where the copy of the bank's features goes.
+	Room Room
 }
 
 // DefaultLinear returns the probe with seven strengths, from 1 to 1e-6.
@@ -66,8 +68,9 @@ type Probe struct {
 }
 
 // Score fits the probe to the bank and returns its accuracy on the queries,
-// with its protocol. The caller adds the subject. It works on a copy of the
-// features; the time is that of some hundred passes over the bank.
+// with its protocol. The caller adds the subject. It works on a copy of the bank's
+// features, beside which memory is that of 60 times the weights; the time is that of
+// some hundred passes over the bank.
 func (m Linear) Score(ctx context.Context, bank, queries *Features) (Score, error) {
 	classes, err := checkPair(bank, queries)
 	if err := errors.Join(m.Validate(), err); err != nil {
@@ -91,14 +94,14 @@ func (m Linear) Score(ctx context.Context, bank, queries *Features) (Score, erro
 	if probe.Iterations >= m.MaxIterations {
 		s.Notes = append(s.Notes, fmt.Sprintf("the fit stopped at its limit of %d iterations", m.MaxIterations))
 	}
-	s.Accuracy(predict(p, probe.scale.apply(queries), probe.w, classes), queries.Labels)
+	s.Accuracy(predict(p, queries, probe.scale, probe.w, classes), queries.Labels)
 	return s, nil
 }
 
 // fitted is a probe that was fitted to a bank.
 type fitted struct {
 	Probe
-	scale scaler
+	scale *scaler
 	w     []float64 // as in logistic
 }
 
@@ -108,18 +111,25 @@ func (m Linear) fit(ctx context.Context, p *pool.Pool, bank *Features, classes i
 		return f, fmt.Errorf("cannot hold out %g of %d images to choose the regularisation", m.HeldOut, bank.N)
 	}
 	f.scale = newScaler(bank)
-	train := f.scale.apply(bank)
-	order := rng.New(rng.Split, m.Seed).Perm(bank.N)
-	f.L2, f.w, err = m.choose(ctx, p, train.Select(order[held:]), train.Select(order[:held]), classes)
+	x, err := f.scale.apply(bank, rng.New(rng.Split, m.Seed).Perm(bank.N), m.Room) // the held-out images first
 	if err != nil {
 		return f, err
 	}
-	f.w, f.Iterations, err = newLogistic(p, train, classes, f.L2).fit(ctx, f.w, m.MaxIterations)
+	f.L2, f.w, err = m.choose(ctx, p, x.part(held, x.N), x.part(0, held), classes)
 	if err != nil {
 		return f, err
 	}
-	f.TrainAccuracy = float64(hits(predict(p, train, f.w, classes), bank.Labels)) / float64(bank.N)
+	f.w, f.Iterations, err = newLogistic(p, x, classes, f.L2).fit(ctx, f.w, m.MaxIterations)
+	if err != nil {
+		return f, err
+	}
+	f.TrainAccuracy = float64(hits(predict(p, x, nil, f.w, classes), x.Labels)) / float64(bank.N)
 	return f, nil
+}
+
+// part are the rows from, ..., to-1, not a copy.
+func (f *Features) part(from, to int) *Features {
+	return &Features{N: to - from, D: f.D, Data: f.Data[from*f.D : to*f.D], Labels: f.Labels[from:to]}
 }
 
 // choose returns the strength whose fit to train is most accurate on heldOut,
@@ -127,25 +137,27 @@ func (m Linear) fit(ctx context.Context, p *pool.Pool, bank *Features, classes i
 func (m Linear) choose(ctx context.Context, p *pool.Pool, train, heldOut *Features, classes int) (best float64, fit []float64, err error) {
 	most := -1
 	w := make([]float64, classes*(train.D+1))
+	objective := newLogistic(p, train, classes, 0)
 	for _, l2 := range m.L2 {
-		w, _, err = newLogistic(p, train, classes, l2).fit(ctx, w, m.MaxIterations)
+		objective.l2, objective.at = l2, nil
+		w, _, err = objective.fit(ctx, w, m.MaxIterations)
 		if err != nil {
 			return 0, nil, err
 		}
-		if n := hits(predict(p, heldOut, w, classes), heldOut.Labels); n > most {
+		if n := hits(predict(p, heldOut, nil, w, classes), heldOut.Labels); n > most {
 			most, best, fit = n, l2, w
 		}
 	}
 	return best, fit, nil
 }
 
-// scaler standardises features.
+// scaler standardises features; a nil one leaves them as they are.
 type scaler struct{ mean, inverse []float64 }
 
 // newScaler measures the mean and the standard deviation of each value. One that
 // is the same in all images stays what it is, less its mean.
-func newScaler(f *Features) scaler {
-	s := scaler{make([]float64, f.D), make([]float64, f.D)}
+func newScaler(f *Features) *scaler {
+	s := &scaler{make([]float64, f.D), make([]float64, f.D)}
 	for i := range f.N {
 		for k, v := range f.Row(i) {
 			s.mean[k] += float64(v) / float64(f.N)
@@ -166,14 +178,23 @@ func newScaler(f *Features) scaler {
 	return s
 }
 
-// apply returns standardised features.
-func (s scaler) apply(f *Features) *Features {
-	out := *f
-	out.Data = make([]float32, len(f.Data))
-	for i := range f.N {
-		for k, v := range f.Row(i) {
-			out.Data[i*f.D+k] = float32((float64(v) - s.mean[k]) * s.inverse[k])
-		}
+// apply returns standardised features in another order, with their labels.
+func (s *scaler) apply(f *Features, order []int, room Room) (*Features, error) {
+	data, err := room.make(len(f.Data))
+	if err != nil {
+		return nil, err
 	}
-	return &out
+	x := &Features{N: f.N, D: f.D, Data: data, Labels: make([]int, f.N)}
+	for to, i := range order {
+		s.row(x.Row(to), f.Row(i))
+		x.Labels[to] = f.Labels[i]
+	}
+	return x, nil
+}
+
+// row standardises a row.
+func (s *scaler) row(to, from []float32) {
+	for k, v := range from {
+		to[k] = float32((float64(v) - s.mean[k]) * s.inverse[k])
+	}
 }

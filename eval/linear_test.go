@@ -147,8 +147,11 @@ func TestLinearRefuses(t *testing.T) {
 }
 
 func TestStandardisation(t *testing.T) {
-	f := &Features{N: 3, D: 3, Data: []float32{1, 7, 1e6, 2, 7, 1e6, 3, 7, 1e6 + 3}}
-	got := newScaler(f).apply(f)
+	f := &Features{N: 3, D: 3, Labels: make([]int, 3), Data: []float32{1, 7, 1e6, 2, 7, 1e6, 3, 7, 1e6 + 3}}
+	got, err := newScaler(f).apply(f, []int{0, 1, 2}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := []float64{-math.Sqrt(1.5), 0, -math.Sqrt(0.5), 0, 0, -math.Sqrt(0.5), math.Sqrt(1.5), 0, math.Sqrt(2)}
 	for i, v := range got.Data {
 		if !(math.Abs(float64(v)-want[i]) < 1e-6) {

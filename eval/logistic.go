@@ -22,6 +22,7 @@ type logistic struct {
 	l2         float64 // λ
 	normalizer float64 // 1/N
 
+	weights  []float32 // W, for products
 	at       []float64 // where value and gradient were computed
 	value    float64
 	gradient []float64
@@ -45,7 +46,7 @@ const (
 
 func newLogistic(p *pool.Pool, x *Features, classes int, l2 float64) *logistic {
 	m := &logistic{pool: p, x: x, c: classes, l2: l2, normalizer: 1 / float64(x.N)}
-	m.gradient = make([]float64, classes*(x.D+1))
+	m.gradient, m.weights = make([]float64, classes*(x.D+1)), make([]float32, classes*x.D)
 	for i := range parts {
 		from, to := i*x.N/parts, (i+1)*x.N/parts
 		m.parts = append(m.parts, part{
@@ -100,7 +101,7 @@ func (m *logistic) evaluate(w []float64) {
 		return
 	}
 	m.at = append(m.at[:0], w...)
-	weights, bias := split(w, m.c)
+	weights, bias := split(m.weights, w)
 	m.pool.Run(parts, func(i int) { m.parts[i].evaluate(m, weights, bias) })
 
 	m.value = 0
@@ -124,7 +125,7 @@ func (p *part) evaluate(m *logistic, weights []float32, bias []float64) {
 	for from := p.from; from < p.to; from += blockRows {
 		to := min(from+blockRows, p.to)
 		logits := p.logits[:(to-from)*m.c]
-		product(m.pool, m.x, from, to, weights, logits)
+		product(m.pool, m.x.Data[from*m.x.D:], m.x.D, weights, logits)
 		for i := range to - from {
 			p.value += softmaxLoss(logits[i*m.c:(i+1)*m.c], bias, m.x.Labels[from+i], p.gradient[m.c*m.x.D:])
 		}
@@ -164,37 +165,45 @@ func softmaxLoss(logits []float32, bias []float64, label int, sum []float64) flo
 	return loss
 }
 
-// product writes W x_i for the images from, ..., to-1 to logits [to-from, C].
-func product(p *pool.Pool, x *Features, from, to int, weights, logits []float32) {
-	classes := len(weights) / x.D
+// product writes W x for the first rows of x [N, d] to logits, as many as those have
+// rows [n, C].
+func product(p *pool.Pool, x []float32, d int, weights, logits []float32) {
+	classes := len(weights) / d
 	gemm.Run(p, cpu.Detect(), &gemm.Args{
-		M: to - from, N: classes, K: x.D,
-		A: x.Data[from*x.D:], LDA: x.D,
-		B: weights, LDB: x.D, TransB: true,
+		M: len(logits) / classes, N: classes, K: d,
+		A: x, LDA: d,
+		B: weights, LDB: d, TransB: true,
 		C: logits, LDC: classes,
 	})
 }
 
-// split returns W, for products in float32, and b.
-func split(w []float64, classes int) (weights []float32, bias []float64) {
-	n := len(w) - classes
-	weights = make([]float32, n)
-	for i, v := range w[:n] {
+// split writes W to weights, for products in float32, and returns it and b.
+func split(weights []float32, w []float64) ([]float32, []float64) {
+	for i, v := range w[:len(weights)] {
 		weights[i] = float32(v)
 	}
-	return weights, w[n:]
+	return weights, w[len(weights):]
 }
 
-// predict returns the class with the largest logit for every image, the lower
-// one of equals.
-func predict(p *pool.Pool, x *Features, w []float64, classes int) []int {
-	weights, bias := split(w, classes)
+// predict returns the class with the largest logit for every image, standardised, the
+// lower one of equals.
+func predict(p *pool.Pool, x *Features, scale *scaler, w []float64, classes int) []int {
+	weights, bias := split(make([]float32, classes*x.D), w)
 	predictions := make([]int, x.N)
 	p.Run((x.N+blockRows-1)/blockRows, func(task int) {
 		from := task * blockRows
 		to := min(from+blockRows, x.N)
-		logits := make([]float32, (to-from)*classes)
-		product(p, x, from, to, weights, logits)
+		rows := x.Data[from*x.D : to*x.D]
+		if scale != nil {
+			rows = p.Borrow(len(rows))
+			defer p.Return(rows)
+			for i := range to - from {
+				scale.row(rows[i*x.D:(i+1)*x.D], x.Row(from+i))
+			}
+		}
+		logits := p.Borrow((to - from) * classes)
+		defer p.Return(logits)
+		product(p, rows, x.D, weights, logits)
 		for i := range to - from {
 			best, top := 0, math.Inf(-1)
 			for c, l := range logits[i*classes : (i+1)*classes] {

@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"alike/internal/kernel/pool"
 )
 
 // TestVerificationAgreesWithItsTwin compares all pairs of pairs.
@@ -82,20 +86,112 @@ func TestEqualErrorRateByHand(t *testing.T) {
 	}
 }
 
-func TestCountsDependOnNoBlocks(t *testing.T) {
+func TestPairsDependOnNoBlocks(t *testing.T) {
 	f := clusters(130, 5, 3, 1, 7)
-	want, err := countPairs(t.Context(), f, 512)
-	if err != nil {
-		t.Fatal(err)
+	type result struct {
+		pairs  *Pairs
+		images []uint64
 	}
-	for _, block := range []int{1, 17, 64, 130} {
-		if got, err := countPairs(t.Context(), f, block); err != nil || *got != *want {
-			t.Errorf("blocks of %d count otherwise: %v", block, err)
+	collect := func(workers, block int) (r result) {
+		p := pool.New(workers)
+		defer p.Close()
+		var err error
+		if r.pairs, err = countPairs(t.Context(), p, f, block); err != nil {
+			t.Fatal(err)
+		}
+		in := newInfluence(f.N, r.pairs, []int{bin(-0.1), bin(0.3)})
+		if err = in.collect(t.Context(), p, f, block); err != nil {
+			t.Fatal(err)
+		}
+		r.images = in.images
+		return r
+	}
+	want := collect(1, 512)
+	for _, workers := range []int{1, 3} {
+		for _, block := range []int{1, 17, 64, 130} {
+			if got := collect(workers, block); *got.pairs != *want.pairs || !slices.Equal(got.images, want.images) {
+				t.Errorf("%d workers and blocks of %d count otherwise", workers, block)
+			}
 		}
 	}
 	one := f.Select([]int{0, 1})
 	one.Labels = []int{0, 0}
 	if _, err := DefaultVerification().Scores(t.Context(), one); !errors.Is(err, errOneKind) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// weighted measures the pairs of images that count so many times each.
+func (m Verification) weighted(f *Features, cosines [][]float64, weights []int) map[string]float64 {
+	pairs := &Pairs{}
+	for i := range f.N {
+		for j := range i {
+			if n := int64(weights[i] * weights[j]); f.Labels[i] == f.Labels[j] {
+				pairs.same[bin(float32(cosines[i][j]))] += n
+			} else {
+				pairs.other[bin(float32(cosines[i][j]))] += n
+			}
+		}
+	}
+	roc, err := pairs.measure(m.FAR)
+	if err != nil {
+		panic(err)
+	}
+	values := map[string]float64{"auc": roc.AUC, "eer": roc.EER}
+	for j, far := range m.FAR {
+		values[fmt.Sprintf("tar@far=%g", far)] = roc.TAR[j]
+	}
+	return values
+}
+
+// TestIntervalsAreThoseOfABootstrap counts the pairs of resampled images anew.
+func TestIntervalsAreThoseOfABootstrap(t *testing.T) {
+	if testing.Short() {
+		t.Skip("counts all pairs hundreds of times")
+	}
+	for name, f := range map[string]*Features{"few large classes": clusters(300, 8, 4, 1.2, 3), "many small classes": clusters(300, 8, 60, 0.9, 4)} {
+		t.Run(name, func(t *testing.T) {
+			cosines := make([][]float64, f.N)
+			for i := range cosines {
+				for j := range i {
+					cosines[i] = append(cosines[i], cosine(f.Row(i), f.Row(j)))
+				}
+			}
+			m := Verification{[]float64{0.2, 0.05}}
+			random, resampled := rand.New(rand.NewPCG(1, 1)), map[string][]float64{}
+			for range 250 {
+				weights := make([]int, f.N)
+				for range f.N {
+					weights[random.IntN(f.N)]++
+				}
+				for metric, v := range m.weighted(f, cosines, weights) {
+					resampled[metric] = append(resampled[metric], v)
+				}
+			}
+			scores, err := m.Scores(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range scores {
+				got, want := (s.CI95[1]-s.CI95[0])/2, 1.96*deviation(resampled[s.Metric])
+				t.Logf("%s %.4f ± %.4f, the bootstrap's ± %.4f", s.Metric, s.Value, got, want)
+				if !(math.Abs(got-want) < 0.2*want) {
+					t.Errorf("%s is %g ± %g, the bootstrap's interval ± %g", s.Metric, s.Value, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatNoImageChangesHasNoInterval(t *testing.T) {
+	f := &Features{N: 4, D: 2, Data: []float32{1, 0, 1, 0, 0, 1, 0, 1}, Labels: []int{0, 0, 1, 1}}
+	scores, err := DefaultVerification().Scores(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range scores {
+		if s.CI95 != nil || len(s.Notes) != 1 {
+			t.Errorf("%s %g has the interval %v and the notes %q", s.Metric, s.Value, s.CI95, s.Notes)
+		}
 	}
 }

@@ -40,10 +40,16 @@ const (
 // the search for neighbours, so that no bit depends on how many there are. It
 // returns early, with the context's cause, when the context ends.
 func (l Layout) Run(ctx context.Context, f *eval.Features, from []Point) ([]Point, error) {
-	edges, err := l.graph(ctx, f)
+	near, err := l.neighbours(ctx, f)
 	if err != nil {
 		return nil, err
 	}
+	return l.place(ctx, near, from)
+}
+
+// place is Run with the neighbours of each row.
+func (l Layout) place(ctx context.Context, near [][]nearest.Neighbour, from []Point) ([]Point, error) {
+	edges := l.graph(near)
 	points := spread(from)
 	due := make([]float64, len(edges)) // the epoch of an edge's next turn
 	for e := range edges {
@@ -115,19 +121,29 @@ type edge struct {
 	weight   float64 // relative to the largest
 }
 
-// graph joins each row with its nearest. With w(i,j) the weight that row i gives to
-// its neighbour j, the edge has w(i,j) + w(j,i) - w(i,j) w(j,i).
-func (l Layout) graph(ctx context.Context, f *eval.Features) ([]edge, error) {
+// neighbours are the nearest of each row, itself left out, the nearest first.
+func (l Layout) neighbours(ctx context.Context, f *eval.Features) ([][]nearest.Neighbour, error) {
 	p := pool.New(0)
 	defer p.Close()
 	rows := nearest.Unit(p, nearest.Rows{N: f.N, D: f.D, Data: f.Data})
-	found := make([][]edge, f.N)
+	found := make([][]nearest.Neighbour, f.N)
 	o := nearest.Options{K: l.Neighbours, ExcludeSelf: true, Pool: p, Level: cpu.Detect()}
 	err := nearest.Search(ctx, o, rows, rows, func(i int, near []nearest.Neighbour) {
-		found[i] = fuzzy(i, near)
+		for _, n := range near {
+			if n.Index != i && !math.IsInf(float64(n.Similarity), -1) { // few rows have fewer neighbours
+				found[i] = append(found[i], n)
+			}
+		}
 	})
-	if err != nil {
-		return nil, err
+	return found, err
+}
+
+// graph joins each row with its nearest. With w(i,j) the weight that row i gives to
+// its neighbour j, the edge has w(i,j) + w(j,i) - w(i,j) w(j,i).
+func (l Layout) graph(near [][]nearest.Neighbour) []edge {
+	found := make([][]edge, len(near))
+	for i := range near {
+		found[i] = fuzzy(i, near[i])
 	}
 	both := slices.Concat(found...)
 	for i := range both {
@@ -152,7 +168,7 @@ func (l Layout) graph(ctx context.Context, f *eval.Features) ([]edge, error) {
 			kept = append(kept, e)
 		}
 	}
-	return kept, nil
+	return kept
 }
 
 // fuzzy weighs the neighbours of a row: exp(-(d - ρ)/σ) with d the cosine distance,
@@ -160,9 +176,7 @@ func (l Layout) graph(ctx context.Context, f *eval.Features) ([]edge, error) {
 func fuzzy(i int, near []nearest.Neighbour) []edge {
 	edges := make([]edge, 0, len(near))
 	for _, n := range near {
-		if n.Index != i && !math.IsInf(float64(n.Similarity), -1) { // few rows have fewer neighbours
-			edges = append(edges, edge{i, n.Index, 1 - float64(n.Similarity)})
-		}
+		edges = append(edges, edge{i, n.Index, 1 - float64(n.Similarity)})
 	}
 	if len(edges) == 0 {
 		return nil

@@ -182,10 +182,11 @@ func TestLayoutOfLittle(t *testing.T) {
 // The weights of a row's neighbours sum to log2 k, the nearest's is 1.
 func TestFuzzyWeights(t *testing.T) {
 	f := groups(200, 16, 4, 1, 5)
-	edges, err := DefaultLayout().graph(t.Context(), f)
+	near, err := DefaultLayout().neighbours(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
+	edges := DefaultLayout().graph(near)
 	joined := make([]int, f.N)
 	for i, e := range edges {
 		if e.from >= e.to || e.weight <= 0 || e.weight > 1 || i > 0 && (edges[i-1].from > e.from || edges[i-1].from == e.from && edges[i-1].to >= e.to) {

@@ -42,6 +42,9 @@ func Merge(to string, dirs ...string) (About, error) {
 	return ReadAbout(to)
 }
 
+// brief is a value in a sentence, a hash by its first digits.
+func brief(v any) string { return fmt.Sprintf("%.12s", fmt.Sprint(v)) }
+
 // Unlike says why the vectors of two indexes cannot stand side by side, "" if they can.
 func (a About) Unlike(b About) string {
 	for _, f := range []struct {
@@ -54,7 +57,7 @@ func (a About) Unlike(b About) string {
 		{"size of images", a.Size, b.Size},
 	} {
 		if f.a != f.b {
-			return fmt.Sprintf("%s %.12v, not %.12v", f.what, f.a, f.b)
+			return fmt.Sprintf("%s %s, not %s", f.what, brief(f.a), brief(f.b))
 		}
 	}
 	if encoding := cmp.Or(a.Encoding, b.Encoding); encoding != "" {

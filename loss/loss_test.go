@@ -177,8 +177,8 @@ func TestICEIsAtMostSupConOut(t *testing.T) {
 // full one is that of queries plus that of what they are compared with.
 func TestISIFStopsTheGradient(t *testing.T) {
 	e, b := engine(t), losstest.Views(4, 5, 1)
-	stopped := evaluate(t, e, &loss.ISIFSymmetric{Temperature: 0.1, StopGradient: true}, b)
-	full := evaluate(t, e, &loss.ISIFSymmetric{Temperature: 0.1}, b)
+	stopped := evaluate(t, e, &loss.ISIFSymmetric{Temperature: 0.1, StopGradient: true, Invariance: 1, Spreading: 1}, b)
+	full := evaluate(t, e, &loss.ISIFSymmetric{Temperature: 0.1, Invariance: 1, Spreading: 1}, b)
 	if stopped.Value != full.Value {
 		t.Errorf("loss %g with, %g without", stopped.Value, full.Value)
 	}

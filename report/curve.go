@@ -1,6 +1,7 @@
 package report
 
 import (
+	_ "embed"
 	"fmt"
 	"html/template"
 	"math"
@@ -15,6 +16,7 @@ type Point struct{ X, Y float64 }
 // Curve is a line chart: Y over X, with an optional horizontal reference, such
 // as the loss of a collapsed embedding or the accuracy of chance.
 type Curve struct {
+	Name           string // that programs know it by: "loss"
 	Title, XLabel  string
 	Points         []Point
 	Reference      float64
@@ -27,12 +29,13 @@ type Curve struct {
 
 // The drawing's size and margins in SVG units.
 const (
-	width, height           = 640, 260
-	left, right, top, below = 56, 16, 28, 40
+	width, height           = 640, 266
+	left, right, top, below = 56, 16, 28, 46
 	maxPoints               = 400
 )
 
-// SVG draws the curve; every point of a short one tells its value when pointed at.
+// SVG draws the curve, which tells its values to CurveScript; the points of a short one tell theirs
+// without it, too.
 func (c Curve) SVG() template.HTML {
 	pts := thin(finite(c.Points), maxPoints)
 	if len(pts) == 0 {
@@ -49,7 +52,7 @@ func (c Curve) SVG() template.HTML {
 	py := func(y float64) float64 { return top + (1-ys.at(y))*(height-top-below) }
 
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, width, height, template.HTMLEscapeString(c.Title))
+	fmt.Fprintf(&b, `<svg class="curve" viewBox="0 0 %d %d" role="img" aria-label="%s">`, width, height, template.HTMLEscapeString(c.Title))
 	for _, y := range ys.ticks() {
 		fmt.Fprintf(&b, `<path class="grid" d="M%d %.1fH%d"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`,
 			left, py(y), width-right, left-8, py(y)+4, label(y))
@@ -57,7 +60,7 @@ func (c Curve) SVG() template.HTML {
 	for _, x := range xs.ticks() {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`, px(x), height-below+18, label(x))
 	}
-	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`, (left+width-right)/2, height-4, template.HTMLEscapeString(c.XLabel))
+	fmt.Fprintf(&b, `<text class="x" x="%d" y="%d" text-anchor="middle">%s</text>`, (left+width-right)/2, height-4, template.HTMLEscapeString(c.XLabel))
 	if c.ReferenceLabel != "" {
 		// The label is in the margin, where no curve runs over it.
 		fmt.Fprintf(&b, `<path class="reference" d="M%d %.1fH%d"/><path class="reference" d="M%d 11h24"/><text class="reference" x="%d" y="15">%s = %s</text>`,
@@ -68,6 +71,10 @@ func (c Curve) SVG() template.HTML {
 		for i, p := range pts {
 			b.WriteString(map[bool]string{true: "M", false: "L"}[i == 0])
 			fmt.Fprintf(&b, "%.1f %.1f", px(p.X), py(p.Y))
+		}
+		b.WriteString(`" data-values="`)
+		for _, p := range pts {
+			fmt.Fprintf(&b, "%s:%s ", label(math.Round(p.X*100)/100), label(p.Y))
 		}
 		b.WriteString(`"/>`)
 		if len(pts) <= 60 {
@@ -138,8 +145,22 @@ func (s span) ticks() []float64 {
 	return ticks
 }
 
-// label writes a value; adding 0 makes -0 a plain 0.
-func label(v float64) string { return strconv.FormatFloat(v+0, 'g', 4, 64) }
+// label writes a value with four digits, or a whole number with all; adding 0 makes -0 a plain 0.
+func label(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) < 1e7 {
+		return strconv.FormatFloat(v+0, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v+0, 'g', 4, 64)
+}
+
+// What curves look like, and what reads their values at the pointer and by the arrow keys: for the
+// report, and for other pages that show curves.
+var (
+	//go:embed curve.css
+	CurveStyle string
+	//go:embed curve.js
+	CurveScript string
+)
 
 func finite(pts []Point) []Point {
 	var out []Point

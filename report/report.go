@@ -69,7 +69,10 @@ var style string
 var tmpl = parse("report", page)
 
 func parse(name, text string) *template.Template {
-	return template.Must(template.New(name).Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(style) }}).Parse(text))
+	return template.Must(template.New(name).Funcs(template.FuncMap{
+		"style":  func() template.CSS { return template.CSS(style + CurveStyle) },
+		"curves": func() template.JS { return template.JS(CurveScript) },
+	}).Parse(text))
 }
 
 // Write writes the page. It is self-contained: no script, font or image is

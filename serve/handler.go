@@ -31,9 +31,19 @@ func (s *Server) handle(method, path string, h handler) {
 	s.routes[path][method] = h
 }
 
+// Mount lets another server answer what is asked under a path, such as "/b": a second
+// gallery at one address. It must be called before Run, which ends the other, too.
+func (s *Server) Mount(path string, other *Server) { s.mounted[path] = other }
+
 // ServeHTTP implements http.Handler: it names the request, lets it in, answers
 // and logs it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for path, other := range s.mounted {
+		if strings.HasPrefix(r.URL.Path, path+"/") {
+			http.StripPrefix(path, other).ServeHTTP(w, r)
+			return
+		}
+	}
 	start, request := time.Now(), requestID(r)
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 	w.Header().Set("X-Request-Id", request)

@@ -142,8 +142,9 @@ func (v *service) vector(values []float32) error {
 	return Fail(http.StatusBadRequest, "vector: all its values are 0, so that it has no direction")
 }
 
-// views reads the images of the body, at most that many, as the network sees them.
-func (s *Server) views(r *http.Request, v *service, most int) ([][]float32, error) {
+// views reads the images of the body, at most that many, as the network sees them. look, unless it
+// is nil, is shown each.
+func (s *Server) views(r *http.Request, v *service, most int, look func(dataset.Image) error) ([][]float32, error) {
 	kind, err := bodyType(r)
 	switch {
 	case err != nil:
@@ -151,7 +152,7 @@ func (s *Server) views(r *http.Request, v *service, most int) ([][]float32, erro
 	case kind == "application/json":
 		return nil, Fail(http.StatusUnsupportedMediaType, "the body is JSON, want an image or multipart/form-data")
 	case kind != "multipart/form-data":
-		view, err := s.view(r.Context(), v, r.Body)
+		view, err := s.view(r.Context(), v, r.Body, look)
 		return [][]float32{view}, err
 	}
 	parts, err := r.MultipartReader()
@@ -170,7 +171,7 @@ func (s *Server) views(r *http.Request, v *service, most int) ([][]float32, erro
 		if len(all) == most {
 			return nil, Fail(http.StatusRequestEntityTooLarge, "the request has more than %d images; send fewer at once", most)
 		}
-		view, err := s.view(r.Context(), v, part)
+		view, err := s.view(r.Context(), v, part, look)
 		if err != nil {
 			if f := failureOf(multipartFault(err)); f.status < 500 {
 				return nil, &failure{f.status, fmt.Sprintf("image %d: %s", len(all)+1, f.message)}
@@ -195,7 +196,7 @@ func multipartFault(err error) error {
 
 // view reads one image and drops it for what the network sees of it. Only as many
 // are decoded at a time as there are cores: that bounds the memory for pixels.
-func (s *Server) view(ctx context.Context, v *service, body io.Reader) ([]float32, error) {
+func (s *Server) view(ctx context.Context, v *service, body io.Reader, look func(dataset.Image) error) ([]float32, error) {
 	file, err := io.ReadAll(body)
 	if err != nil {
 		return nil, err
@@ -215,6 +216,11 @@ func (s *Server) view(ctx context.Context, v *service, body io.Reader) ([]float3
 	}
 	if err != nil {
 		return nil, Fail(http.StatusUnprocessableEntity, "the image: %.200s", err)
+	}
+	if look != nil {
+		if err := look(img); err != nil {
+			return nil, err
+		}
 	}
 	return v.model.Prepare(img), nil
 }

@@ -2,8 +2,11 @@ package serve
 
 import (
 	_ "embed"
+	"fmt"
 	"math"
 	"net/http"
+
+	"alike/dataset"
 )
 
 //go:embed openapi.json
@@ -67,7 +70,7 @@ func (s *Server) embed(w http.ResponseWriter, r *http.Request) error {
 	if normalize != "" && normalize != "true" && normalize != "false" {
 		return Fail(http.StatusBadRequest, "normalize %.20q: want true or false", normalize)
 	}
-	views, err := s.views(r, v, s.config.MaxBatch)
+	views, err := s.views(r, v, s.config.MaxBatch, nil)
 	if err != nil {
 		return err
 	}
@@ -92,14 +95,15 @@ func (s *Server) embed(w http.ResponseWriter, r *http.Request) error {
 	}{v.about.Layer, v.model.Dim(), normalize == "true", v.about.WeightsSHA256, vectors})
 }
 
-// vectorOf is the vector that a request holds as JSON, or that of the image that it holds.
-func (s *Server) vectorOf(r *http.Request, v *service) ([]float32, error) {
+// vectorOf is the vector that a request holds as JSON, or that of the image that it holds, which look,
+// unless it is nil, is shown.
+func (s *Server) vectorOf(r *http.Request, v *service, look func(dataset.Image) error) ([]float32, error) {
 	asJSON, err := isJSON(r)
 	if err != nil {
 		return nil, err
 	}
 	if !asJSON {
-		return s.embedOne(r, v)
+		return s.embedOne(r, v, look)
 	}
 	var body struct {
 		Vector []float32 `json:"vector"`
@@ -123,7 +127,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if q.vector, err = s.vectorOf(r, v); err != nil {
+	if q.vector, err = s.vectorOf(r, v, nil); err != nil {
 		return err
 	}
 	hits, err := v.search.do(r.Context(), q)
@@ -134,8 +138,8 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 }
 
 // embedOne embeds the one image of the body.
-func (s *Server) embedOne(r *http.Request, v *service) ([]float32, error) {
-	views, err := s.views(r, v, 1)
+func (s *Server) embedOne(r *http.Request, v *service, look func(dataset.Image) error) ([]float32, error) {
+	views, err := s.views(r, v, 1, look)
 	if err != nil {
 		return nil, err
 	}
@@ -217,8 +221,19 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request) error {
 	if err := name("class", c.class); err != nil {
 		return err
 	}
-	if c.vector, err = s.vectorOf(r, v); err != nil {
+	var looks []byte
+	if c.vector, err = s.vectorOf(r, v, func(img dataset.Image) (err error) {
+		if v.keep != "" {
+			looks, err = picture(img)
+		}
 		return err
+	}); err != nil {
+		return err
+	}
+	if v.keep != "" {
+		if err := v.keep.save(c.id, looks); err != nil {
+			return fmt.Errorf("picture of %q: %w", c.id, err)
+		}
 	}
 	replaced, err := v.write.do(r.Context(), c)
 	if err != nil {
@@ -254,6 +269,11 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !existed[0] {
 		return missing
+	}
+	if v.keep != "" {
+		if err := v.keep.save(id, nil); err != nil {
+			s.log.Warn("a picture is left over", "error", err)
+		}
 	}
 	return Answer(w, http.StatusOK, map[string]any{"id": id, "deleted": true})
 }

@@ -59,6 +59,7 @@ type Server struct {
 	certificate []tls.Certificate // none for plain HTTP
 
 	routes  map[string]map[string]handler // by path and method
+	mounted map[string]*Server            // by the beginning of a path
 	metrics *metrics
 	guard   *guard
 	decode  chan struct{} // one token for each image that is decoded at a time
@@ -74,6 +75,7 @@ type service struct {
 	most    int        // views that pass the network together
 	turn    sync.Mutex // of the cores: two kernels at once would wait for each other's workers
 	journal *journal   // nil if nothing may be written
+	keep    Pictures   // "" to keep none
 	embed   *batcher[[]float32, []float32]
 	search  *batcher[query, []hit]
 	write   *batcher[change, bool]
@@ -92,7 +94,7 @@ func New(c Config, log *slog.Logger) (*Server, error) {
 		}
 		certificate = append(certificate, pair)
 	}
-	s := &Server{certificate: certificate, config: c, log: log, routes: map[string]map[string]handler{}, metrics: newMetrics(), decode: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	s := &Server{certificate: certificate, config: c, log: log, routes: map[string]map[string]handler{}, mounted: map[string]*Server{}, metrics: newMetrics(), decode: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	s.guard = newGuard(c)
 	s.addRoutes()
 	return s, nil
@@ -104,6 +106,8 @@ type Journal struct {
 	// Fold, if set, writes what the store holds to where the gallery came from, so
 	// that the journal can begin anew. It is called if there was something to replay.
 	Fold func(*index.Snapshot) error
+	// Pictures, if set, keeps what images that are added look like.
+	Pictures Pictures
 }
 
 // Open makes the server ready: it replays the journal, if one is named, over the
@@ -126,7 +130,7 @@ func (s *Server) Open(ctx context.Context, about About, model Model, store *inde
 		if err != nil {
 			return r, err
 		}
-		v.journal, found = j, r
+		v.journal, v.keep, found = j, writes.Pictures, r
 		if r.Changes > 0 && writes.Fold != nil {
 			err := writes.Fold(store.Snapshot())
 			if err == nil {
@@ -227,7 +231,8 @@ func (v *service) close() error {
 }
 
 // Run serves until the context ends. Then it takes no new connections, answers
-// what was asked, for at most Config.Drain, and closes the journal.
+// what was asked, for at most Config.Drain, and closes the journal. Servers that are
+// mounted end with it.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	c := s.config
 	server := &http.Server{
@@ -252,13 +257,29 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		s.leaving.Store(true)
+		s.leave()
 		drain, stop := context.WithTimeout(context.WithoutCancel(ctx), c.Drain)
 		defer stop()
 		if err = server.Shutdown(drain); errors.Is(err, context.DeadlineExceeded) {
 			s.log.Warn("requests were cut off", slog.Duration("after", c.Drain))
 			err = server.Close()
 		}
+	}
+	return errors.Join(err, s.close())
+}
+
+// leave answers from now on that the server stops.
+func (s *Server) leave() {
+	s.leaving.Store(true)
+	for _, other := range s.mounted {
+		other.leave()
+	}
+}
+
+// close ends what was opened.
+func (s *Server) close() (err error) {
+	for _, other := range s.mounted {
+		err = errors.Join(err, other.close())
 	}
 	if v := s.service.Load(); v != nil {
 		err = errors.Join(err, v.close())

@@ -459,7 +459,7 @@ func TestTheJournalIsFoldedIntoTheIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := s.Open(t.Context(), about, &colours{}, gallery(t), Journal{path, fold})
+		found, err := s.Open(t.Context(), about, &colours{}, gallery(t), Journal{Path: path, Fold: fold})
 		if err == nil {
 			ask(t, s, "PUT", "/v1/images?id=new", "application/json", []byte(`{"vector":[1,1,1,1,1,1]}`))
 			s.service.Load().close()

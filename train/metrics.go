@@ -1,9 +1,7 @@
 package train
 
 import (
-	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 
@@ -34,10 +32,9 @@ const (
 	monitoredQueries = "knn_queries" // how many images the accuracy is of
 )
 
-// metricsLog appends lines to metrics.jsonl.
+// metricsLog appends lines to metrics.jsonl, each of which others see at once.
 type metricsLog struct {
 	file *os.File
-	buf  *bufio.Writer
 	size int64
 }
 
@@ -55,7 +52,7 @@ func openMetrics(path string, size int64) (*metricsLog, error) {
 		f.Close()
 		return nil, err
 	}
-	return &metricsLog{f, bufio.NewWriter(f), size}, nil
+	return &metricsLog{f, size}, nil
 }
 
 func (l *metricsLog) append(m Metric) error {
@@ -63,48 +60,16 @@ func (l *metricsLog) append(m Metric) error {
 	if err != nil {
 		return err
 	}
-	n, err := l.buf.Write(append(b, '\n'))
+	n, err := l.file.Write(append(b, '\n'))
 	l.size += int64(n)
 	return err
 }
 
 // sync makes all lines durable.
-func (l *metricsLog) sync() error {
-	if err := l.buf.Flush(); err != nil {
-		return err
-	}
-	return l.file.Sync()
-}
+func (l *metricsLog) sync() error { return l.file.Sync() }
 
-func (l *metricsLog) close() error {
-	err := l.buf.Flush()
-	if cerr := l.file.Close(); err == nil {
-		err = cerr
-	}
-	return err
-}
+func (l *metricsLog) close() error { return l.file.Close() }
 
 // Metrics reads the run's metrics.jsonl. A last line that a killed trainer
 // left incomplete is not counted.
-func (r *Run) Metrics() ([]Metric, error) {
-	b, err := os.ReadFile(r.metricsPath())
-	if err != nil {
-		return nil, err
-	}
-	var all []Metric
-	for line := 1; len(b) > 0; line++ {
-		end := 0
-		for end < len(b) && b[end] != '\n' {
-			end++
-		}
-		if end == len(b) {
-			break
-		}
-		var m Metric
-		if err := json.Unmarshal(b[:end], &m); err != nil {
-			return nil, fmt.Errorf("%s: line %d: %w", r.metricsPath(), line, err)
-		}
-		all, b = append(all, m), b[end+1:]
-	}
-	return all, nil
-}
+func (r *Run) Metrics() ([]Metric, error) { return r.Follow().Metrics() }

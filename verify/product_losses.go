@@ -150,8 +150,8 @@ func isifSymmetricGraph(t *test, e engine) (tree, error) {
 		name, gradient string
 		loss           loss.Loss
 	}{
-		{"loss", "grad_stop_right_factor_wrt_input", &loss.ISIFSymmetric{Temperature: tau, StopGradient: true}},
-		{"loss", "grad_full_wrt_input", &loss.ISIFSymmetric{Temperature: tau}},
+		{"loss", "grad_stop_right_factor_wrt_input", &loss.ISIFSymmetric{Temperature: tau, StopGradient: true, Invariance: 1, Spreading: 1}},
+		{"loss", "grad_full_wrt_input", &loss.ISIFSymmetric{Temperature: tau, Invariance: 1, Spreading: 1}},
 		{"positive_term", "", &loss.NTXent{Temperature: tau, L2Normalize: true}},
 	} {
 		if err := g.into(result, x.name, x.gradient, x.loss); err != nil {

@@ -29,6 +29,8 @@ func init() {
 	claim("isif_symmetric", 10, isifSymmetricTwin,
 		losstest.Configuration{YAML: "{name: isif_symmetric, stop_gradient: false}", Logit: 10},
 		losstest.Configuration{YAML: "{name: isif_symmetric, temperature: 0.01}", Logit: 100},
+		losstest.Configuration{YAML: "{name: isif_symmetric, spreading: 0}", Logit: 10},
+		losstest.Configuration{YAML: "{name: isif_symmetric, invariance: 0, stop_gradient: false}", Logit: 10},
 		losstest.Configuration{YAML: "{name: isif_symmetric, temperature: 0.00005, stop_gradient: false}", Logit: 2e4})
 	claim("isif_paper", 10, isifPaperTwin,
 		losstest.Configuration{YAML: "{name: isif_paper, temperature: 0.01}", Logit: 100},
@@ -171,7 +173,7 @@ func isifSymmetricTwin(l *loss.ISIFSymmetric, b twinBatch) float64 {
 			}
 		}
 		if near.total > 0 {
-			m.add(b.weight(i), near.value()+far)
+			m.add(b.weight(i), l.Invariance*near.value()+l.Spreading*far)
 		}
 	}
 	return m.value()

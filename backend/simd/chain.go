@@ -12,28 +12,40 @@ import (
 // forwardChain is a batch norm with what follows it, in one pass: y, y + residual,
 // or the ReLU of either.
 type forwardChain struct {
-	norm     *node
-	mean     *value // computed in training, given in inference
-	variance *value
-	residual *value // or nil
-	relu     bool
-	out      *value // of the last operation
+	norm      *node
+	mean      *value // computed in training, given in inference
+	variance  *value
+	residual  *value // or nil
+	relu      bool
+	condition *node  // of the ReLU
+	out       *value // of the last operation
 }
 
 // backwardChain is a batch norm's gradient with the ReLU's before it: the
 // gradient reaches the norm where y, the output of the ReLU, is positive.
 type backwardChain struct {
-	norm *node  // the BatchNormGradient
-	y    *value // or nil: no ReLU
-	mask *node  // Where(y ≤ 0, 0, dy), whose elements the step writes too if others read them
-	keep bool   // they do
+	norm *node         // the BatchNormGradient
+	relu *forwardChain // whose output is y, or nil: no ReLU
+	mask *node         // Where(y ≤ 0, 0, dy), whose elements the step writes too if others read them
+	keep bool          // they do
+}
+
+// own says whether the norm's own operands say where y is positive, without y:
+// nothing came between the norm and the ReLU.
+func (ch *backwardChain) own() bool {
+	if ch.relu == nil || ch.keep || ch.relu.residual != nil {
+		return false
+	}
+	f, in := ch.relu.norm, ch.norm.inputs
+	return in[0] == f.inputs[0] && in[1] == f.inputs[1] && in[2] == ch.relu.mean && in[3] == ch.relu.variance &&
+		ch.norm.attrs.(normAttr).epsilon == f.attrs.(normAttr).epsilon
 }
 
 // chains recognises batch norms with their neighbours, as internal/nn writes
 // them and GoMLX differentiates them. It sets c.at for the node at whose place
 // a chain runs, and c.absorbed for those that a chain computes.
 func (c *compiler) chains() {
-	relus := map[*node]*value{} // by condition: the ReLU's output
+	relus := map[*node]*forwardChain{} // by condition
 	for _, n := range c.f.nodes {
 		ch := &forwardChain{norm: n}
 		switch {
@@ -61,9 +73,9 @@ func (c *compiler) chains() {
 			}
 		}
 		if condition, where := c.reluOf(ch.out); where != nil {
-			ch.relu, ch.out = true, where.outs[0]
+			ch.relu, ch.condition, ch.out = true, condition, where.outs[0]
 			c.absorbed[where.id] = true
-			relus[condition] = ch.out
+			relus[condition] = ch
 			// whoever asks for the condition later learns it from the output
 			c.inline[condition.id] = true
 			c.instead[condition.inputs[0]] = ch.out
@@ -80,7 +92,7 @@ func (c *compiler) chains() {
 			ch.keep = c.isOutput[where] || len(c.users[where.id]) > 1
 			early := !slices.ContainsFunc(inputs[:4], func(v *value) bool { return v.node.id > where.id })
 			if early || !ch.keep {
-				ch.y, ch.mask = relus[where.inputs[0].node], where
+				ch.relu, ch.mask = relus[where.inputs[0].node], where
 				c.absorbed[where.id], c.absorbed[n.id] = true, true
 			}
 			if ch.mask != nil && ch.keep {
@@ -130,7 +142,7 @@ func (c *compiler) reluOf(z *value) (condition, where *node) {
 }
 
 // masks says whether n is the gradient of a recognised ReLU.
-func (c *compiler) masks(n *node, relus map[*node]*value) bool {
+func (c *compiler) masks(n *node, relus map[*node]*forwardChain) bool {
 	return n.op == compute.OpTypeWhere && relus[n.inputs[0].node] != nil && isZero(n.inputs[1]) &&
 		n.inputs[2].shape().Equal(n.shapes[0])
 }
@@ -198,7 +210,7 @@ func lowerForward[E norm.Element](c *compiler, ch *forwardChain) {
 			f.Residual = elements[E](m, reads[5])
 		}
 		norm.Normalize(c.backend.pool, c.backend.level, &s, &f)
-	})
+	}, slices.Delete(slices.Clone(reads), 1, 5)...)
 }
 
 // lowerBackward adds the gradient of a batch norm.
@@ -216,11 +228,17 @@ func lowerBackward[E norm.Element](c *compiler, ch *backwardChain) {
 	if conversion := c.halves[n]; conversion != nil {
 		out = conversion.outs[0]
 	}
-	reads, y, residual := c.slotsOf(in[:4]), -1, -1
-	if ch.mask == nil {
+	reads, y, offset, residual := c.slotsOf(in[:4]), -1, -1, -1
+	switch {
+	case ch.mask == nil:
 		reads = append(reads, c.where[in[4]])
-	} else {
-		y = c.where[ch.y]
+	case ch.own():
+		offset = c.where[ch.relu.norm.inputs[2]]
+		reads = append(reads, c.where[ch.mask.inputs[2]], offset)
+		name = "batch norm + own ReLU gradient"
+	default:
+		c.computeAgain(n, ch.relu.out)
+		y = c.where[ch.relu.out]
 		reads = append(reads, c.where[ch.mask.inputs[2]], y)
 		name = "batch norm + ReLU gradient"
 	}
@@ -240,6 +258,9 @@ func lowerBackward[E norm.Element](c *compiler, ch *backwardChain) {
 		if y >= 0 {
 			b.Y = elements[E](m, y)
 		}
+		if offset >= 0 {
+			b.Offset = m.floats(offset)
+		}
 		return b
 	}
 	var s norm.Scratch
@@ -253,5 +274,5 @@ func lowerBackward[E norm.Element](c *compiler, ch *backwardChain) {
 			b.DResidual = elements[E](m, residual)
 		}
 		norm.GradInput(c.backend.pool, c.backend.level, &s, b)
-	})
+	}, reads[4], reads[0])
 }

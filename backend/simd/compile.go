@@ -26,7 +26,7 @@ type step struct {
 	bytes float64 // of operands and results
 	run   func(m *memory)
 
-	inPlace []int // slots that it reads element for element of what it writes
+	inPlace []int // slots that it reads element for element of what it writes first
 }
 
 // memory is what a running program reads and writes: the elements of each
@@ -44,13 +44,16 @@ type compiler struct {
 	member  []*node   // by node: the last node of the loop that computes it, or nil
 	inline  []bool    // by node: every loop that reads it computes it
 
-	isOutput map[*node]bool
-	absorbed []bool // by node: a chain computes it
-	forward  map[int]*forwardChain
-	backward map[int]*backwardChain
-	halves   map[*node]*node   // by node that computes between conversions from and to bfloat16: the latter one
-	sums     map[*node]*node   // by sum: the convolution that makes it
-	instead  map[*value]*value // what inlined nodes read for a value that is never stored
+	isOutput     map[*node]bool
+	absorbed     []bool // by node: a chain computes it
+	forward      map[int]*forwardChain
+	backward     map[int]*backwardChain
+	halves       map[*node]*node          // by node that computes between conversions from and to bfloat16: the latter one
+	folded       map[*node]*forwardChain  // by convolution: what it makes of its input first
+	again        map[*value]*forwardChain // what is computed again where the backward pass reads it
+	backwardFrom int                      // the first node of the backward pass
+	sums         map[*node]*node          // by sum: the convolution that makes it
+	instead      map[*value]*value        // what inlined nodes read for a value that is never stored
 
 	slots  []slot
 	where  map[*value]int // the slot of each value that has one
@@ -62,11 +65,13 @@ type compiler struct {
 func compile(b *Backend, name string, f *function) (*executable, error) {
 	c := &compiler{
 		backend: b, f: f, where: map[*value]int{}, isOutput: map[*node]bool{},
-		forward: map[int]*forwardChain{}, backward: map[int]*backwardChain{}, halves: map[*node]*node{}, sums: map[*node]*node{}, instead: map[*value]*value{},
+		forward: map[int]*forwardChain{}, backward: map[int]*backwardChain{}, halves: map[*node]*node{}, sums: map[*node]*node{}, folded: map[*node]*forwardChain{}, again: map[*value]*forwardChain{}, instead: map[*value]*value{},
 	}
 	c.findLive()
 	c.findHalves()
 	c.chains()
+	c.findFolds()
+	c.findAgain()
 	c.fuse()
 	for _, n := range f.nodes {
 		if n.op == compute.OpTypeParameter || c.live[n.id] && !c.inline[n.id] && (c.member[n.id] == nil || c.member[n.id] == n) {
@@ -180,9 +185,10 @@ func (c *compiler) result(v *value) int {
 	return c.where[v]
 }
 
-// emit adds a step that reads and writes slots.
-func (c *compiler) emit(name string, reads, writes []int, run func(m *memory)) {
-	s := step{name: name, run: run}
+// emit adds a step that reads and writes slots. What it writes first may take the memory
+// of one of inPlace.
+func (c *compiler) emit(name string, reads, writes []int, run func(m *memory), inPlace ...int) {
+	s := step{name: name, run: run, inPlace: inPlace}
 	largest := 0
 	for _, slot := range slices.Concat(writes, reads) {
 		shape := c.slots[slot].shape

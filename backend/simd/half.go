@@ -87,11 +87,11 @@ func (c *compiler) findHalves() {
 // one: the sum is made where the second of them is known, by the convolution.
 func (c *compiler) findSums() {
 	for _, add := range c.f.nodes {
-		if !c.live[add.id] || add.op != compute.OpTypeAdd || !allHalf(add) || !add.inputs[0].shape().Equal(add.inputs[1].shape()) {
+		if !c.live[add.id] || add.op != compute.OpTypeAdd || !allHalf(add) && !isFloat32(add.shapes[0]) || !add.inputs[0].shape().Equal(add.inputs[1].shape()) {
 			continue
 		}
 		for i, in := range add.inputs {
-			k := matchHalf(in.node)
+			k := matchProduct(in.node)
 			if k != nil && k.op == inputGrad && c.onlyUser(in) == add && in != add.inputs[1-i] && !c.absorbed[in.node.id] {
 				c.sums[add] = in.node
 				c.absorbed[add.id], c.absorbed[in.node.id] = true, true
@@ -99,6 +99,14 @@ func (c *compiler) findSums() {
 			}
 		}
 	}
+}
+
+// matchProduct recognises a convolution, or a product of bfloat16 as one.
+func matchProduct(n *node) *convolution {
+	if allHalf(n) {
+		return matchHalf(n)
+	}
+	return matchConv(n)
 }
 
 // matchHalf recognises a product of bfloat16: a convolution, or one of matrices as
@@ -182,15 +190,22 @@ func (c *compiler) lowerHalfProduct(n *node) bool {
 // lowerSum adds a gradient with respect to an image together with its sum.
 func (c *compiler) lowerSum(add *node) {
 	n := c.sums[add]
-	k, other := matchHalf(n), add.inputs[0]
+	k, other := matchProduct(n), add.inputs[0]
 	if other.node == n {
 		other = add.inputs[1]
 	}
 	k.shape.Direct = c.backend.direct
 	b, a, w, plus, y := c.backend, c.where[k.a], c.where[k.b], c.where[other], c.result(add.outs[0])
-	c.emit("conv input gradient + sum", []int{a, w, plus}, []int{y}, func(m *memory) {
-		conv.InputGradHalf(b.pool, b.unit, b.level, k.shape, m.halves(a), m.halves(w), m.halves(plus), m.halves(y))
-	})
+	const name = "conv input gradient + sum"
+	if allHalf(n) {
+		c.emit(name, []int{a, w, plus}, []int{y}, func(m *memory) {
+			conv.InputGradHalf(b.pool, b.unit, b.level, k.shape, m.halves(a), m.halves(w), m.halves(plus), m.halves(y))
+		})
+	} else {
+		c.emit(name, []int{a, w, plus}, []int{y}, func(m *memory) {
+			conv.InputGrad(b.pool, b.level, k.shape, m.floats(a), m.floats(w), m.floats(plus), m.floats(y))
+		}, plus)
+	}
 	c.describeConv(k.shape)
 }
 

@@ -8,9 +8,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 
 	"alike/internal/kernel/conv"
-	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/gemm"
-	"alike/internal/kernel/pool"
 	"alike/internal/kernel/reduce"
 )
 
@@ -62,19 +60,27 @@ func (c *compiler) lowerConv(n *node) bool {
 		return c.lowerDepthwise(n)
 	}
 	k.shape.Direct = c.backend.direct
-	a, b, y := c.where[k.a], c.where[k.b], c.result(n.outs[0])
-	name, run := "", (func(*pool.Pool, cpu.Level, conv.Shape, []float32, []float32, []float32))(nil)
+	p, lv := c.backend.pool, c.backend.level
+	reads, input := c.input(n, k.a)
+	b, y := c.where[k.b], c.result(n.outs[0])
+	reads = append(reads, b)
 	switch k.op {
 	case forward:
-		name, run = "conv forward", conv.Forward
+		c.emit("conv forward", reads, []int{y}, func(m *memory) {
+			x, in := input(m)
+			conv.Forward(p, lv, k.shape, in, x, m.floats(b), m.floats(y))
+		})
 	case inputGrad:
-		name, run = "conv input gradient", conv.InputGrad
+		c.emit("conv input gradient", reads, []int{y}, func(m *memory) {
+			dy, _ := input(m)
+			conv.InputGrad(p, lv, k.shape, dy, m.floats(b), nil, m.floats(y))
+		})
 	case weightGrad:
-		name, run = "conv weight gradient", conv.WeightGrad
+		c.emit("conv weight gradient", reads, []int{y}, func(m *memory) {
+			x, in := input(m)
+			conv.WeightGrad(p, lv, k.shape, in, x, m.floats(b), m.floats(y))
+		})
 	}
-	c.emit(name, []int{a, b}, []int{y}, func(m *memory) {
-		run(c.backend.pool, c.backend.level, k.shape, m.floats(a), m.floats(b), m.floats(y))
-	})
 	c.describeConv(k.shape)
 	return true
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 
 	"alike/internal/kernel/bf16"
+	"alike/internal/kernel/page"
 )
 
 // line is the length of a cache line in floats: tensors begin on one.
@@ -30,8 +31,10 @@ func typed(s shapes.Shape, floats []float32) any {
 }
 
 // alignedFloats allocates n floats that begin on a cache line.
-func alignedFloats(n int) []float32 {
-	b := make([]float32, n+line-1)
+func alignedFloats(n int) []float32 { return aligned(page.Floats, n) }
+
+func aligned(allocate func(n int) []float32, n int) []float32 {
+	b := allocate(n + line - 1)
 	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) / 4 % line)
 	return b[skip : skip+n : skip+n]
 }

@@ -1,6 +1,10 @@
 package simd
 
-import "slices"
+import (
+	"slices"
+
+	"alike/internal/kernel/page"
+)
 
 // planner gives every slot of a compiled program its memory.
 type planner struct {
@@ -36,7 +40,7 @@ func (c *compiler) plan() *executable {
 		taken[o.slot] = true
 		e.outputs = append(e.outputs, o)
 	}
-	block := alignedFloats(p.arena())
+	block := aligned(page.Scarce, p.arena())
 	e.memory = make(memory, len(c.slots))
 	for i, s := range c.slots {
 		switch {
@@ -122,17 +126,53 @@ func (p *planner) inPlace(slot int, e *executable) int {
 
 // arena places the slots that share memory, and returns its size in floats.
 func (p *planner) arena() int {
+	heir := p.heirs()
 	var slots []int
 	var wanted []lifetime
 	for s := range p.slots {
-		if p.slots[s].arena && p.first[s] >= 0 {
-			slots = append(slots, s)
-			wanted = append(wanted, lifetime{arenaFloats(p.slots[s].shape), p.first[s], p.last[s]})
+		if !p.slots[s].arena || p.first[s] < 0 {
+			continue
 		}
+		if h, ok := heir[s]; ok { // it lives on in the place of the first
+			w := &wanted[slices.Index(slots, h)]
+			w.last = max(w.last, p.last[s])
+			continue
+		}
+		slots = append(slots, s)
+		wanted = append(wanted, lifetime{arenaFloats(p.slots[s].shape), p.first[s], p.last[s]})
 	}
 	offsets, size := place(wanted)
 	for i, s := range slots {
 		p.slots[s].offset = offsets[i]
 	}
+	for s, h := range heir {
+		p.slots[s].offset = p.slots[h].offset
+	}
 	return size
+}
+
+// heirs are the slots that take over the memory of one that is read for the last
+// time by the step that writes them, element for element: by slot, the first of
+// those whose memory it is.
+func (p *planner) heirs() map[int]int {
+	heir := map[int]int{}
+	for i := range p.steps {
+		if len(p.writes[i]) == 0 {
+			continue
+		}
+		w := p.writes[i][0]
+		if !p.slots[w].arena || p.first[w] != i {
+			continue
+		}
+		for _, r := range p.steps[i].inPlace {
+			if p.slots[r].arena && p.first[r] >= 0 && p.last[r] == i && p.slots[r].shape.DType == p.slots[w].shape.DType && p.slots[r].shape.Size() == p.slots[w].shape.Size() {
+				heir[w] = r
+				if h, ok := heir[r]; ok {
+					heir[w] = h
+				}
+				break
+			}
+		}
+	}
+	return heir
 }

@@ -17,7 +17,7 @@ async function ask(url, options) {
 }
 
 // wait asks until the answer is ready.
-export async function wait(url) {
+async function wait(url) {
   for (;;) {
     try {
       return await ask(url);
@@ -28,9 +28,20 @@ export async function wait(url) {
   }
 }
 
-export const neighbours = async (id, k) => (await ask(`/v1/neighbours?k=${k}&id=${encodeURIComponent(id)}`)).hits;
+export const page = () => ask("/v1/page");
+export const training = (seen) => ask(`/v1/training?seen=${encodeURIComponent(seen)}`);
 
-export const search = async (file, k) =>
-  (await ask(`/v1/search?k=${k}`, { method: "POST", body: file, headers: { "Content-Type": file.type || "application/octet-stream" } })).hits;
+const kindOf = (file) => ({ "Content-Type": file.type || "application/octet-stream" });
 
-export const picture = (id, size = 128) => `/v1/image?size=${size}&id=${encodeURIComponent(id)}`;
+// gallery is the one whose server is under a path.
+export function gallery(at) {
+  const named = (id) => encodeURIComponent(id);
+  return {
+    wait: (what) => wait(`${at}/v1/${what}`),
+    neighbours: async (id, k) => (await ask(`${at}/v1/neighbours?k=${k}&id=${named(id)}`)).hits,
+    search: async (file, k) => (await ask(`${at}/v1/search?k=${k}`, { method: "POST", body: file, headers: kindOf(file) })).hits,
+    add: (id, file) => ask(`${at}/v1/images?id=${named(id)}`, { method: "PUT", body: file, headers: kindOf(file) }),
+    remove: (id) => ask(`${at}/v1/images?id=${named(id)}`, { method: "DELETE" }),
+    picture: (id, size = 128) => `${at}/v1/image?size=${size}&id=${named(id)}`,
+  };
+}

@@ -27,3 +27,13 @@ function fromHSL(h, s, l) {
   };
   return [channel(0), channel(8), channel(4)];
 }
+
+// Colours of scores, from low to high: the low ones are to be seen first.
+const ramp = ["#c93a3d", "#e78b45", "#d3bd72", "#63aba4", "#2f6db5"].map(fromHex);
+
+// scale is the colour of a share of the way from low to high.
+export function scale(share) {
+  const at = Math.max(0, Math.min(1, share)) * (ramp.length - 1);
+  const i = Math.min(ramp.length - 2, Math.floor(at));
+  return ramp[i].map((v, c) => v + (ramp[i + 1][c] - v) * (at - i));
+}

@@ -28,6 +28,7 @@ type app struct {
 	stdout, stderr io.Writer
 	quiet          bool
 	backend        string
+	memory         memory
 	misused        error // found by help, which cannot return it
 }
 

@@ -62,7 +62,7 @@ func (a *app) evalSplit(c *cobra.Command, validate func() error, measure scorers
 		}
 		var table [][]eval.Score
 		for _, subject := range a.subjects(from, which, *references) {
-			scores, err := subject(c.Context(), measure, images, images)
+			scores, err := subject(c.Context(), normalised(measure), images, images)
 			if err != nil {
 				return err
 			}
@@ -70,5 +70,5 @@ func (a *app) evalSplit(c *cobra.Command, validate func() error, measure scorers
 		}
 		return a.finishTable(from, table, *asJSON)
 	}
-	return c
+	return a.memoryFlag(c)
 }

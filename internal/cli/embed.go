@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"alike/dataset"
 	"alike/embed"
 	"alike/index"
+	"alike/index/weaviate"
 )
 
 func (a *app) embed() *cobra.Command {
@@ -24,6 +26,10 @@ image as evaluation sees it, then K augmented views, for 'alike train --from-fea
 NAME.parquet has the columns id, path, vector, label and hash. These two are
 not normalised unless --normalize is given (docs/search.md).
 
+weaviate://HOST:PORT/Collection is a collection of a Weaviate server, made if it is not there;
+HOST:PORT,HOST:PORT are nodes of a cluster. What is new or changed is written, what vanished is
+deleted. The API key, if the server demands one, is in the environment's WEAVIATE_API_KEY.
+
 A command that was stopped or killed goes on where it was. What is there already is
 built on: only images whose content is new pass the network, and those that vanished
 are named. The output has the same bytes whatever happened on the way.
@@ -34,7 +40,8 @@ that others trained (docs/interop.md).`,
   alike embed runs/simclr-resnet8 --data photos/ --out photos.npy
   alike embed runs/simclr-resnet8 --data photos/ --views 8 --out photos.npy
   alike embed dinov2.onnx --data photos/ --out photos.index
-  alike embed runs/simclr-resnet8 --data shards.tar --out part2.parquet --shard 2/8 --normalize`,
+  alike embed runs/simclr-resnet8 --data shards.tar --out part2.parquet --shard 2/8 --normalize
+  alike embed runs/simclr-resnet8 --data photos/ --out weaviate://localhost:8080/Photos`,
 		Args: exactly("a RUN"),
 	}
 	var data dataFlags
@@ -42,14 +49,15 @@ that others trained (docs/interop.md).`,
 	data.addOptional(c)
 	which.add(c)
 	split := c.Flags().String("split", "", "split to embed (default: the only one, or test)")
-	out := c.Flags().String("out", "", "what to write: NAME.index, NAME.npy or NAME.parquet")
+	out := c.Flags().String("out", "", "what to write: NAME.index, NAME.npy, NAME.parquet or weaviate://HOST:PORT/Collection")
 	shard := c.Flags().String("shard", "", "embed one of several parts, e.g. 2/8; to which part an image belongs depends on its id alone")
 	normalize := c.Flags().Bool("normalize", false, "scale each embedding to length 1; an index does in any case")
 	views := c.Flags().Int("views", 0, "augmented views of each image that are embedded beside it, as the run makes its views; for NAME.npy")
+	replicas := replicasFlag(c)
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *out == "" {
-			return misuse("--out is needed: NAME.index, NAME.npy or NAME.parquet")
+			return misuse("--out is needed: NAME.index, NAME.npy, NAME.parquet or weaviate://HOST:PORT/Collection")
 		}
 		form, err := embed.OutputOf(*out)
 		if err != nil {
@@ -60,8 +68,10 @@ that others trained (docs/interop.md).`,
 			return misuse("--views %d: must be at least 0", *views)
 		case *views > 0 && !form.Views:
 			return misuse("--views needs a file that ends in .npy, whose array has a dimension for them")
+		case *replicas < 0 || *replicas > 0 && !form.Remote:
+			return misuse("--replicas %d: want at least 1, and an --out of weaviate://HOST:PORT/Collection", *replicas)
 		}
-		job := embed.Job{Views: *views, Out: *out, Strict: data.strict, MaxBad: data.maxBad}
+		job := embed.Job{Views: *views, Out: *out, Strict: data.strict, MaxBad: data.maxBad, Replicas: *replicas, Token: os.Getenv(weaviate.TokenVariable)}
 		if *shard != "" {
 			if job.Shard, err = embed.ParseShard(*shard); err != nil {
 				return misuse("--shard %w", err)

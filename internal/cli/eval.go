@@ -21,11 +21,11 @@ type scorer interface {
 func (a *app) evalKNN() *cobra.Command {
 	m := eval.DefaultKNN()
 	c := a.evalCommand("knn", "Classify test images by their nearest training images (weighted kNN)",
-		"A source without\nsplits is measured by leaving each image out of its own neighbours.", func() (measure, error) { return embedded(m), m.Validate() })
+		"A source without\nsplits is measured by leaving each image out of its own neighbours.", func() (measure, error) { return embedded(normalised(one(m))), m.Validate() })
 	c.Flags().IntVar(&m.K, "k", m.K, "number of neighbours that vote")
 	c.Flags().Float64Var(&m.Temperature, "temperature", m.Temperature, "votes weigh exp(cosine/temperature)")
 	c.Flags().BoolVar(&m.Plain, "plain", false, "one vote each, whatever the cosine")
-	return c
+	return a.memoryFlag(c)
 }
 
 func (a *app) evalLinear() *cobra.Command {
@@ -43,23 +43,25 @@ random crops and flips, as in the papers' tables; --epochs, --batch, --lr and
 			if useSGD {
 				return finetuned(sgd, "training the classifier"), sgd.Validate()
 			}
-			return embedded(m), m.Validate()
+			m.Room = a.memory.room
+			return embedded(one(m)), m.Validate()
 		})
 	c.Flags().BoolVar(&useSGD, "sgd", false, "train by SGD on random crops and flips")
 	addSGDFlags(c, &sgd)
 	c.Flags().IntVar(&m.MaxIterations, "max-iterations", m.MaxIterations, "limit of each fit's iterations")
 	c.Flags().Uint64Var(&m.Seed, "seed", m.Seed, "seed of the held-out part that chooses the regularisation; with --sgd of the order and the views")
 	c.PreRun = func(*cobra.Command, []string) { sgd.Seed = m.Seed }
-	return c
+	return a.memoryFlag(c)
 }
 
 // measure has a model label queries by the images of a bank. left, which may be nil,
 // says what is left out of the queries.
 type measure func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error)
 
-// embedded has a scorer measure the model's embeddings.
-func embedded(s scorer) measure {
-	return func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error) {
+// embedded has the model's embeddings measured.
+func embedded(measure scorers) measure {
+	return func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) (scores []eval.Score, err error) {
+		defer func() { err = errors.Join(err, a.memory.release()) }()
 		b, err := a.features(ctx, m, bank)
 		if err != nil {
 			return nil, err
@@ -70,7 +72,18 @@ func embedded(s scorer) measure {
 				return nil, err
 			}
 		}
-		return left.around(one(s))(ctx, b, q)
+		return left.around(measure)(ctx, b, q)
+	}
+}
+
+// normalised has embeddings measured that were normalised in place, which spares the measurement a copy.
+func normalised(measure scorers) scorers {
+	return func(ctx context.Context, bank, queries *eval.Features) ([]eval.Score, error) {
+		bank.Normalize()
+		if queries != bank {
+			queries.Normalize()
+		}
+		return measure(ctx, bank, queries)
 	}
 }
 

@@ -56,15 +56,11 @@ func exclude(file string, queries hashed) (*exclusion, error) {
 	return x, err
 }
 
-// of returns the features of a gallery and of what is left of its queries. Queries
-// that are their own gallery are left out of both.
-func (x *exclusion) of(gallery, queries *eval.Features) (g, q *eval.Features) {
-	q = queries.Select(x.keep)
-	q.Set.Excluded, q.Set.Images, q.Set.SHA256 = x.dropped, q.N, x.sha256
-	if gallery == queries {
-		return q, q
-	}
-	return gallery, q
+// from leaves out what is to be of queries, in place; where they are their own gallery, of
+// that too.
+func (x *exclusion) from(queries *eval.Features) {
+	queries.Retain(x.keep)
+	queries.Set.Excluded, queries.Set.Images, queries.Set.SHA256 = x.dropped, queries.N, x.sha256
 }
 
 // note adds to a score what was left out, and what that changed.

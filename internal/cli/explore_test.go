@@ -7,13 +7,12 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -23,8 +22,26 @@ import (
 	"alike/dataset"
 )
 
-// exploring runs 'alike explore' until the test ends and returns the page's URL.
+// exploring runs 'alike explore' until the test ends and returns the page's URL, as soon as there is
+// something to look at.
 func exploring(t *testing.T, args ...string) string {
+	t.Helper()
+	site, _ := page(t, args...)
+	for {
+		resp, err := http.Get(site + "v1/points")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return site
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// page runs 'alike explore' until the test ends, or stop is called, and returns the page's URL.
+func page(t *testing.T, args ...string) (site string, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
@@ -33,95 +50,23 @@ func exploring(t *testing.T, args ...string) string {
 		ended <- Run(ctx, append([]string{"explore", "--addr", "127.0.0.1:0"}, args...), strings.NewReader(""), io.Discard, w)
 		w.Close()
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if code := <-ended; code != exitDone {
 			t.Errorf("explore ends with status %d", code)
 		}
 	})
+	t.Cleanup(stop)
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		if _, rest, ok := strings.Cut(lines.Text(), "look at "); ok {
 			go io.Copy(io.Discard, r)
 			site, _, _ := strings.Cut(rest, " ")
-			for {
-				resp, err := http.Get(site + "v1/points")
-				if err != nil {
-					t.Fatal(err)
-				}
-				resp.Body.Close()
-				if resp.StatusCode == http.StatusOK {
-					return site
-				}
-				time.Sleep(20 * time.Millisecond)
-			}
+			return site, stop
 		}
 	}
 	t.Fatal("explore does not say where to look")
-	return ""
-}
-
-// browser is a headless Chromium that fails the test when the page throws or is
-// refused something by its policy.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	program := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			program = path
-			break
-		}
-	}
-	if program == "" {
-		t.Skip("there is no Chromium here")
-	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.Flag("enable-unsafe-swiftshader", true), chromedp.WindowSize(1280, 860))...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(cancel)
-	chromedp.ListenTarget(ctx, func(event any) {
-		switch e := event.(type) {
-		case *runtime.EventExceptionThrown:
-			t.Errorf("the page throws: %s", e.ExceptionDetails.Error())
-		case *log.EventEntryAdded:
-			// What the server refuses on purpose is in the log too.
-			if e.Entry.Level == log.LevelError && e.Entry.Source != log.SourceNetwork {
-				t.Errorf("the page's log: %s", e.Entry.Text)
-			}
-		}
-	})
-	return ctx
-}
-
-// visitor does what a person does on the page.
-type visitor struct {
-	t   *testing.T
-	ctx context.Context
-}
-
-func (v visitor) do(actions ...chromedp.Action) {
-	v.t.Helper()
-	if err := chromedp.Run(v.ctx, actions...); err != nil {
-		var said string
-		chromedp.Run(v.ctx, chromedp.Text("#said", &said, chromedp.ByQuery))
-		v.t.Fatalf("%v; the page says %q", err, said)
-	}
-}
-
-// js is the value of an expression on the page.
-func js[T any](v visitor, expression string) (value T) {
-	v.t.Helper()
-	v.do(chromedp.Evaluate(expression, &value))
-	return value
-}
-
-// until waits for an expression to be true.
-func (v visitor) until(expression string) {
-	v.t.Helper()
-	v.do(chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(30*time.Second)))
+	return "", stop
 }
 
 // ids are those of the pictures in the grid.
@@ -131,20 +76,6 @@ func (v visitor) ids() []string {
 }
 
 func (v visitor) said() string { return js[string](v, `document.querySelector("#said").textContent`) }
-
-// shot writes a screenshot to the folder that ALIKE_SHOTS names, if it does.
-func (v visitor) shot(name string) {
-	v.t.Helper()
-	dir := os.Getenv("ALIKE_SHOTS")
-	if dir == "" {
-		return
-	}
-	var png []byte
-	v.do(chromedp.Sleep(900*time.Millisecond), chromedp.CaptureScreenshot(&png))
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		v.t.Fatal(err)
-	}
-}
 
 func TestExploreInABrowser(t *testing.T) {
 	ctx := browser(t)
@@ -168,7 +99,7 @@ func TestExploreInABrowser(t *testing.T) {
 	}
 	v := visitor{t, ctx}
 	v.do(log.Enable(), runtime.Enable(), chromedp.Navigate(site))
-	v.until(`document.body.dataset.neighbours === "yes" && document.body.dataset.clusters === "yes"`)
+	v.until(`document.body.dataset.done === "yes"`)
 	if n := js[int](v, `document.querySelectorAll("#legend button").length`); n != 10 {
 		t.Errorf("the legend has %d classes, want 10", n)
 	}
@@ -240,7 +171,7 @@ func TestExploreInABrowser(t *testing.T) {
 	}
 
 	// A point of the map, found by the tip over it.
-	v.do(chromedp.Evaluate(`document.querySelector("[data-kind=pca]").click(); document.querySelector("[data-colour=cluster]").click()`, nil), chromedp.Sleep(time.Second))
+	v.do(chromedp.Evaluate(`document.querySelector("[data-kind=pca]").click(); const c = document.querySelector("#colour"); c.value = "cluster"; c.dispatchEvent(new Event("change"))`, nil), chromedp.Sleep(time.Second))
 	if n := js[int](v, `document.querySelectorAll("#legend button").length`); n != 12 {
 		t.Errorf("%d clusters, want 12", n)
 	}
@@ -271,8 +202,7 @@ func TestExploreInABrowser(t *testing.T) {
 	}
 
 	// Everything has a name for those who do not see it.
-	if bare := js[[]string](v, `[...document.querySelectorAll("button, input, img, canvas, [role=application]")].filter((e) => e.matches("img") ? !e.hasAttribute("alt")
-		: e.matches("canvas") ? !e.closest("[aria-label]") : !(e.ariaLabel || e.textContent.trim() || e.labels?.length)).map((e) => e.outerHTML)`); len(bare) > 0 {
+	if bare := v.nameless(); len(bare) > 0 {
 		t.Errorf("without a name: %v", bare)
 	}
 
@@ -281,18 +211,11 @@ func TestExploreInABrowser(t *testing.T) {
 	v.until(fmt.Sprintf(`document.querySelector("#said").textContent.includes("images like %s")`, first[2]))
 
 	// Dark, and on a phone.
-	v.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
+	v.scheme("dark")
 	if paper := js[string](v, `getComputedStyle(document.querySelector("#side")).backgroundColor`); paper != "rgb(22, 27, 36)" {
 		t.Errorf("in the dark the page is %s", paper)
 	}
-	v.shot("dark")
-	v.do(chromedp.EmulateViewport(375, 812, chromedp.EmulateScale(2), chromedp.EmulateMobile))
-	if w := js[int](v, `document.documentElement.scrollWidth`); w > 375 {
-		t.Errorf("on a phone the page is %d pixels wide", w)
-	}
-	v.shot("phone-dark")
-	v.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}))
-	v.shot("phone")
+	v.looks("images")
 }
 
 // box is where the map is.

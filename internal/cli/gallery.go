@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"alike/dataset"
 	"alike/eval"
 	"alike/index"
+	"alike/index/weaviate"
 	"alike/pretrained"
 )
 
@@ -35,11 +37,22 @@ func (f *galleryFlags) add(c *cobra.Command) {
 // gallery is what is searched. The model and the images of an index are opened only
 // when a query or a picture needs them.
 type gallery struct {
-	index  *index.Index
+	index  *index.Index // nil of a collection
+	search func(ctx context.Context, queries *eval.Features, k int, f index.Filter) ([][]index.Hit, error)
+	find   func(ctx context.Context, id string) (vector []float32, ok bool, err error)
 	model  func() (*alike.Model, error)
 	images func() (dataset.Dataset, error)
 	byID   func() (map[string]int, error) // places in images
+	from   index.Data                     // which images, in whose order the index is; the zero value for an index that was opened
 	close  func()
+}
+
+// present says so if there is neither an index nor a run of that name.
+func present(name string) error {
+	if _, err := os.Stat(name); err != nil {
+		return fmt.Errorf("%s is neither an index nor a run: %w", name, err)
+	}
+	return nil
 }
 
 // gallery opens an index, or embeds the images of a run.
@@ -47,8 +60,8 @@ func (a *app) gallery(ctx context.Context, name string, f galleryFlags) (*galler
 	if index.Is(name) {
 		return a.indexGallery(ctx, name, f)
 	}
-	if _, err := os.Stat(name); err != nil {
-		return nil, fmt.Errorf("%s is neither an index nor a run: %w", name, err)
+	if err := present(name); err != nil {
+		return nil, err
 	}
 	if f.model != "" {
 		return nil, misuse("--model is for an index; %s is a run", name)
@@ -69,7 +82,7 @@ func (a *app) runGallery(ctx context.Context, run string, model *alike.Model, f 
 	if err != nil {
 		return nil, err
 	}
-	d, _, err := splitOf(source, f.split)
+	d, split, err := splitOf(source, f.split)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +98,11 @@ func (a *app) runGallery(ctx context.Context, run string, model *alike.Model, f 
 	}
 	g := &gallery{
 		index:  x,
+		search: x.SearchWhere,
+		find:   findIn(x),
 		model:  func() (*alike.Model, error) { return model, nil },
 		images: func() (dataset.Dataset, error) { return d, nil },
+		from:   index.Data{Spec: source.Spec, Split: split, Classes: source.Classes},
 		close:  model.Close,
 	}
 	g.findByID()
@@ -101,23 +117,65 @@ func (a *app) indexGallery(ctx context.Context, dir string, f galleryFlags) (*ga
 	if err != nil {
 		return nil, err
 	}
+	g := a.galleryOf(ctx, x.About, f)
+	g.index, g.search, g.find = x, x.SearchWhere, findIn(x)
+	closeModel := g.close
+	g.close = func() {
+		closeModel()
+		x.Close()
+	}
+	return g, nil
+}
+
+// collectionGallery opens a collection of Weaviate.
+func (a *app) collectionGallery(ctx context.Context, address string, f galleryFlags) (*gallery, error) {
+	if f.which.layer != "" || f.which.step >= 0 || f.split != "" {
+		return nil, misuse("--layer, --step and --split are for a run; the collection says what it was made from")
+	}
+	c, err := openCollection(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	g := a.galleryOf(ctx, c.About, f)
+	g.search = c.SearchWhere
+	g.find = func(ctx context.Context, id string) ([]float32, bool, error) {
+		_, v, err := c.Get(ctx, id)
+		if errors.Is(err, weaviate.ErrNoObject) {
+			return nil, false, nil
+		}
+		return v, err == nil, err
+	}
+	return g, nil
+}
+
+// galleryOf has the model and the images of vectors that were made before.
+func (a *app) galleryOf(ctx context.Context, about index.About, f galleryFlags) *gallery {
 	var opened *alike.Model
 	g := &gallery{
-		index: x,
 		model: sync.OnceValues(func() (m *alike.Model, err error) {
-			opened, err = a.modelOf(x.About, f.model)
+			opened, err = a.modelOf(about, f.model)
 			return opened, err
 		}),
-		images: sync.OnceValues(func() (dataset.Dataset, error) { return a.imagesOf(ctx, x.About.Data, f.data) }),
+		images: sync.OnceValues(func() (dataset.Dataset, error) { return a.imagesOf(ctx, about.Data, f.data) }),
 		close: func() {
 			if opened != nil {
 				opened.Close()
 			}
-			x.Close()
 		},
 	}
 	g.findByID()
-	return g, nil
+	return g
+}
+
+// findIn finds vectors of an index.
+func findIn(x *index.Index) func(context.Context, string) ([]float32, bool, error) {
+	return func(_ context.Context, id string) ([]float32, bool, error) {
+		row, ok := x.Find(id)
+		if !ok {
+			return nil, false, nil
+		}
+		return x.Vector(row), true, nil
+	}
 }
 
 // modelOf opens the model that made an index, from the run that it names or another
@@ -192,25 +250,29 @@ func (g *gallery) image(id string) (image.Image, error) {
 	return img.RGBA(), nil
 }
 
-// query is what is searched for: a row of the index, or an image to embed.
+// query is what is searched for: a vector that is there already, or an image to embed.
 type query struct {
 	gallery *gallery
-	row     int // -1 for an image
+	vector  []float32 // nil for an image
 	image   func() (image.Image, error)
 }
 
 // query is a file's image, or the entry of that id.
-func (g *gallery) query(name string) (*query, error) {
+func (g *gallery) query(ctx context.Context, name string) (*query, error) {
 	file, err := os.ReadFile(name)
 	if err == nil {
 		img, err := dataset.Decode(file, 64_000_000)
 		if err != nil {
 			return nil, fmt.Errorf("--query %s: %w", name, err)
 		}
-		return &query{g, -1, func() (image.Image, error) { return img.RGBA(), nil }}, nil
+		return &query{g, nil, func() (image.Image, error) { return img.RGBA(), nil }}, nil
 	}
-	if row, ok := g.index.Find(name); ok {
-		return &query{g, row, func() (image.Image, error) { return g.image(name) }}, nil
+	vector, ok, notFound := g.find(ctx, name)
+	if notFound != nil {
+		return nil, notFound
+	}
+	if ok {
+		return &query{g, vector, func() (image.Image, error) { return g.image(name) }}, nil
 	}
 	return nil, fmt.Errorf("--query %s: %w, and there is no image of that id", name, err)
 }
@@ -222,15 +284,14 @@ func (q *query) crop(part image.Rectangle) error {
 		return err
 	}
 	img, err = cropped(img, part)
-	q.row, q.image = -1, func() (image.Image, error) { return img, nil }
+	q.vector, q.image = nil, func() (image.Image, error) { return img, nil }
 	return err
 }
 
 // features are the query's embedding.
 func (q *query) features(ctx context.Context) (*eval.Features, error) {
-	x := q.gallery.index
-	if q.row >= 0 {
-		return &eval.Features{N: 1, D: x.About.Dim, Data: x.Vector(q.row)}, nil
+	if q.vector != nil {
+		return &eval.Features{N: 1, D: len(q.vector), Data: q.vector}, nil
 	}
 	img, err := q.image()
 	if err != nil {

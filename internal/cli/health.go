@@ -34,7 +34,12 @@ func healthOf(run *train.Run, step int) (h health, err error) {
 	if step >= 0 {
 		metrics = slices.DeleteFunc(metrics, func(m train.Metric) bool { return m.Step > step })
 	}
-	h.verdicts, h.seconds, h.metrics = []doctor.Verdict{}, map[string]float64{}, metrics
+	return examine(&run.Config, metrics)
+}
+
+// examine lets the doctor look at what a run wrote.
+func examine(c *train.Config, metrics []train.Metric) (health, error) {
+	h := health{verdicts: []doctor.Verdict{}, seconds: map[string]float64{}, metrics: metrics}
 	for _, m := range metrics {
 		if m.Probe == nil {
 			continue
@@ -44,7 +49,7 @@ func healthOf(run *train.Run, step int) (h health, err error) {
 			h.seconds[part] += s
 		}
 	}
-	found, err := train.Diagnose(&run.Config, metrics)
+	found, err := train.Diagnose(c, metrics)
 	h.verdicts = append(h.verdicts, found...)
 	return h, err
 }

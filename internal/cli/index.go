@@ -13,6 +13,7 @@ import (
 
 	"alike/index"
 	"alike/index/hnsw"
+	"alike/index/weaviate"
 )
 
 func (a *app) indexBuild() *cobra.Command {
@@ -57,6 +58,11 @@ embed' has changed them, build it again.`,
 		return a.printGraph(g)
 	}
 	return c
+}
+
+// printModel prints what made the vectors.
+func (a *app) printModel(about index.About) {
+	fmt.Fprintf(a.stdout, "  layer %s of %s (%s) at step %d, weights %.12s, images of %d pixels\n", about.Layer, about.Model.Name, about.Model.Encoder, about.Model.Step, about.Model.WeightsSHA256, about.Size)
 }
 
 // printGraph prints what each effort finds.
@@ -152,11 +158,14 @@ func (a *app) indexInfo() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "info INDEX",
 		Short:   "Say what an index holds, check its files, and what its graph finds",
-		Example: "  alike index info photos.index\n  alike index info photos.index --json",
+		Example: "  alike index info photos.index\n  alike index info photos.index --json\n  alike index info weaviate://localhost:8080/Photos",
 		Args:    exactly("an INDEX"),
 	}
 	asJSON := jsonFlag(c)
-	c.RunE = func(_ *cobra.Command, args []string) error {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if weaviate.Is(args[0]) {
+			return a.collectionInfo(c.Context(), args[0], *asJSON)
+		}
 		x, err := index.Open(args[0]) // which compares the checksums
 		if err != nil {
 			return err
@@ -167,7 +176,7 @@ func (a *app) indexInfo() *cobra.Command {
 			return a.printJSON(about)
 		}
 		fmt.Fprintf(a.stdout, "%s: %d vectors of %d values, %s, written %d times\n", args[0], about.Count, about.Dim, humanize.IBytes(uint64(about.Files.Vectors.Bytes)), about.Generation)
-		fmt.Fprintf(a.stdout, "  layer %s of %s (%s) at step %d, weights %.12s, images of %d pixels\n", about.Layer, about.Model.Name, about.Model.Encoder, about.Model.Step, about.Model.WeightsSHA256, about.Size)
+		a.printModel(about)
 		fmt.Fprintf(a.stdout, "  data %s, split %s, sha256 %.12s\n", about.Data.Spec, about.Data.Split, about.Data.SHA256)
 		if about.Quantized != nil {
 			fmt.Fprint(a.stdout, "  ")

@@ -50,10 +50,21 @@ func (a *app) model(dir string, f modelFlags) (*alike.Model, error) {
 func (a *app) features(ctx context.Context, m *alike.Model, d hashed) (*eval.Features, error) {
 	bar := a.progress("embedding "+d.Name(), d.Len())
 	defer bar.done()
-	f, err := m.Features(ctx, d, d.split, func(done int) { bar.at(done, fmt.Sprintf("of %d", d.Len())) })
+	f, err := eval.Room(a.memory.room).Features(d, m.Dim())
 	if err != nil {
 		return nil, err
 	}
+	err = m.EmbedEach(ctx, d, 0, func(i int, h []float32, err error) error {
+		copy(f.Row(i), h)
+		if done := i + 1; done%256 == 0 || done == d.Len() {
+			bar.at(done, fmt.Sprintf("of %d", d.Len()))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.Layer, f.Set.Split = m.Layer(), d.split
 	d.sign(&f.Set)
 	return f, nil
 }

@@ -185,32 +185,13 @@ func addCurves(r *report.Report, run *train.Run) error {
 	if err != nil {
 		return err
 	}
-	loss := report.Curve{Title: "Loss", XLabel: "step"}
-	accuracy := report.Curve{Title: "Contrastive accuracy: the nearest row is the positive", XLabel: "step"}
-	rate := report.Curve{Title: "Learning rate", XLabel: "step"}
-	knn := report.Curve{Title: "kNN accuracy on a fixed subset, during training", XLabel: "epoch"}
-	for _, m := range metrics {
-		if m.Monitor != nil {
-			if v, ok := m.Monitor["knn_accuracy"]; ok {
-				knn.Points = append(knn.Points, report.Point{X: m.Epoch, Y: v})
-			}
-			continue
+	r.Curves = curvesOf(metrics)
+	for _, c := range r.Curves {
+		if c.Name == "knn" {
+			first, last := c.Points[0].Y, c.Points[len(c.Points)-1].Y
+			r.Verdict = append(r.Verdict, fmt.Sprintf("During training, kNN accuracy on a fixed subset (at most %d images against %d) went from %.1f %% to %.1f %%.", monitorQueries, monitorBank, 100*first, 100*last))
 		}
-		if m.Probe != nil && m.Probe.CollapsedLoss > 0 {
-			loss.Reference, loss.ReferenceLabel = m.Probe.CollapsedLoss, "all embeddings equal"
-		}
-		x := float64(m.Step)
-		loss.Points = append(loss.Points, report.Point{X: x, Y: m.Loss})
-		accuracy.Points = append(accuracy.Points, report.Point{X: x, Y: m.Accuracy})
-		rate.Points = append(rate.Points, report.Point{X: x, Y: m.LR})
 	}
-	r.Curves = append(r.Curves, loss)
-	if len(knn.Points) > 0 {
-		r.Curves = append(r.Curves, knn)
-		first, last := knn.Points[0].Y, knn.Points[len(knn.Points)-1].Y
-		r.Verdict = append(r.Verdict, fmt.Sprintf("During training, kNN accuracy on a fixed subset (at most %d images against %d) went from %.1f %% to %.1f %%.", monitorQueries, monitorBank, 100*first, 100*last))
-	}
-	r.Curves = append(r.Curves, accuracy, rate)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,7 +127,7 @@ their protocols.`,
 		}
 		var table [][]eval.Score
 		for _, subject := range a.subjects(from, which, flags.references) {
-			scores, err := subject(c.Context(), left.around(perClass(flags.perClass, flags.scores)), gallery, queries)
+			scores, err := subject(c.Context(), left.around(normalised(perClass(flags.perClass, flags.scores))), gallery, queries)
 			if err != nil {
 				return err
 			}
@@ -141,7 +142,7 @@ their protocols.`,
 		}
 		return a.finishTable(from, table, *asJSON)
 	}
-	return c
+	return a.memoryFlag(c)
 }
 
 // finishTable keeps the scores of subjects with the run and prints them. The run's
@@ -217,7 +218,7 @@ func (x *exclusion) around(measure scorers) scorers {
 		if err != nil {
 			return nil, err
 		}
-		gallery, queries = x.of(gallery, queries)
+		x.from(queries)
 		scores, err := measure(ctx, gallery, queries)
 		for i := range scores {
 			scores[i].Notes = slices.Clip(scores[i].Notes) // scores may share them
@@ -234,11 +235,13 @@ type subject func(ctx context.Context, measure scorers, gallery, queries hashed)
 func (a *app) subjects(from origin, which modelFlags, references bool) (list []subject) {
 	if run := from.run; references && run != nil {
 		list = append(list, func(ctx context.Context, measure scorers, gallery, queries hashed) ([]eval.Score, error) {
-			name, of := "raw pixels", func(d hashed) (*eval.Features, error) { return eval.Pixels(ctx, d, run.Config.Size) }
-			if run.Config.Size == 0 {
-				name, of = "the features", func(d hashed) (*eval.Features, error) { return eval.Given(d) }
+			name, of := "raw pixels", func(d hashed) (*eval.Features, error) {
+				return eval.Room(a.memory.room).Pixels(ctx, d, run.Config.Size)
 			}
-			return scoresOf(ctx, eval.Subject{Name: name}, measure, gallery, queries, func(d hashed) (*eval.Features, error) {
+			if run.Config.Size == 0 {
+				name, of = "the features", func(d hashed) (*eval.Features, error) { return eval.Room(a.memory.room).Given(d) }
+			}
+			return a.scoresOf(ctx, eval.Subject{Name: name}, measure, gallery, queries, func(d hashed) (*eval.Features, error) {
 				f, err := of(d)
 				if err == nil {
 					d.sign(&f.Set)
@@ -259,12 +262,13 @@ func (a *app) network(dir string, o alike.Options) subject {
 			return nil, err
 		}
 		defer m.Close()
-		return scoresOf(ctx, m.Subject(), measure, gallery, queries, func(d hashed) (*eval.Features, error) { return a.features(ctx, m, d) })
+		return a.scoresOf(ctx, m.Subject(), measure, gallery, queries, func(d hashed) (*eval.Features, error) { return a.features(ctx, m, d) })
 	}
 }
 
 // scoresOf measures a subject.
-func scoresOf(ctx context.Context, s eval.Subject, measure scorers, gallery, queries hashed, embed func(hashed) (*eval.Features, error)) ([]eval.Score, error) {
+func (a *app) scoresOf(ctx context.Context, s eval.Subject, measure scorers, gallery, queries hashed, embed func(hashed) (*eval.Features, error)) (scores []eval.Score, err error) {
+	defer func() { err = errors.Join(err, a.memory.release()) }()
 	q, err := embed(queries)
 	if err != nil {
 		return nil, err
@@ -275,7 +279,7 @@ func scoresOf(ctx context.Context, s eval.Subject, measure scorers, gallery, que
 			return nil, err
 		}
 	}
-	scores, err := measure(ctx, g, q)
+	scores, err = measure(ctx, g, q)
 	for i := range scores {
 		scores[i].Subject = s
 	}

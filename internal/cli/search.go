@@ -8,25 +8,28 @@ import (
 
 	"alike/dataset"
 	"alike/index"
+	"alike/index/weaviate"
 	"alike/internal/sheet"
 )
 
 func (a *app) search() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "search INDEX | RUN | MODEL.onnx",
+		Use:   "search INDEX | RUN | MODEL.onnx | weaviate://HOST:PORT/Collection",
 		Short: "Find the images that are most like one",
 		Long: `Find the images of an index, as 'alike embed' writes it, that are most like one;
 of a RUN, its images are embedded first. Similarity is the cosine of the embeddings.
 
 The query is an image file, or the id of an image of the index, whose embedding is
 there already. --path takes a pattern for ids, with *, ? and [a-z] within a name:
-what matches a folder matches everything in it.`,
+what matches a folder matches everything in it. A collection of Weaviate is searched by the
+server's own graph, and filtered by --class only.`,
 		Example: `  alike search photos.index --query cat.jpg
   alike search photos.index --query cat.jpg --recall 0.99
   alike search photos.index --query cats/0012.jpg --class cat,lynx --path "2024/*"
   alike search runs/simclr-resnet8 --data photos/ --query cat.jpg --k 20 --out cats.png
-  alike search runs/simclr-resnet8 --data photos/ --query cat.jpg --crop 40,10,64,64`,
-		Args: exactly("an INDEX or a RUN"),
+  alike search runs/simclr-resnet8 --data photos/ --query cat.jpg --crop 40,10,64,64
+  alike search weaviate://localhost:8080/Photos --query cat.jpg --class cat`,
+		Args: exactly("an INDEX, a RUN or a collection"),
 	}
 	var g galleryFlags
 	g.add(c)
@@ -59,7 +62,14 @@ what matches a folder matches everything in it.`,
 		if err != nil {
 			return misuse("--crop %q: %v", *crop, err)
 		}
-		gallery, err := a.gallery(c.Context(), args[0], g)
+		open := a.gallery
+		if weaviate.Is(args[0]) {
+			if *recall != 0 {
+				return misuse("--recall is for an INDEX; a collection's server has an effort of its own")
+			}
+			open = a.collectionGallery
+		}
+		gallery, err := open(c.Context(), args[0], g)
 		if err != nil {
 			return err
 		}
@@ -70,7 +80,7 @@ what matches a folder matches everything in it.`,
 			}
 			a.say("going by the graph with effort %d", gallery.index.Effort())
 		}
-		q, err := gallery.query(*query)
+		q, err := gallery.query(c.Context(), *query)
 		if err != nil {
 			return err
 		}
@@ -83,7 +93,7 @@ what matches a folder matches everything in it.`,
 		if err != nil {
 			return err
 		}
-		found, err := gallery.index.SearchWhere(c.Context(), features, *k, filter)
+		found, err := gallery.search(c.Context(), features, *k, filter)
 		if err != nil {
 			return err
 		}

@@ -1,13 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,7 +18,6 @@ import (
 
 	"alike/explore"
 	"alike/index"
-	"alike/pretrained"
 	"alike/serve"
 )
 
@@ -29,6 +30,7 @@ type serveFlags struct {
 	maxBody   string
 	journal   string
 	readOnly  bool
+	page      bool // there is one to look at
 }
 
 func (f *serveFlags) add(c *cobra.Command) {
@@ -81,10 +83,7 @@ func (f *serveFlags) writes(dir string) error {
 		return misuse("--read-only writes no --journal; take one of them")
 	}
 	if !f.readOnly && f.journal == "" {
-		f.journal = filepath.Join(dir, "serve.journal")
-		if pretrained.Is(dir) {
-			f.journal = dir + ".journal"
-		}
+		f.journal = journalOf(dir)
 	}
 	f.config.Token = os.Getenv("ALIKE_TOKEN")
 	if f.tokenFile != "" {
@@ -126,29 +125,29 @@ log, one JSON object a line, goes to standard error.`,
 			level = slog.LevelWarn
 		}
 		log := slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level}))
-		return a.serveUntilStopped(c.Context(), log, args[0], f, nil)
+		server, err := serve.New(f.config, log)
+		if err != nil {
+			return err
+		}
+		return a.serveUntilStopped(c.Context(), log, server, f, func(ctx context.Context) (func(), error) {
+			return a.openGallery(ctx, log, server, args[0], f, nil)
+		})
 	}
 	return c
 }
 
-// serveUntilStopped listens at once, loads the gallery meanwhile, and returns when
-// the context ends and all is answered. page, if there is one, shows the gallery.
-func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir string, f serveFlags, page *explore.Page) error {
-	server, err := serve.New(f.config, log)
-	if err != nil {
-		return err
-	}
-	if page != nil {
-		if err := page.AddTo(server); err != nil {
-			return err
-		}
-	}
+// opener makes a server ready. Its caller calls done when the server has ended.
+type opener func(ctx context.Context) (done func(), err error)
+
+// serveUntilStopped listens at once, lets open load meanwhile what is served, and returns
+// when the context ends and all is answered.
+func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, server *serve.Server, f serveFlags, open opener) error {
 	l, err := net.Listen("tcp", f.config.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr %s: %w", f.config.Addr, err)
 	}
-	if page != nil {
-		a.say("look at http://%s/ in a browser, as soon as the images are embedded; Ctrl-C stops", l.Addr())
+	if f.page {
+		a.say("look at http://%s/ in a browser; Ctrl-C stops", l.Addr())
 	}
 	log.Info("listening", "address", l.Addr().String(), "tls", f.config.TLSCert != "", "token", f.config.Token != "")
 	ctx, stop := context.WithCancelCause(ctx)
@@ -160,7 +159,7 @@ func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir strin
 		ended <- err
 	}()
 
-	done, err := a.openGallery(ctx, log, server, dir, f, page)
+	done, err := open(ctx)
 	defer done()
 	if err != nil && ctx.Err() == nil {
 		stop(err)
@@ -169,9 +168,9 @@ func (a *app) serveUntilStopped(ctx context.Context, log *slog.Logger, dir strin
 	return <-ended
 }
 
-// openGallery makes the server ready, and the page. The caller calls done when both
-// have ended.
-func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.Server, dir string, f serveFlags, page *explore.Page) (done func(), err error) {
+// openGallery makes the server ready, and shows the gallery on a page, if there is one. The caller
+// calls done when the server has ended.
+func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.Server, dir string, f serveFlags, shown *explore.Gallery) (done func(), err error) {
 	start := time.Now()
 	g, err := a.gallery(ctx, dir, f.gallery)
 	if err != nil {
@@ -189,7 +188,8 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 	if err != nil {
 		return g.close, err
 	}
-	writes := serve.Journal{Path: f.journal}
+	pictures, store := picturesOf(cmp.Or(f.journal, journalOf(dir))), index.NewStore(g.index)
+	writes := serve.Journal{Path: f.journal, Pictures: pictures}
 	if index.Is(dir) && g.index.About.Graph == nil { // a graph would have to be built anew
 		writes.Fold = func(s *index.Snapshot) error { return s.Write(dir) }
 	}
@@ -197,12 +197,26 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 	found, err := server.Open(ctx, serve.About{
 		Run: subject.Name, Method: subject.Method, Encoder: subject.Encoder, Step: subject.Step,
 		Layer: model.Layer(), Dim: model.Dim(), WeightsSHA256: subject.WeightsSHA256, Data: dir,
-	}, model, index.NewStore(g.index), writes)
+	}, model, store, writes)
 	if err != nil {
 		return g.close, err
 	}
-	if page != nil {
-		page.Open(ctx, log, g.index, g.image)
+	if shown != nil {
+		var scores []explore.Score
+		if found.Changes == 0 { // else the images are others
+			if scores, err = a.imageScores(dir, g, subject.WeightsSHA256); err != nil {
+				return g.close, err
+			}
+		}
+		shown.Open(ctx, log, explore.Images{
+			Store: store, Scores: scores,
+			Picture: func(id string) (image.Image, error) {
+				if m, err := pictures.Open(id); !errors.Is(err, fs.ErrNotExist) {
+					return m, err
+				}
+				return g.image(id)
+			},
+		})
 	}
 	if found.Torn > 0 {
 		log.Warn("the journal's last write was cut short; it was not acknowledged and is dropped", "bytes", found.Torn)

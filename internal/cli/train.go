@@ -36,6 +36,7 @@ type sittingFlags struct {
 	train.Sittings
 	steps   int
 	minutes float64
+	report  bool
 	flags   *pflag.FlagSet
 }
 
@@ -43,6 +44,7 @@ func (f *sittingFlags) add(c *cobra.Command) {
 	f.flags = c.Flags()
 	f.flags.IntVar(&f.steps, "steps", 0, "stop after this step; the schedule stays as it is (default: its last)")
 	f.flags.Float64Var(&f.minutes, "max-minutes", 0, "stop after this time; the schedule stays as it is")
+	f.flags.BoolVar(&f.report, "report", true, "write the report at the end")
 	f.flags.IntVar(&f.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: one an epoch, at most two a minute)")
 	f.flags.IntVar(&f.Keep, "keep", 0, "checkpoints that are kept (default: 3)")
 	f.flags.IntVar(&f.MonitorEvery, "monitor-every", 0, "steps between kNN measurements on a fixed subset (default: one an epoch; -1: none)")
@@ -597,8 +599,10 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 		}
 		a.say("%s; 'alike resume %s' goes on", why, run.Dir)
 	}
-	if err := a.writeReport(ctx, run, source, engine); err != nil {
-		return err
+	if f.report {
+		if err := a.writeReport(ctx, run, source, engine); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(a.stdout, run.Dir)
 	return nil

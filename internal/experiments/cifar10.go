@@ -14,26 +14,20 @@ func cifar10(l *lab) error {
 		var on, off, start, startOff []float64
 		for _, seed := range seeds {
 			run := m.name + "-" + seed
-			a, err := l.run(run, append(append([]string{m.name}, base...), "--seed", seed), []string{"knn", "--classes", seen})
+			knn := [][]string{{"knn", "--classes", seen}, {"knn", "--classes", unseen}}
+			scores, err := l.run(run, append(append([]string{m.name}, base...), "--seed", seed), knn...)
 			if err != nil {
 				return err
 			}
-			b, err := l.again(run, run+"-unseen", []string{"knn", "--classes", unseen})
-			if err != nil {
-				return err
-			}
-			on, off = append(on, a["knn_accuracy"]), append(off, b["knn_accuracy"])
+			on, off = append(on, scores[0]["knn_accuracy"]), append(off, scores[1]["knn_accuracy"])
 			if i > 0 {
 				continue
 			}
 			untrained := "untrained-" + seed
-			if a, err = l.run(untrained, append(append([]string{"simclr"}, base...), "--epochs", "0", "--seed", seed), []string{"knn", "--classes", seen}); err != nil {
+			if scores, err = l.run(untrained, append(append([]string{"simclr"}, base...), "--epochs", "0", "--seed", seed), knn...); err != nil {
 				return err
 			}
-			if b, err = l.again(untrained, untrained+"-unseen", []string{"knn", "--classes", unseen}); err != nil {
-				return err
-			}
-			start, startOff = append(start, a["untrained/knn_accuracy"]), append(startOff, b["untrained/knn_accuracy"])
+			start, startOff = append(start, scores[0]["untrained/knn_accuracy"]), append(startOff, scores[1]["untrained/knn_accuracy"])
 		}
 		if i == 0 {
 			fmt.Printf("| *the untrained network* | h | %s | %s |\n", interval(start), interval(startOff))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 )
 
@@ -42,7 +41,7 @@ func cub64(l *lab) error {
 			if err != nil {
 				return err
 			}
-			if v := tuned["recall@1"]; v > best {
+			if v := tuned[0]["recall@1"]; v > best {
 				best, rate = v, r
 			}
 		}
@@ -56,7 +55,7 @@ func cub64(l *lab) error {
 			if err != nil {
 				return err
 			}
-			results = append(results, r)
+			results = append(results, r...)
 		}
 		if i == 0 {
 			row("*raw pixels*", "", results[:1], "raw pixels/")
@@ -78,12 +77,12 @@ func pretrained(l *lab, base, test []string, row func(name, rate string, results
 		if err != nil {
 			return err
 		}
-		simclr = append(simclr, r)
-		r, err = l.run("ice-init-"+seed, append(append([]string{"ice"}, args...), "--init", filepath.Join(l.dir, "simclr-"+seed)), test)
+		simclr = append(simclr, r...)
+		r, err = l.run("ice-init-"+seed, append(append([]string{"ice"}, args...), "--init", l.RunDir("simclr-"+seed)), test)
 		if err != nil {
 			return err
 		}
-		ice = append(ice, r)
+		ice = append(ice, r...)
 	}
 	row("*SimCLR on the same images, without labels (h)*", rate, simclr, "")
 	row("ice, begun with SimCLR's encoder", rate, ice, "")

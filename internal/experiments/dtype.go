@@ -13,7 +13,7 @@ import (
 // dtype compares training in bfloat16 with training in float32: kNN after each
 // epoch, as a table and as docs/results/bf16.svg.
 func dtype(l *lab) error {
-	recipe := []string{"train", "simclr", "--encoder", "resnet8", "--batch", "256", "--epochs", "6", "--warmup-epochs", "0.65", "--optimizer", "sgd", "--lr", "0.1",
+	recipe := []string{"simclr", "--encoder", "resnet8", "--batch", "256", "--epochs", "6", "--warmup-epochs", "0.65", "--optimizer", "sgd", "--lr", "0.1",
 		"--scaling", "none", "--head", "bench", "--set", "encoder.zero_init=false", "--set", "encoder.shortcut=identity", "--set", "optimizer.weight_decay=0.0005"}
 	var curves [2][]report.Point
 	for i, name := range []string{train.DTypeFloat32, train.DTypeBFloat16} {
@@ -39,18 +39,15 @@ func dtype(l *lab) error {
 	return os.WriteFile(filepath.Join("docs", "results", "bf16.svg"), []byte(picture), 0o644)
 }
 
-// monitored trains, unless a run of that name has ended before, and returns its
-// kNN accuracy after each epoch.
+// monitored trains, unless that has been done, and returns the run's kNN accuracy
+// after each epoch.
 func (l *lab) monitored(name string, args []string) ([]report.Point, error) {
-	dir := filepath.Join(l.dir, name)
-	r, err := train.Open(dir)
+	if _, err := l.Run(l.ctx, name, append(args, "--data", l.data)); err != nil {
+		return nil, err
+	}
+	r, err := train.Open(l.RunDir(name))
 	if err != nil {
-		if _, err := l.call(append(args, "--out", dir, "-q", "--data", l.data)...); err != nil {
-			return nil, err
-		}
-		if r, err = train.Open(dir); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	metrics, err := r.Metrics()
 	if err != nil {

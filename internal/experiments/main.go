@@ -11,15 +11,14 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 
-	"alike/eval"
 	"alike/internal/cli"
+	"alike/internal/reproduce"
 )
 
 func main() {
@@ -30,7 +29,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	l := &lab{ctx: ctx, data: os.Args[2], dir: filepath.Join("runs", os.Args[1])}
+	l := &lab{ctx: ctx, data: os.Args[2], Lab: reproduce.Lab{Dir: filepath.Join("runs", os.Args[1]), Alike: call}}
 	if err := tables[os.Args[1]](l); err != nil {
 		fmt.Fprintln(os.Stderr, "experiments:", err)
 		os.Exit(1)
@@ -42,100 +41,45 @@ var seeds = []string{"1", "2", "3"}
 
 // lab runs and remembers.
 type lab struct {
-	ctx       context.Context
-	data, dir string
-}
-
-// score is what an evaluation prints as JSON, as far as tables need it.
-type score struct {
-	Metric  string  `json:"metric"`
-	Value   float64 `json:"value"`
-	Subject struct {
-		Name string `json:"name"`
-		Step int    `json:"step"`
-	} `json:"subject"`
+	reproduce.Lab
+	ctx  context.Context
+	data string
 }
 
 // call runs a command and returns what it prints.
-func (l *lab) call(args ...string) ([]byte, error) {
+func call(ctx context.Context, args ...string) ([]byte, error) {
 	var out, errs bytes.Buffer
-	if code := cli.Run(l.ctx, args, strings.NewReader(""), &out, &errs); code != 0 {
+	if code := cli.Run(ctx, args, strings.NewReader(""), &out, &errs); code != 0 {
 		return nil, fmt.Errorf("alike %s: %s", strings.Join(args, " "), errs.String())
 	}
 	return out.Bytes(), nil
 }
 
-// run trains, unless a run of that name has been measured before, and returns
-// its scores: a map from subject and metric to value.
-func (l *lab) run(name string, train, eval []string) (map[string]float64, error) {
-	file := filepath.Join(l.dir, name+".json")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		dir := filepath.Join(l.dir, name)
-		if err := os.RemoveAll(dir); err != nil { // of a stopped attempt
-			return nil, err
-		}
-		if _, err := l.call(append(append([]string{"train"}, train...), "--out", dir, "-q", "--monitor-every", "-1", "--data", l.data)...); err != nil {
-			return nil, err
-		}
-		if text, err = l.measure(dir, file, eval); err != nil {
-			return nil, err
-		}
-	}
-	return values(name, text)
-}
-
-// measure evaluates a run and keeps what is printed in a file.
-func (l *lab) measure(dir, file string, eval []string) ([]byte, error) {
-	text, err := l.call(append(append([]string{"eval"}, eval...), dir, "--json", "-q", "--data", l.data)...)
+// run trains and measures, unless that has been done, and returns the scores of each
+// measurement: a map from subject and metric to value.
+func (l *lab) run(name string, train []string, evals ...[]string) (list []map[string]float64, err error) {
+	r, err := l.Run(l.ctx, name, append(train, "--monitor-every", "-1", "--data", l.data), evals...)
 	if err != nil {
 		return nil, err
 	}
-	return text, os.WriteFile(file, text, 0o644)
-}
-
-// again measures a run in another way, unless that has been done.
-func (l *lab) again(run, name string, eval []string) (map[string]float64, error) {
-	file := filepath.Join(l.dir, name+".json")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		if text, err = l.measure(filepath.Join(l.dir, run), file, eval); err != nil {
-			return nil, err
+	for _, args := range evals {
+		values := map[string]float64{}
+		for _, s := range r.Scores[strings.Join(args, " ")] {
+			switch subject := filepath.Base(s.Subject.Name); {
+			case subject != name:
+				values[subject+"/"+s.Metric] = s.Value
+			case s.Subject.Step == 0:
+				values["untrained/"+s.Metric] = s.Value
+			default:
+				values[s.Metric] = s.Value
+			}
 		}
+		fmt.Fprintf(os.Stderr, "%s %v\n", name, values)
+		list = append(list, values)
 	}
-	return values(run, text)
-}
-
-// values are the scores that an evaluation printed of a run and its references.
-func values(name string, text []byte) (map[string]float64, error) {
-	var all struct {
-		Scores []score `json:"scores"`
-		score
-	}
-	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	values := map[string]float64{}
-	for _, s := range append(all.Scores, all.score) {
-		switch subject := filepath.Base(s.Subject.Name); {
-		case subject != name:
-			values[subject+"/"+s.Metric] = s.Value
-		case s.Subject.Step == 0:
-			values["untrained/"+s.Metric] = s.Value
-		default:
-			values[s.Metric] = s.Value
-		}
-	}
-	fmt.Fprintf(os.Stderr, "%s %v\n", name, values)
-	return values, nil
+	return list, nil
 }
 
 // interval is the mean of some values in percent, and half the width of its
 // 95 % interval by Student's t.
-func interval(values []float64) string {
-	mean, ci := eval.MeanOfSeeds(values)
-	if len(values) < 2 {
-		return fmt.Sprintf("%.1f", 100*mean)
-	}
-	return fmt.Sprintf("%.1f ± %.1f", 100*mean, 50*(ci[1]-ci[0]))
-}
+func interval(values []float64) string { return reproduce.Interval(values) }

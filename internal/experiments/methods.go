@@ -30,15 +30,11 @@ func methods(l *lab) error {
 			if len(r.args) > 2 && r.args[1] == "--loss" {
 				run = fmt.Sprintf("%s-%s-%s", r.args[0], r.args[2], seed)
 			}
-			a, err := l.run(run, append(append(append([]string{}, r.args...), base...), "--seed", seed), []string{"knn", "--layer", "h"})
+			scores, err := l.run(run, append(append(append([]string{}, r.args...), base...), "--seed", seed), []string{"knn", "--layer", "h"}, []string{"linear", "--layer", "h"})
 			if err != nil {
 				return err
 			}
-			b, err := l.again(run, run+"-linear", []string{"linear", "--layer", "h"})
-			if err != nil {
-				return err
-			}
-			knn[r.name], linear[r.name] = append(knn[r.name], a["knn_accuracy"]), append(linear[r.name], b["linear_accuracy"])
+			knn[r.name], linear[r.name] = append(knn[r.name], scores[0]["knn_accuracy"]), append(linear[r.name], scores[1]["linear_accuracy"])
 		}
 	}
 	fmt.Println("| method | kNN | linear |\n|---|---|---|")

@@ -1,6 +1,10 @@
 package conv
 
-import "alike/internal/kernel/bf16"
+import (
+	"alike/internal/kernel/bf16"
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/norm"
+)
 
 // border is a window on an image [h, w, c] that may reach beyond it: of some
 // channels, height rows from top on, every stepH-th, and width columns from left
@@ -13,6 +17,8 @@ type border struct {
 	top, left      int
 	stepH, stepW   int
 	height, width  int
+	lv             cpu.Level
+	in             *norm.Map // of float32: what to make of the image inside, or nil
 }
 
 // copyBorder copies the window, with zeros outside the image.
@@ -29,8 +35,22 @@ func copyBorder[E float32 | bf16.T](b *border, dst, x []E) {
 		}
 		clear(to[:first*pixel])
 		clear(to[end*pixel:])
-		copyPixels(b, to[first*pixel:end*pixel], x[(h*b.w+b.left+first*b.stepW)*b.c+b.from:])
+		to, x := to[first*pixel:end*pixel], x[(h*b.w+b.left+first*b.stepW)*b.c+b.from:]
+		if b.in != nil {
+			b.normalise(any(to).([]float32), any(x).([]float32))
+		} else {
+			copyPixels(b, to, x)
+		}
 	}
+}
+
+// normalise copies the pixels of one row, normalised.
+func (b *border) normalise(dst, x []float32) {
+	if b.stepW > 1 || b.channels < b.c {
+		copyPixels(b, dst, x)
+		x = dst
+	}
+	b.in.Apply(b.lv, dst, x)
 }
 
 // copyPixels copies the pixels of one row.

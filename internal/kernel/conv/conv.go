@@ -12,6 +12,7 @@ package conv
 import (
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/gemm"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/winograd"
 )
@@ -32,14 +33,14 @@ type Shape struct {
 	Direct           bool // sum as written, where fewer products would do (package winograd)
 }
 
-// Forward computes y from x and w.
-func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
+// Forward computes y from x and w. If in is not nil, it is of in's normalisation of x.
+func Forward(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, w, y []float32) {
 	if s.fewer() {
-		winograd.Forward(p, lv, s.winograd(), x, w, y)
+		winograd.Forward(p, lv, s.winograd(), in, x, w, y)
 		return
 	}
 	if s.pointwise() {
-		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.O, K: s.C, A: x, LDA: s.C, B: w, LDB: s.O, C: y, LDC: s.O})
+		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.O, K: s.C, A: x, LDA: s.C, In: in, B: w, LDB: s.O, C: y, LDC: s.O})
 		return
 	}
 	(&sweep{
@@ -48,28 +49,34 @@ func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
 			v: axis{from: -s.PadTop, step: s.StrideH, taps: s.KH, count: s.OutH, stride: 1, nextTap: 1},
 			h: axis{from: -s.PadLeft, step: s.StrideW, taps: s.KW, count: s.OutW, stride: 1, nextTap: 1},
 		}},
-		weights: w, kw: s.KW, row: s.O, column: 1,
+		weights: w, kw: s.KW, row: s.O, column: 1, in: in,
 	}).run(p, lv, x, y)
 }
 
-// InputGrad computes dx, the gradient with respect to x, from dy and w.
+// InputGrad computes dx, the gradient with respect to x, from dy and w, and adds it to
+// plus unless that is nil. dx may be plus, which then is not copied.
 //
 // Row h of dx gets products only from the rows i ≡ h + PadTop (mod StrideH) of
 // the kernel, and so it is with columns. So each of the StrideH·StrideW phases
 // of dx is a convolution of stride 1 of dy with its own part of the kernel,
 // reversed.
-func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, plus, dx []float32) {
+	add := len(plus) > 0
+	if add && &plus[0] != &dx[0] {
+		const share = 1 << 16
+		p.Run(ceil(len(dx), share), func(i int) { copy(dx[i*share:min((i+1)*share, len(dx))], plus[i*share:]) })
+	}
 	if s.fewer() {
-		winograd.InputGrad(p, lv, s.winograd(), dy, w, dx)
+		winograd.InputGrad(p, lv, s.winograd(), dy, w, add, dx)
 		return
 	}
 	if s.pointwise() {
-		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.C, K: s.O, A: dy, LDA: s.O, B: w, LDB: s.O, TransB: true, C: dx, LDC: s.C})
+		gemm.Run(p, lv, &gemm.Args{M: s.N * s.H * s.W, N: s.C, K: s.O, A: dy, LDA: s.O, B: w, LDB: s.O, TransB: true, C: dx, LDC: s.C, Accumulate: add})
 		return
 	}
 	(&sweep{
 		n: s.N, h: s.OutH, w: s.OutW, c: s.O, outH: s.H, outW: s.W, o: s.C,
-		phases: s.inputPhases(), weights: w, kw: s.KW, row: 1, column: s.O,
+		phases: s.inputPhases(), weights: w, kw: s.KW, row: 1, column: s.O, add: add,
 	}).run(p, lv, dy, dx)
 }
 

@@ -2,6 +2,7 @@ package conv
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 )
 
@@ -126,19 +128,25 @@ func checkShape(t failer, s Shape, r *rand.Rand, pools []*pool.Pool) {
 		dx[xi].add(dy[yi], w[wi])
 		dw[wi].add(x[xi], dy[yi])
 	})
-	var first [3][]float32
+	plus, sums := random(r, nx), slices.Clone(dx)
+	for i, v := range plus {
+		sums[i].add(v, 1)
+	}
+	var first [4][]float32
 	for _, lv := range cpu.Levels() {
 		for _, p := range pools {
 			name := fmt.Sprintf("%+v %v, %d workers", s, lv, p.Workers())
-			got := [3][]float32{guarded(ny), guarded(nx), guarded(nw)}
-			Forward(p, lv, s, x, w, got[0])
-			InputGrad(p, lv, s, dy, w, got[1])
-			WeightGrad(p, lv, s, x, dy, got[2])
+			got := [4][]float32{guarded(ny), guarded(nx), guarded(nw), guarded(nx)}
+			Forward(p, lv, s, nil, x, w, got[0])
+			InputGrad(p, lv, s, dy, w, nil, got[1])
+			WeightGrad(p, lv, s, nil, x, dy, got[2])
+			InputGrad(p, lv, s, dy, w, plus, got[3])
 			if first[0] == nil {
 				first = got
 				check(t, name+": forward", got[0], y)
 				check(t, name+": input gradient", got[1], dx)
 				check(t, name+": weight gradient", got[2], dw)
+				check(t, name+": input gradient + sum", got[3], sums)
 			}
 			for i := range got {
 				if !slices.Equal(got[i], first[i]) {
@@ -146,6 +154,44 @@ func checkShape(t failer, s Shape, r *rand.Rand, pools []*pool.Pool) {
 				}
 			}
 		}
+	}
+}
+
+// TestNormalisesWhatItReads finds the bits that normalising x first gives, for all
+// shapes, and for Winograd's, whether x is copied with its border or not.
+func TestNormalisesWhatItReads(t *testing.T) {
+	pools := testPools(t)
+	all := maps.Clone(shapes)
+	all["Winograd"], all["Winograd, odd channels"] = layer(30, 8, 32, 3, 40, 1), layer(30, 6, 37, 3, 32, 1)
+	all["pointwise, many channels"] = layer(2, 5, 530, 1, 20, 1)
+	for name, s := range all {
+		t.Run(name, func(t *testing.T) {
+			nx, nw, ny := s.sizes()
+			r := rand.New(rand.NewPCG(9, 10))
+			x, w, dy := random(r, nx), random(r, nw), random(r, ny)
+			positive := random(r, s.C)
+			for i, v := range positive {
+				positive[i] = v*v + 0.1
+			}
+			var scratch, own norm.Scratch
+			f := &norm.Forward[float32]{
+				X: x, Y: guarded(nx), Mean: random(r, s.C), Variance: positive, Scale: random(r, s.C), Offset: random(r, s.C), Epsilon: 1e-5, ReLU: true,
+			}
+			for _, lv := range cpu.Levels() {
+				for _, p := range pools {
+					norm.Normalize(p, lv, &scratch, f)
+					m := own.Map(f)
+					y, want, dw, wantW := guarded(ny), guarded(ny), guarded(nw), guarded(nw)
+					Forward(p, lv, s, nil, f.Y, w, want)
+					Forward(p, lv, s, m, x, w, y)
+					WeightGrad(p, lv, s, nil, f.Y, dy, wantW)
+					WeightGrad(p, lv, s, m, x, dy, dw)
+					if !slices.Equal(y, want) || !slices.Equal(dw, wantW) {
+						t.Fatalf("%v, %d workers: other bits", lv, p.Workers())
+					}
+				}
+			}
+		})
 	}
 }
 
@@ -199,11 +245,13 @@ func TestFewerProducts(t *testing.T) {
 		nx, nw, ny := s.sizes()
 		r := rand.New(rand.NewPCG(7, 8))
 		x, w, dy := random(r, nx), random(r, nw), random(r, ny)
-		run := func(s Shape) [3][]float32 {
-			out := [3][]float32{guarded(ny), guarded(nx), guarded(nw)}
-			Forward(p, lv, s, x, w, out[0])
-			InputGrad(p, lv, s, dy, w, out[1])
-			WeightGrad(p, lv, s, x, dy, out[2])
+		run := func(s Shape) [4][]float32 {
+			out := [4][]float32{guarded(ny), guarded(nx), guarded(nw), guarded(nx)}
+			copy(out[3], x)
+			Forward(p, lv, s, nil, x, w, out[0])
+			InputGrad(p, lv, s, dy, w, nil, out[1])
+			WeightGrad(p, lv, s, nil, x, dy, out[2])
+			InputGrad(p, lv, s, dy, w, out[3], out[3])
 			return out
 		}
 		direct := s
@@ -231,9 +279,9 @@ func TestNothingToSum(t *testing.T) {
 	s := layer(2, 3, 2, 3, 4, 1)
 	s.N = 0
 	dw := random(rand.New(rand.NewPCG(1, 1)), 3*3*2*4)
-	Forward(p, cpu.Detect(), s, nil, dw, nil)
-	InputGrad(p, cpu.Detect(), s, nil, dw, nil)
-	WeightGrad(p, cpu.Detect(), s, nil, nil, dw)
+	Forward(p, cpu.Detect(), s, nil, nil, dw, nil)
+	InputGrad(p, cpu.Detect(), s, nil, dw, nil, nil)
+	WeightGrad(p, cpu.Detect(), s, nil, nil, nil, dw)
 	check(t, "weight gradient of no images", dw, make([]sum, len(dw)))
 }
 
@@ -283,9 +331,9 @@ func Benchmark(b *testing.B) {
 				name string
 				run  func()
 			}{
-				{"forward", func() { Forward(p, lv, s, x, w, y) }},
-				{"inputgrad", func() { InputGrad(p, lv, s, y, w, dx) }},
-				{"weightgrad", func() { WeightGrad(p, lv, s, x, y, dw) }},
+				{"forward", func() { Forward(p, lv, s, nil, x, w, y) }},
+				{"inputgrad", func() { InputGrad(p, lv, s, y, w, nil, dx) }},
+				{"weightgrad", func() { WeightGrad(p, lv, s, nil, x, y, dw) }},
 			} {
 				b.Run(fmt.Sprintf("impl=%v/layer=%s/op=%s", lv, l.name, op.name), func(b *testing.B) {
 					for b.Loop() {

@@ -3,7 +3,6 @@ package conv
 import (
 	"alike/internal/kernel/bf16"
 	"alike/internal/kernel/cpu"
-	"alike/internal/kernel/eltwise"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
@@ -14,7 +13,7 @@ func ForwardHalf(p *pool.Pool, u cpu.BF16, lv cpu.Level, s Shape, x, w, y []bf16
 		f := widen(p, lv, x, w)
 		defer f.give(p)
 		y32 := f.borrow(p, len(y))
-		Forward(p, lv, s, f.floats[0], f.floats[1], y32)
+		Forward(p, lv, s, nil, f.floats[0], f.floats[1], y32)
 		convert(p, y, y32, func(to []bf16.T, from []float32) { bf16.Narrow(lv, to, from) })
 		return
 	}
@@ -36,12 +35,12 @@ func InputGradHalf(p *pool.Pool, u cpu.BF16, lv cpu.Level, s Shape, dy, w, plus,
 		f := widen(p, lv, dy, w)
 		defer f.give(p)
 		dx32 := f.borrow(p, len(dx))
-		InputGrad(p, lv, s, f.floats[0], f.floats[1], dx32)
+		var sum []float32
 		if plus != nil {
-			plus32 := f.borrow(p, len(dx))
-			convert(p, plus32, plus, func(to []float32, from []bf16.T) { bf16.Widen(lv, to, from) })
-			convert(p, dx32, plus32, func(to, from []float32) { eltwise.Binary(lv, eltwise.Add, to, to, from) })
+			sum = dx32
+			convert(p, sum, plus, func(to []float32, from []bf16.T) { bf16.Widen(lv, to, from) })
 		}
+		InputGrad(p, lv, s, f.floats[0], f.floats[1], sum, dx32)
 		convert(p, dx, dx32, func(to []bf16.T, from []float32) { bf16.Narrow(lv, to, from) })
 		return
 	}

@@ -32,7 +32,7 @@ func WeightGradHalf(p *pool.Pool, u cpu.BF16, lv cpu.Level, s Shape, x, dy []bf1
 	if u == cpu.BF16Float {
 		f := widen(p, lv, x, dy)
 		defer f.give(p)
-		WeightGrad(p, lv, s, f.floats[0], f.floats[1], dw)
+		WeightGrad(p, lv, s, nil, f.floats[0], f.floats[1], dw)
 		return
 	}
 	g := newHalfGrad(s, u, lv)

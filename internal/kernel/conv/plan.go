@@ -1,6 +1,9 @@
 package conv
 
-import "alike/internal/kernel/tile"
+import (
+	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/tile"
+)
 
 // What a task works on should stay in a level 2 cache of 1 MB.
 const (
@@ -16,6 +19,7 @@ const (
 type plan struct {
 	*sweep
 	kernel tile.Kernel
+	lv     cpu.Level
 	panels int // of kernel.Width columns of y
 	budget int // elements of x, with its border, that a task may take to hold several images
 
@@ -113,8 +117,11 @@ func (t *plan) windowOf(rows int) (w window) {
 	return w
 }
 
-// isDirect says whether nothing outside x is needed, not even to fill up groups.
+// isDirect says whether nothing outside x is needed, not even to fill up groups, and x as it is.
 func (t *plan) isDirect() bool {
+	if t.in != nil {
+		return false
+	}
 	for _, ph := range t.phases {
 		if ph.h.count%t.kernel.Rows != 0 {
 			return false

@@ -2,6 +2,7 @@ package conv
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
@@ -16,6 +17,8 @@ type sweep struct {
 	// of c by o from (i kw + j) c o on; its element (k, j) is at k row + j column.
 	weights         []float32
 	kw, row, column int
+	add             bool      // to what y holds
+	in              *norm.Map // what to make of x, or nil
 }
 
 // phase is one convolution: its vertical and its horizontal axis.
@@ -36,6 +39,7 @@ func (g *sweep) run(p *pool.Pool, lv cpu.Level, x, y []float32) {
 		return
 	}
 	t := newPlan(g, tile.For(lv, g.o), imageFloats)
+	t.lv = lv
 	floats := p.Borrow(t.packedFloats())
 	defer p.Return(floats)
 	packed := t.pack(p, floats)

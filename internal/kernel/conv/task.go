@@ -21,7 +21,7 @@ func (k *task) run(p *pool.Pool, x, y []float32) {
 	}
 	x = x[k.image*k.h*k.w*k.c:]
 	y = y[k.image*k.outH*k.outW*k.o:]
-	if k.hollow {
+	if k.hollow && !k.add {
 		last := min(k.outH, (k.row+k.rows)*k.strideH)
 		clear(y[k.row*k.strideH*k.outW*k.o : ((images-1)*k.outH+last)*k.outW*k.o])
 	}
@@ -32,7 +32,7 @@ func (k *task) run(p *pool.Pool, x, y []float32) {
 		defer p.Return(copied)
 		b := border{
 			h: k.h, w: k.w, c: k.c, channels: k.c,
-			top: top, left: left, stepH: 1, stepW: 1, height: k.height, width: k.width,
+			top: top, left: left, stepH: 1, stepW: 1, height: k.height, width: k.width, lv: k.lv, in: k.in,
 		}
 		for i := range images {
 			copyBorder(&b, copied[i*k.imageStep:], x[i*k.h*k.w*k.c:])
@@ -63,7 +63,7 @@ func (k *task) phase(ph phase, packed []float32, l list, x, y []float32) {
 		for i := 0; i < ph.v.taps; i += step {
 			p.Loops = [3]int{1, min(step, ph.v.taps-i), run}
 			p.A, p.B = x[i*k.rowStep:], packed[(panel*ph.v.taps+i)*run*width:]
-			p.Add = i > 0
+			p.Add = i > 0 || k.add
 			k.kernel.Do(&p, l.whole, k.kernel.Rows, columns)
 			k.kernel.Do(&p, l.rest, l.restRows, columns)
 		}

@@ -3,6 +3,7 @@ package conv
 import (
 	"alike/internal/kernel/cpu"
 	"alike/internal/kernel/eltwise"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 	"alike/internal/kernel/winograd"
@@ -18,17 +19,21 @@ const (
 	gradTasks   = 32
 )
 
-// WeightGrad computes dw, the gradient with respect to w, from x and dy.
-func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
+// WeightGrad computes dw, the gradient with respect to w, from x and dy. If in is not
+// nil, it is that for in's normalisation of x.
+func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, dy, dw []float32) {
 	if s.N*s.OutH*s.OutW*len(dw) == 0 {
 		clear(dw)
 		return
 	}
 	if s.fewer() {
-		winograd.WeightGrad(p, lv, s.winograd(), x, dy, dw)
+		winograd.WeightGrad(p, lv, s.winograd(), in, x, dy, dw)
 		return
 	}
 	g := newWeightGrad(s, lv)
+	if in != nil {
+		g.in, g.direct = in, false
+	}
 	parts := g.partsC * g.partsO
 	sums := p.Borrow(g.slices * parts * g.size)
 	defer p.Return(sums)
@@ -44,6 +49,7 @@ func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
 type weightGrad struct {
 	Shape
 	lv             cpu.Level
+	in             *norm.Map // what to make of x, or nil
 	kernel         tile.Kernel
 	c, o           int // channels of a part
 	partsC, partsO int
@@ -107,14 +113,19 @@ type gradTask struct {
 	from, to int // images
 	c0, c    int // input channels
 	o0, o    int // output channels
+	in       *norm.Map
 }
 
 func (g *weightGrad) task(slice, part int) *gradTask {
 	c0, o0 := part/g.partsO*g.c, part%g.partsO*g.o
-	return &gradTask{
+	t := &gradTask{
 		weightGrad: g, from: slice * g.N / g.slices, to: (slice + 1) * g.N / g.slices,
 		c0: c0, c: min(g.c, g.C-c0), o0: o0, o: min(g.o, g.O-o0),
 	}
+	if g.in != nil {
+		t.in = g.in.Channels(c0, t.c)
+	}
+	return t
 }
 
 // run computes the task's sum.
@@ -180,7 +191,7 @@ func (t *gradTask) input(xs, x []float32, n, images, row, rows int) ([]float32, 
 	b := border{
 		h: t.H, w: t.W, c: t.C, from: t.c0, channels: t.c,
 		top: row*t.StrideH - t.PadTop, left: -t.PadLeft, stepH: t.stepH, stepW: t.stepW,
-		height: t.xRows(rows), width: t.columns,
+		height: t.xRows(rows), width: t.columns, lv: t.lv, in: t.in,
 	}
 	size := b.height * b.width * t.c
 	for i := range images {

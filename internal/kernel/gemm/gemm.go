@@ -7,6 +7,7 @@ package gemm
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
@@ -27,6 +28,7 @@ type Args struct {
 	C          []float32
 	LDC        int
 	Accumulate bool
+	In         *norm.Map // what to make of the rows of A first, or nil; not with TransA
 }
 
 // The sum is cut into blocks of depth terms, so that what a task reads again and
@@ -49,6 +51,7 @@ func Run(p *pool.Pool, lv cpu.Level, a *Args) {
 		return
 	}
 	t := newProduct(a, tile.For(lv, a.N))
+	t.level = lv
 	t.packed = p.Borrow(t.panels * a.K * t.kernel.Width)
 	defer p.Return(t.packed)
 	p.Run(t.panels, t.packPanel)
@@ -59,6 +62,7 @@ func Run(p *pool.Pool, lv cpu.Level, a *Args) {
 type product struct {
 	*Args
 	kernel        tile.Kernel
+	level         cpu.Level
 	panels        int       // of kernel.Width columns
 	packed        []float32 // B as [panels][K][width], zeros beyond N
 	rows, columns int       // of a task; columns in panels
@@ -119,8 +123,17 @@ func (t *product) copyA(dst []float32, row, m, k, n int) (rowStep, columnStep in
 		}
 		return 1, m
 	}
+	in := t.In
+	if in != nil {
+		in = in.Channels(k, n)
+	}
 	for i := range m {
-		copy(dst[i*(n+skew):][:n], t.A[(row+i)*t.LDA+k:])
+		to, from := dst[i*(n+skew):][:n], t.A[(row+i)*t.LDA+k:]
+		if in != nil {
+			in.Apply(t.level, to, from)
+		} else {
+			copy(to, from)
+		}
 	}
 	return n + skew, 1
 }

@@ -95,9 +95,10 @@ func TestKernelsStayInside(t *testing.T) {
 					for _, stride := range []int{1, 2} {
 						s.StrideH, s.StrideW, s.OutH, s.OutW = stride, stride, (s.H+stride-1)/stride, (s.W+stride-1)/stride
 						x, w, y := f.floats(s.N*s.H*s.W*s.C), f.floats(s.KH*s.KW*s.C*s.O), f.floats(s.N*s.OutH*s.OutW*s.O)
-						conv.Forward(p, lv, s, x, w, y)
-						conv.InputGrad(p, lv, s, y, w, x)
-						conv.WeightGrad(p, lv, s, x, y, w)
+						conv.Forward(p, lv, s, nil, x, w, y)
+						conv.InputGrad(p, lv, s, y, w, nil, x)
+						conv.InputGrad(p, lv, s, y, w, x, x)
+						conv.WeightGrad(p, lv, s, nil, x, y, w)
 					}
 				}
 				for _, d := range [][3]int{{1, 1, 1}, {5, 3, 7}, {13, 33, 17}, {50, 31, 513}} {
@@ -197,6 +198,9 @@ func (f *fence) normalisation(p *pool.Pool, lv cpu.Level, channels int) {
 	b := &norm.Backward[float32]{X: x, DY: dy, Y: y, Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: f.floats(channels), DOffset: f.floats(channels), DX: dx, DResidual: residual}
 	norm.GradSums(p, lv, &s, b)
 	norm.GradInput(p, lv, &s, b)
+	b.Y, b.DResidual, b.Offset = nil, nil, offset
+	norm.GradSums(p, lv, &s, b)
+	norm.GradInput(p, lv, &s, b)
 }
 
 func (f *fence) normalisationHalf(p *pool.Pool, channels int) {
@@ -207,6 +211,9 @@ func (f *fence) normalisationHalf(p *pool.Pool, channels int) {
 	norm.Stats(p, cpu.Detect(), &s, x, mean, variance)
 	norm.Normalize(p, cpu.Detect(), &s, &norm.Forward[bf16.T]{X: x, Y: y, Mean: mean, Variance: variance, Scale: scale, Offset: offset, Epsilon: 1e-5, Residual: residual, ReLU: true})
 	b := &norm.Backward[bf16.T]{X: x, DY: dy, Y: y, Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: f.floats(channels), DOffset: f.floats(channels), DX: dx, DResidual: residual}
+	norm.GradSums(p, cpu.Detect(), &s, b)
+	norm.GradInput(p, cpu.Detect(), &s, b)
+	b.Y, b.DResidual, b.Offset = nil, nil, offset
 	norm.GradSums(p, cpu.Detect(), &s, b)
 	norm.GradInput(p, cpu.Detect(), &s, b)
 }

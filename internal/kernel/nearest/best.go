@@ -20,16 +20,17 @@ type best struct {
 	near   []Neighbour
 }
 
-const (
-	room  = 384 // scores collected beyond k before they are thinned out
-	chunk = 256 // scores compared with one floor
-)
+const chunk = 256 // scores compared with one floor
+
+// room is how many scores are collected beyond k before they are thinned out, which
+// takes time O(k + room): so each costs O(1).
+func room(k int) int { return max(384, k) }
 
 // reset forgets all scores, to keep the k nearest of others, with a margin ≥ 0.
 func (b *best) reset(k int, margin float32) {
 	b.k, b.margin, b.floor = k, margin, float32(math.Inf(-1))
-	if cap(b.keys) < k+room {
-		b.keys = make([]uint64, 0, k+room)
+	if cap(b.keys) < k+room(k) {
+		b.keys = make([]uint64, 0, k+room(k))
 	}
 	b.keys = b.keys[:0]
 }
@@ -54,7 +55,7 @@ func (b *best) collect(key uint64) {
 	b.keys = append(b.keys, key)
 	if len(b.keys) == cap(b.keys) {
 		b.thin()
-		if free := cap(b.keys) - len(b.keys); free < room/2 { // many are within the margin
+		if free := cap(b.keys) - len(b.keys); free < room(b.k)/2 { // many are within the margin
 			b.keys = slices.Grow(b.keys, len(b.keys))
 		}
 	}

@@ -58,11 +58,12 @@ const collected = 64 << 20 / 8
 // slice is valid until visit returns. All values must be finite. No bit of the
 // result depends on the blocks, the workers, the level or the first pass.
 //
-// Time O(Q N D). Memory is at most 73 MB, no matter how large the bank. Search
+// Time O(Q N D). Memory is at most 73 MB, no matter how large the bank; with a first
+// pass up to four times that, where very many rows may be among the K. Search
 // returns early, with the context's cause, when the context ends.
 func Search(ctx context.Context, o Options, queries, bank Rows, visit func(query int, near []Neighbour)) error {
 	o.K = min(o.K, bank.N)
-	height := min(queryBlock, max(1, collected/(o.K+room)))
+	height := min(queryBlock, max(1, collected/(o.K+room(o.K))))
 	return search(ctx, o, queries, bank, height, bankBlock, visit)
 }
 
@@ -84,7 +85,8 @@ func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bank
 			two = nil // one pass is better for the other queries, too
 		}
 		if scores == nil {
-			scores = make([]float32, height*min(bankBlock, bank.N))
+			scores = o.Pool.Borrow(height * min(bankBlock, bank.N))
+			defer o.Pool.Return(scores)
 		}
 		for i := range m {
 			kept[i].reset(o.K, 0)
@@ -175,15 +177,37 @@ func drop(scores []float32, without []bool) {
 }
 
 // Unit returns the rows divided by their lengths; a row of zeros stays zero. If
-// all lengths are 1 already, to the precision of float32, it returns x itself
+// all other lengths are 1 already, to the precision of float32, it returns x itself
 // and not a copy.
 func Unit(p *pool.Pool, x Rows) Rows {
-	lengths := make([]float64, x.N)
-	each(p, x.N, func(i int) { lengths[i] = length(x.Data[i*x.D : (i+1)*x.D]) })
-	if !slices.ContainsFunc(lengths, func(l float64) bool { return !(math.Abs(l-1) <= 1e-6) }) {
+	lengths := lengths(p, x)
+	if lengths == nil {
 		return x
 	}
 	u := Rows{N: x.N, D: x.D, Data: make([]float32, x.N*x.D)}
+	divide(p, u, x, lengths)
+	return u
+}
+
+// Normalize is Unit in place.
+func Normalize(p *pool.Pool, x Rows) {
+	if lengths := lengths(p, x); lengths != nil {
+		divide(p, x, x, lengths)
+	}
+}
+
+// lengths are those of the rows, or nil if all are 1 or 0.
+func lengths(p *pool.Pool, x Rows) []float64 {
+	lengths := make([]float64, x.N)
+	each(p, x.N, func(i int) { lengths[i] = length(x.Data[i*x.D : (i+1)*x.D]) })
+	if !slices.ContainsFunc(lengths, func(l float64) bool { return !(math.Abs(l-1) <= 1e-6 || l == 0) }) {
+		return nil
+	}
+	return lengths
+}
+
+// divide writes the rows, divided by their lengths, to u, which may be x.
+func divide(p *pool.Pool, u, x Rows, lengths []float64) {
 	each(p, x.N, func(i int) {
 		to := u.Data[i*x.D : (i+1)*x.D]
 		scale := 1 / max(lengths[i], math.SmallestNonzeroFloat32)
@@ -191,7 +215,6 @@ func Unit(p *pool.Pool, x Rows) Rows {
 			to[k] = float32(float64(v) * scale)
 		}
 	})
-	return u
 }
 
 // length is sqrt(Σ x²). The squares of float32 neither overflow nor vanish in

@@ -48,6 +48,8 @@ func BenchmarkNorm(b *testing.B) {
 				DScale: make([]float32, cols), DOffset: make([]float32, cols), DX: dx[:n]}
 			gr := g
 			gr.Y = y[:n]
+			own := g
+			own.Offset = vec()
 			mean, variance := make([]float32, cols), make([]float32, cols)
 			for _, lv := range cpu.Levels()[1:] {
 				name := func(pass string) string { return fmt.Sprintf("pass=%s/C=%d/impl=%s", pass, cols, lv) }
@@ -56,6 +58,8 @@ func BenchmarkNorm(b *testing.B) {
 				run(name("residual"), 3, func() { Normalize(p, lv, &s, &fr) })
 				run(name("gradsums"), 2, func() { GradSums(p, lv, &s, &g) })
 				run(name("gradsumsrelu"), 3, func() { GradSums(p, lv, &s, &gr) })
+				run(name("gradsumsown"), 2, func() { GradSums(p, lv, &s, &own) })
+				run(name("gradinputown"), 3, func() { GradInput(p, lv, &s, &own) })
 				run(name("gradinput"), 3, func() { GradInput(p, lv, &s, &g) })
 				run(name("gradinputrelu"), 4, func() { GradInput(p, lv, &s, &gr) })
 			}

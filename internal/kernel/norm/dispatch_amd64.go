@@ -27,12 +27,12 @@ func momentsVector[E Element](lv cpu.Level, acc sums[float32], x []E, shift []fl
 	return cols
 }
 
-func normalizeVector[E Element](lv cpu.Level, f *Forward[E], mean, scale, offset []float32, at span) int {
+func normalizeVector[E Element](lv cpu.Level, f *Forward[E], mp affine, at span) int {
 	cols := strips[E](at, lv)
 	if cols == 0 {
 		return 0
 	}
-	m, s, o := &mean[0], &scale[0], &offset[0]
+	m, s, o := &mp.mean[0], &mp.scale[0], &mp.offset[0]
 	rows, stream := at.rows, streaming(f.Y)
 	switch f := any(f).(type) {
 	case *Forward[bf16.T]:
@@ -63,42 +63,51 @@ func normalizeVector[E Element](lv cpu.Level, f *Forward[E], mean, scale, offset
 	return cols
 }
 
-func gradSumsVector[E Element](lv cpu.Level, acc sums[float32], b *Backward[E], mean []float32, at span) int {
+func gradSumsVector[E Element](lv cpu.Level, acc sums[float32], b *Backward[E], mp affine, at span) int {
 	cols := strips[E](at, lv)
 	if cols == 0 {
 		return 0
 	}
-	m, s, sx := &mean[0], &acc[0][0], &acc[1][0]
+	m, scale, o := &mp.mean[0], &mp.scale[0], &mp.offset[0]
+	s, sx := &acc[0][0], &acc[1][0]
 	switch b := any(b).(type) {
 	case *Backward[bf16.T]:
 		x, dy, stride := raw(b.X, at), raw(b.DY, at), 2*at.stride
-		if b.Y == nil {
+		switch {
+		case b.Offset != nil:
+			gradSumsOwnReLUHalf(x, dy, m, scale, o, s, sx, at.rows, cols, stride)
+		case b.Y == nil:
 			gradSumsHalf(x, dy, m, s, sx, at.rows, cols, stride)
-		} else {
+		default:
 			gradSumsReLUHalf(x, dy, raw(b.Y, at), m, s, sx, at.rows, cols, stride)
 		}
 	case *Backward[float32]:
 		x, dy, stride := &b.X[at.from], &b.DY[at.from], 4*at.stride
-		if b.Y == nil {
+		switch {
+		case b.Offset != nil:
+			pick(lv, gradSumsOwnReLUAVX2, gradSumsOwnReLUAVX512)(x, dy, m, scale, o, s, sx, at.rows, cols, stride)
+		case b.Y == nil:
 			pick(lv, gradSumsAVX2, gradSumsAVX512)(x, dy, m, s, sx, at.rows, cols, stride)
-		} else {
+		default:
 			pick(lv, gradSumsReLUAVX2, gradSumsReLUAVX512)(x, dy, &b.Y[at.from], m, s, sx, at.rows, cols, stride)
 		}
 	}
 	return cols
 }
 
-func gradInputVector[E Element](lv cpu.Level, b *Backward[E], mean []float32, k [3][]float32, at span) int {
+func gradInputVector[E Element](lv cpu.Level, b *Backward[E], mp affine, k [2][]float32, at span) int {
 	cols := strips[E](at, lv)
 	if cols == 0 {
 		return 0
 	}
-	m, k0, k1, k2 := &mean[0], &k[0][0], &k[1][0], &k[2][0]
+	m, k0, k1, k2, o := &mp.mean[0], &mp.scale[0], &k[0][0], &k[1][0], &mp.offset[0]
 	rows, stream := at.rows, streaming(b.DX, b.DResidual)
 	switch b := any(b).(type) {
 	case *Backward[bf16.T]:
 		x, dy, dx, stride := raw(b.X, at), raw(b.DY, at), raw(b.DX, at), 2*at.stride
 		switch {
+		case b.Offset != nil:
+			gradInputOwnReLUHalf(x, dy, dx, m, k0, k1, k2, o, rows, cols, stride, stream)
 		case b.Y == nil:
 			gradInputHalf(x, dy, dx, m, k0, k1, k2, rows, cols, stride, stream)
 		case b.DResidual == nil:
@@ -109,6 +118,8 @@ func gradInputVector[E Element](lv cpu.Level, b *Backward[E], mean []float32, k 
 	case *Backward[float32]:
 		x, dy, dx, stride := &b.X[at.from], &b.DY[at.from], &b.DX[at.from], 4*at.stride
 		switch {
+		case b.Offset != nil:
+			pick(lv, gradInputOwnReLUAVX2, gradInputOwnReLUAVX512)(x, dy, dx, m, k0, k1, k2, o, rows, cols, stride, stream)
 		case b.Y == nil:
 			pick(lv, gradInputAVX2, gradInputAVX512)(x, dy, dx, m, k0, k1, k2, rows, cols, stride, stream)
 		case b.DResidual == nil:

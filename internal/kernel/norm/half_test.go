@@ -68,13 +68,16 @@ func TestHalf(t *testing.T) {
 						t.Fatalf("%v: %v with %d workers: normalised %d differ", shape, lv, workers, kind)
 					}
 				}
-				for kind := range 3 {
+				for kind := range 4 {
 					b := Backward[bf16.T]{X: x, DY: dy, DX: make([]bf16.T, len(x)), Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: make([]float32, cols), DOffset: make([]float32, cols)}
 					c := Backward[float32]{X: x32, DY: dy32, DX: make([]float32, len(x)), Mean: mean, Variance: variance, Scale: scale, Epsilon: 1e-5, DScale: make([]float32, cols), DOffset: make([]float32, cols)}
-					if kind > 0 {
+					switch kind {
+					case 1, 2:
 						b.Y, c.Y = residual, residual32
+					case 3:
+						b.Offset, c.Offset = offset, offset
 					}
-					if kind > 1 {
+					if kind == 2 {
 						b.DResidual, c.DResidual = make([]bf16.T, len(x)), make([]float32, len(x))
 					}
 					GradSums(p, lv, &s, &b)

@@ -29,12 +29,12 @@ func moments[E Element](lv cpu.Level, acc sums[float32], x []E, shift []float32,
 
 // normalize writes y = (x - mean) scale + offset, then adds the residual, then
 // applies the ReLU.
-func normalize[E Element](lv cpu.Level, f *Forward[E], mean, scale, offset []float32, at span) {
-	done := normalizeVector(lv, f, mean, scale, offset, at)
+func normalize[E Element](lv cpu.Level, f *Forward[E], m affine, at span) {
+	done := normalizeVector(lv, f, m, at)
 	for r := range at.rows {
 		row := at.from + r*at.stride
 		for c := done; c < at.cols; c++ {
-			v := fma.Float32(value(f.X[row+c])-mean[c], scale[c], offset[c])
+			v := fma.Float32(value(f.X[row+c])-m.mean[c], m.scale[c], m.offset[c])
 			if f.Residual != nil {
 				v += value(f.Residual[row+c])
 			}
@@ -47,41 +47,42 @@ func normalize[E Element](lv cpu.Level, f *Forward[E], mean, scale, offset []flo
 }
 
 // gradSums adds Σ g and Σ g (x - mean) to acc.
-func gradSums[E Element](lv cpu.Level, acc sums[float32], b *Backward[E], mean []float32, at span) {
-	done := gradSumsVector(lv, acc, b, mean, at)
+func gradSums[E Element](lv cpu.Level, acc sums[float32], b *Backward[E], m affine, at span) {
+	done := gradSumsVector(lv, acc, b, m, at)
 	for r := range at.rows {
 		row := at.from + r*at.stride
 		for c := done; c < at.cols; c++ {
-			g := b.g(row + c)
+			g, d := b.g(row+c, m, c)
 			acc[0][c] += g
-			acc[1][c] = fma.Float32(g, value(b.X[row+c])-mean[c], acc[1][c])
+			acc[1][c] = fma.Float32(g, d, acc[1][c])
 		}
 	}
 }
 
-// gradInput writes DX = k[0] g + (k[1] (x - mean) + k[2]), and DResidual = g.
-func gradInput[E Element](lv cpu.Level, b *Backward[E], mean []float32, k [3][]float32, at span) {
-	done := gradInputVector(lv, b, mean, k, at)
+// gradInput writes DX = scale g + (k[0] (x - mean) + k[1]), and DResidual = g.
+func gradInput[E Element](lv cpu.Level, b *Backward[E], m affine, k [2][]float32, at span) {
+	done := gradInputVector(lv, b, m, k, at)
 	for r := range at.rows {
 		row := at.from + r*at.stride
 		for c := done; c < at.cols; c++ {
 			i := row + c
-			g := b.g(i)
-			v := fma.Float32(k[1][c], value(b.X[i])-mean[c], k[2][c])
+			g, d := b.g(i, m, c)
+			v := fma.Float32(k[0][c], d, k[1][c])
 			if b.DResidual != nil {
 				b.DResidual[i] = element[E](g)
 			}
-			b.DX[i] = element[E](fma.Float32(k[0][c], g, v))
+			b.DX[i] = element[E](fma.Float32(m.scale[c], g, v))
 		}
 	}
 }
 
-// g is DY at element i, or 0 where the ReLU was off.
-func (b *Backward[E]) g(i int) float32 {
-	if b.Y != nil && !(value(b.Y[i]) > 0) {
-		return 0
+// g is DY at element i, of column c, or 0 where the ReLU was off; d is X - mean.
+func (b *Backward[E]) g(i int, m affine, c int) (g, d float32) {
+	d = value(b.X[i]) - m.mean[c]
+	if b.Y != nil && !(value(b.Y[i]) > 0) || b.Offset != nil && !(fma.Float32(d, m.scale[c], m.offset[c]) > 0) {
+		return 0, d
 	}
-	return value(b.DY[i])
+	return value(b.DY[i]), d
 }
 
 // value is an element as a number.

@@ -14,22 +14,28 @@ func normalizeAVX512(x *float32, y *float32, mean *float32, scale *float32, offs
 func normalizeResidualAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func gradSumsAVX512(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
-
-//go:noescape
-func gradInputAVX512(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
-
-//go:noescape
 func normalizeReLUAVX512(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func normalizeResidualReLUAVX512(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
+func gradSumsAVX512(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+
+//go:noescape
+func gradInputAVX512(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
 func gradSumsReLUAVX512(x *float32, dy *float32, y *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
 func gradInputReLUAVX512(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
+func gradSumsOwnReLUAVX512(x *float32, dy *float32, mean *float32, scale *float32, offset *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+
+//go:noescape
+func gradInputOwnReLUAVX512(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func gradInputReLUResidualAVX512(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
@@ -47,22 +53,28 @@ func normalizeAVX2(x *float32, y *float32, mean *float32, scale *float32, offset
 func normalizeResidualAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func gradSumsAVX2(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
-
-//go:noescape
-func gradInputAVX2(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
-
-//go:noescape
 func normalizeReLUAVX2(x *float32, y *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func normalizeResidualReLUAVX2(x *float32, y *float32, residual *float32, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
+func gradSumsAVX2(x *float32, dy *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+
+//go:noescape
+func gradInputAVX2(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
 func gradSumsReLUAVX2(x *float32, dy *float32, y *float32, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
 func gradInputReLUAVX2(x *float32, dy *float32, dx *float32, y *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
+func gradSumsOwnReLUAVX2(x *float32, dy *float32, mean *float32, scale *float32, offset *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+
+//go:noescape
+func gradInputOwnReLUAVX2(x *float32, dy *float32, dx *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func gradInputReLUResidualAVX2(x *float32, dy *float32, dx *float32, y *float32, dResidual *float32, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
@@ -80,22 +92,28 @@ func normalizeHalf(x *uint16, y *uint16, mean *float32, scale *float32, offset *
 func normalizeResidualHalf(x *uint16, y *uint16, residual *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
-func gradSumsHalf(x *uint16, dy *uint16, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
-
-//go:noescape
-func gradInputHalf(x *uint16, dy *uint16, dx *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
-
-//go:noescape
 func normalizeReLUHalf(x *uint16, y *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func normalizeResidualReLUHalf(x *uint16, y *uint16, residual *uint16, mean *float32, scale *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
+func gradSumsHalf(x *uint16, dy *uint16, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+
+//go:noescape
+func gradInputHalf(x *uint16, dy *uint16, dx *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
 func gradSumsReLUHalf(x *uint16, dy *uint16, y *uint16, mean *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
 
 //go:noescape
 func gradInputReLUHalf(x *uint16, dy *uint16, dx *uint16, y *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)
+
+//go:noescape
+func gradSumsOwnReLUHalf(x *uint16, dy *uint16, mean *float32, scale *float32, offset *float32, sum *float32, sumX *float32, rows int, cols int, stride int)
+
+//go:noescape
+func gradInputOwnReLUHalf(x *uint16, dy *uint16, dx *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, offset *float32, rows int, cols int, stride int, stream int)
 
 //go:noescape
 func gradInputReLUResidualHalf(x *uint16, dy *uint16, dx *uint16, y *uint16, dResidual *uint16, mean *float32, k0 *float32, k1 *float32, k2 *float32, rows int, cols int, stride int, stream int)

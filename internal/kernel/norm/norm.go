@@ -79,19 +79,15 @@ func Normalize[E Element](p *pool.Pool, lv cpu.Level, s *Scratch, f *Forward[E])
 		t.expect("a parameter", len(v), t.cols)
 	}
 	params := s.tile(t, 3)
-	mean, scale, offset := params[0], params[1], params[2]
-	copy(mean, f.Mean)
-	copy(offset, f.Offset)
-	for c := range f.Scale {
-		scale[c] = float32(float64(f.Scale[c]) * rstd(f.Variance[c], f.Epsilon))
-	}
+	m := affine{params[0], params[1], params[2]}
+	m.set(f.Mean, f.Variance, f.Scale, f.Offset, f.Epsilon)
 	t.repeat(params...)
-	t.each(p, func(at span) { normalize(lv, f, mean, scale, offset, at) })
+	t.each(p, func(at span) { normalize(lv, f, m, at) })
 }
 
 // Backward is the gradient of Forward with respect to its inputs, where Mean and
-// Variance were those of X itself. With g = DY, or 0 where Y says that the ReLU
-// was off, ŝ = Scale/√(Variance+ε):
+// Variance were those of X itself. With g = DY, or 0 where the ReLU was off, which Y
+// says, or X itself where nothing was added before the ReLU, and ŝ = Scale/√(Variance+ε):
 //
 //	DOffset[c]     = Σ_r g[r,c]
 //	DScale[c]      = Σ_r g[r,c] x̂[r,c]
@@ -100,6 +96,7 @@ func Normalize[E Element](p *pool.Pool, lv cpu.Level, s *Scratch, f *Forward[E])
 type Backward[E Element] struct {
 	X, DY                 []E       // [R, C]
 	Y                     []E       // nil, or [R, C], what Normalize wrote with ReLU: g passes where Y > 0
+	Offset                []float32 // nil, or [C], where Normalize had ReLU and no Residual: g passes where its y > 0
 	Mean, Variance, Scale []float32 // [C]
 	Epsilon               float32
 	DScale, DOffset       []float32 // [C]: GradSums writes, GradInput reads
@@ -110,10 +107,11 @@ type Backward[E Element] struct {
 // GradSums writes b.DScale and b.DOffset.
 func GradSums[E Element](p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward[E]) {
 	t := b.table()
-	mean := s.tile(t, 1)[0]
-	copy(mean, b.Mean)
-	t.repeat(mean)
-	total := t.sum(p, lv, s, func(acc sums[float32], at span) { gradSums(lv, acc, b, mean, at) })
+	params := s.tile(t, 3)
+	m := affine{params[0], params[1], params[2]}
+	m.set(b.Mean, b.Variance, b.Scale, b.Offset, b.Epsilon)
+	t.repeat(params...)
+	total := t.sum(p, lv, s, func(acc sums[float32], at span) { gradSums(lv, acc, b, m, at) })
 	for c := range t.cols {
 		b.DOffset[c] = float32(total[0][c])
 		b.DScale[c] = float32(total[1][c] * rstd(b.Variance[c], b.Epsilon))
@@ -125,19 +123,30 @@ func GradInput[E Element](p *pool.Pool, lv cpu.Level, s *Scratch, b *Backward[E]
 	t := b.table()
 	t.expect("DX", len(b.DX), len(b.X))
 	t.expect("DResidual", len(b.DResidual), 0, len(b.Y))
-	params := s.tile(t, 4)
-	mean, k := params[0], [3][]float32(params[1:])
+	params := s.tile(t, 5)
+	m, k := affine{params[0], params[1], params[2]}, [2][]float32(params[3:])
+	m.set(b.Mean, b.Variance, b.Scale, b.Offset, b.Epsilon)
 	rows := float64(len(b.X) / t.cols)
-	copy(mean, b.Mean)
 	for c := range t.cols {
 		inv := rstd(b.Variance[c], b.Epsilon)
 		scale := float64(b.Scale[c]) * inv
-		k[0][c] = float32(scale)
-		k[1][c] = float32(-scale * inv * float64(b.DScale[c]) / rows)
-		k[2][c] = float32(-scale * float64(b.DOffset[c]) / rows)
+		k[0][c] = float32(-scale * inv * float64(b.DScale[c]) / rows)
+		k[1][c] = float32(-scale * float64(b.DOffset[c]) / rows)
 	}
 	t.repeat(params...)
-	t.each(p, func(at span) { gradInput(lv, b, mean, k, at) })
+	t.each(p, func(at span) { gradInput(lv, b, m, k, at) })
+}
+
+// affine is a normalisation as kernels compute it: y = (x - mean) scale + offset.
+type affine struct{ mean, scale, offset []float32 }
+
+// set sets the parameters of the columns. There may be no offset.
+func (m affine) set(mean, variance, scale, offset []float32, epsilon float32) {
+	copy(m.mean, mean)
+	copy(m.offset, offset)
+	for c := range scale {
+		m.scale[c] = float32(float64(scale[c]) * rstd(variance[c], epsilon))
+	}
 }
 
 // rstd is 1/√(variance + ε).
@@ -149,6 +158,7 @@ func (b *Backward[E]) table() table {
 	t := newTable(len(b.X), len(b.Scale))
 	t.expect("DY", len(b.DY), len(b.X))
 	t.expect("Y", len(b.Y), 0, len(b.X))
+	t.expect("Offset", len(b.Offset), 0, t.cols)
 	for _, v := range [][]float32{b.Mean, b.Variance, b.DScale, b.DOffset} {
 		t.expect("a parameter", len(v), t.cols)
 	}

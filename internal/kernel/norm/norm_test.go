@@ -199,20 +199,30 @@ func TestGradient(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, uint64(rows*cols)))
 		n := rows * cols
 		b := Backward[float32]{X: input(r, rows, cols), DY: draw(r, n), Epsilon: epsilon}
-		b.Mean, b.Variance, b.Scale, _ = parameters(r, cols)
+		var offset []float32
+		b.Mean, b.Variance, b.Scale, offset = parameters(r, cols)
 		y := draw(r, n)
-		for option := range 3 {
-			b.Y, b.DResidual = nil, nil
-			if option > 0 {
+		for option := range 4 {
+			b.Y, b.Offset, b.DResidual = nil, nil, nil
+			switch option {
+			case 1, 2:
+				b.Y = y
+			case 3: // what Normalize writes decides
+				b.Offset = offset
+				y := make([]float32, n)
+				Normalize(p, cpu.Generic, &s, &Forward[float32]{X: b.X, Y: y, Mean: b.Mean, Variance: b.Variance, Scale: b.Scale, Offset: offset, Epsilon: epsilon, ReLU: true})
 				b.Y = y
 			}
 			want := naiveGradient(&b)
+			if option == 3 {
+				b.Y = nil
+			}
 			var first Backward[float32]
 			for _, lv := range cpu.Levels() {
 				var guards [2][]float32
 				b.DScale, b.DOffset = make([]float32, cols), make([]float32, cols)
 				b.DX, guards[0] = guarded(n, r.IntN(16))
-				if option > 1 {
+				if option == 2 {
 					b.DResidual, guards[1] = guarded(n, r.IntN(16))
 				}
 				GradSums(p, lv, &s, &b)
@@ -230,7 +240,7 @@ func TestGradient(t *testing.T) {
 				identical(t, lv.String()+" dOffset", b.DOffset, first.DOffset)
 				identical(t, lv.String()+" dScale", b.DScale, first.DScale)
 				identical(t, lv.String()+" dx", b.DX, first.DX)
-				if !intact(guards[0], n) || option > 1 && !intact(guards[1], n) {
+				if !intact(guards[0], n) || option == 2 && !intact(guards[1], n) {
 					t.Fatalf("%s: [%d %d]: wrote past the end", lv, rows, cols)
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"alike/internal/kernel/page"
 )
 
 // Pool is a set of workers that lives as long as the backend that owns it. It
@@ -192,7 +194,7 @@ func (p *Pool) Borrow(n int) []float32 {
 	if largest >= 0 { // the new piece serves in its place
 		p.free = slices.Delete(p.free, largest, largest+1)
 	}
-	return make([]float32, n)
+	return page.Scarce(n)
 }
 
 // Return gives borrowed memory back.

@@ -10,6 +10,7 @@ type kernel = func(src *float32, srcRow, srcCol int, dst *float32, dstRow, dstCo
 var kernels = [...][2]kernel{
 	inputKind:       {inputAVX512, inputAVX2},
 	outputKind:      {outputAVX512, outputAVX2},
+	outputAddKind:   {outputAddAVX512, outputAddAVX2},
 	outputGradKind:  {outputGradAVX512, outputGradAVX2},
 	weightsKind:     {weightsAVX512, weightsAVX2},
 	weightsGradKind: {weightsGradAVX512, weightsGradAVX2},

@@ -2,6 +2,7 @@ package winograd
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
@@ -15,16 +16,30 @@ const gradFloats = 3 << 20
 //
 //	dw = Gᵀ [ Σ_tiles v ∘ (A dy Aᵀ) ] G
 //
-// and the sum is, at each point, a product of matrices [C, tiles] and [tiles, O].
-func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
+// and the sum is, at each point, a product of matrices [C, tiles] and [tiles, O]. If in is
+// not nil, it is for in's normalisation of x.
+func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, dy, dw []float32) {
+	weightGrad(p, lv, s, in, x, dy, dw, sumFloats)
+}
+
+func weightGrad(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, dy, dw []float32, limit int) {
 	const share = 8
 	t := newTiling(s)
+	t.in = in
 	kernel := tile.For(lv, t.O)
-	chunk := min(t.tiles, max(minTiles, gradFloats/(points*(t.C+t.O))/share*share))
+	chunk := max(minTiles, gradFloats/(points*(t.C+t.O))/share*share)
+	if t.tiles <= 2*chunk {
+		chunk = t.tiles // and the sums of fewer channels
+	}
 	v, g := p.Borrow(points*chunk*t.C+kernel.Rows), p.Borrow(points*chunk*t.O+kernel.Width)
-	sum := p.Borrow(points * t.C * t.O)
 	defer p.Return(v)
 	defer p.Return(g)
+	// the sums of all channels, or if one chunk has all tiles, of some after others
+	channels := t.C
+	if chunk == t.tiles {
+		channels = min(t.C, max(1, limit/(points*t.O*partChannels))*partChannels)
+	}
+	sum := p.Borrow(points * channels * t.O)
 	defer p.Return(sum)
 	for first := 0; first < t.tiles; first += chunk {
 		n := min(chunk, t.tiles-first)
@@ -33,28 +48,41 @@ func WeightGrad(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
 			t.eachTile(p, lv, t.inputTile, x, v, first+from, count, from, n, t.C)
 			t.eachTile(p, lv, t.outputGradTile, dy, g, first+from, count, from, n, t.O)
 		})
-		parts := t.gradParts()
-		p.Run(points*parts, func(i int) {
-			t.accumulate(kernel, v, g, sum, i/parts, n, i%parts*partChannels, first > 0)
-		})
+		for c := 0; c < t.C; c += channels {
+			s := channelSums{sum, c, min(channels, t.C-c)}
+			parts := (s.channels + partChannels - 1) / partChannels
+			p.Run(points*parts, func(i int) {
+				t.accumulate(kernel, v, g, s, i/parts, n, i%parts*partChannels, first > 0)
+			})
+			if first+n < t.tiles {
+				continue
+			}
+			size := t.C * t.O
+			p.Run(s.channels, func(i int) {
+				weightsGrad.run(lv, grid{dw, (c + i) * t.O, taps * size, size}, grid{sum, i * t.O, patch * s.channels * t.O, s.channels * t.O}, t.O)
+			})
+		}
 	}
-	size := t.C * t.O
-	p.Run(t.C, func(c int) {
-		weightsGrad.run(lv, grid{dw, c * t.O, taps * size, size}, grid{sum, c * t.O, patch * size, size}, t.O)
-	})
 }
+
+// channelSums are the sums [points][channels][O] for input channels from first on.
+type channelSums struct {
+	x               []float32
+	first, channels int
+}
+
+// sumFloats is about what the sums take that are worked on together.
+const sumFloats = 4 << 20
 
 // partChannels are the input channels that a task sums for.
 const partChannels = 64
 
-func (t tiling) gradParts() int { return (t.C + partChannels - 1) / partChannels }
-
 // accumulate adds the products of n tiles at one point to the sums of some
-// channels, some tiles at a time so that they stay in the caches.
-func (t tiling) accumulate(k tile.Kernel, v, g, sum []float32, point, n, channel int, add bool) {
+// channels from one of s on, some tiles at a time so that they stay in the caches.
+func (t tiling) accumulate(k tile.Kernel, v, g []float32, s channelSums, point, n, channel int, add bool) {
 	const together = 256
 	var list [partChannels]tile.Group
-	channels := min(partChannels, t.C-channel)
+	channels := min(partChannels, s.channels-channel)
 	groups, rest := list[:0], channels%k.Rows
 	for c := 0; c+k.Rows <= channels; c += k.Rows {
 		groups = append(groups, tile.Group{A: c, C: c * t.O})
@@ -62,10 +90,10 @@ func (t tiling) accumulate(k tile.Kernel, v, g, sum []float32, point, n, channel
 	q := tile.Product{ARow: 1, AStep: [3]int{0, 0, t.C}, BStep: [3]int{0, 0, t.O}, CRow: t.O, Add: add}
 	for from := 0; from < n; from += together {
 		q.Loops = [3]int{1, 1, min(together, n-from)}
-		q.A = v[(point*n+from)*t.C+channel:]
+		q.A = v[(point*n+from)*t.C+s.first+channel:]
 		for column := 0; column < t.O; column += k.Width {
 			q.B = g[(point*n+from)*t.O+column:]
-			q.C = sum[(point*t.C+channel)*t.O+column:]
+			q.C = s.x[(point*s.channels+channel)*t.O+column:]
 			k.Do(&q, groups, k.Rows, min(k.Width, t.O-column))
 			if rest > 0 {
 				at := channels - rest

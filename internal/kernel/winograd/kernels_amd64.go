@@ -17,6 +17,12 @@ func outputAVX512(src *float32, srcRow int, srcCol int, dst *float32, dstRow int
 func outputAVX2(src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int, n int)
 
 //go:noescape
+func outputAddAVX512(src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int, n int)
+
+//go:noescape
+func outputAddAVX2(src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int, n int)
+
+//go:noescape
 func outputGradAVX512(src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int, n int)
 
 //go:noescape

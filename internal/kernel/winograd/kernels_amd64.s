@@ -1794,6 +1794,668 @@ block:
 	VZEROUPPER
 	RET
 
+// func outputAddAVX512(src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int, n int)
+// Requires: AVX, AVX512F
+TEXT ·outputAddAVX512(SB), $1600-56
+	MOVQ src+0(FP), AX
+	MOVQ dst+24(FP), CX
+	MOVQ srcRow+8(FP), DX
+	MOVQ srcCol+16(FP), BX
+	MOVQ dstRow+32(FP), SI
+	MOVQ dstCol+40(FP), DI
+	MOVQ n+48(FP), R8
+	LEAQ 63(SP), R9
+	ANDQ $-64, R9
+
+block:
+	MOVQ        AX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VMOVUPS     Z0, (R9)
+	VMOVUPS     Z4, 384(R9)
+	VMOVUPS     Z6, 768(R9)
+	VMOVUPS     Z1, 1152(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VMOVUPS     Z0, 64(R9)
+	VMOVUPS     Z4, 448(R9)
+	VMOVUPS     Z6, 832(R9)
+	VMOVUPS     Z1, 1216(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VMOVUPS     Z0, 128(R9)
+	VMOVUPS     Z4, 512(R9)
+	VMOVUPS     Z6, 896(R9)
+	VMOVUPS     Z1, 1280(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VMOVUPS     Z0, 192(R9)
+	VMOVUPS     Z4, 576(R9)
+	VMOVUPS     Z6, 960(R9)
+	VMOVUPS     Z1, 1344(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VMOVUPS     Z0, 256(R9)
+	VMOVUPS     Z4, 640(R9)
+	VMOVUPS     Z6, 1024(R9)
+	VMOVUPS     Z1, 1408(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Z0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Z5
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VMOVUPS     Z0, 320(R9)
+	VMOVUPS     Z4, 704(R9)
+	VMOVUPS     Z6, 1088(R9)
+	VMOVUPS     Z1, 1472(R9)
+	ADDQ        BX, R10
+	MOVQ        CX, R10
+	VMOVUPS     (R9), Z0
+	VMOVUPS     64(R9), Z1
+	VMOVUPS     128(R9), Z2
+	VMOVUPS     192(R9), Z3
+	VMOVUPS     256(R9), Z4
+	VMOVUPS     320(R9), Z5
+	MOVQ        R10, R11
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VADDPS      (R11), Z0, Z0
+	VMOVUPS     Z0, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z4, Z4
+	VMOVUPS     Z4, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z6, Z6
+	VMOVUPS     Z6, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z1, Z1
+	VMOVUPS     Z1, (R11)
+	ADDQ        SI, R10
+	VMOVUPS     384(R9), Z0
+	VMOVUPS     448(R9), Z1
+	VMOVUPS     512(R9), Z2
+	VMOVUPS     576(R9), Z3
+	VMOVUPS     640(R9), Z4
+	VMOVUPS     704(R9), Z5
+	MOVQ        R10, R11
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VADDPS      (R11), Z0, Z0
+	VMOVUPS     Z0, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z4, Z4
+	VMOVUPS     Z4, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z6, Z6
+	VMOVUPS     Z6, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z1, Z1
+	VMOVUPS     Z1, (R11)
+	ADDQ        SI, R10
+	VMOVUPS     768(R9), Z0
+	VMOVUPS     832(R9), Z1
+	VMOVUPS     896(R9), Z2
+	VMOVUPS     960(R9), Z3
+	VMOVUPS     1024(R9), Z4
+	VMOVUPS     1088(R9), Z5
+	MOVQ        R10, R11
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VADDPS      (R11), Z0, Z0
+	VMOVUPS     Z0, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z4, Z4
+	VMOVUPS     Z4, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z6, Z6
+	VMOVUPS     Z6, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z1, Z1
+	VMOVUPS     Z1, (R11)
+	ADDQ        SI, R10
+	VMOVUPS     1152(R9), Z0
+	VMOVUPS     1216(R9), Z1
+	VMOVUPS     1280(R9), Z2
+	VMOVUPS     1344(R9), Z3
+	VMOVUPS     1408(R9), Z4
+	VMOVUPS     1472(R9), Z5
+	MOVQ        R10, R11
+	VADDPS      Z2, Z1, Z6
+	VSUBPS      Z2, Z1, Z1
+	VADDPS      Z4, Z3, Z2
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VMOVAPS     Z1, Z4
+	VFMADD231PS constants<>+0(SB), Z3, Z4
+	VMOVAPS     Z6, Z6
+	VFMADD231PS constants<>+128(SB), Z2, Z6
+	VMOVAPS     Z1, Z1
+	VFMADD231PS constants<>+192(SB), Z3, Z1
+	VADDPS      Z5, Z1, Z1
+	VADDPS      (R11), Z0, Z0
+	VMOVUPS     Z0, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z4, Z4
+	VMOVUPS     Z4, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z6, Z6
+	VMOVUPS     Z6, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Z1, Z1
+	VMOVUPS     Z1, (R11)
+	ADDQ        SI, R10
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         block
+	VZEROUPPER
+	RET
+
+// func outputAddAVX2(src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int, n int)
+// Requires: AVX, FMA3
+TEXT ·outputAddAVX2(SB), $832-56
+	MOVQ src+0(FP), AX
+	MOVQ dst+24(FP), CX
+	MOVQ srcRow+8(FP), DX
+	MOVQ srcCol+16(FP), BX
+	MOVQ dstRow+32(FP), SI
+	MOVQ dstCol+40(FP), DI
+	MOVQ n+48(FP), R8
+	LEAQ 63(SP), R9
+	ANDQ $-64, R9
+
+block:
+	MOVQ        AX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VMOVUPS     Y0, (R9)
+	VMOVUPS     Y4, 192(R9)
+	VMOVUPS     Y6, 384(R9)
+	VMOVUPS     Y1, 576(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VMOVUPS     Y0, 32(R9)
+	VMOVUPS     Y4, 224(R9)
+	VMOVUPS     Y6, 416(R9)
+	VMOVUPS     Y1, 608(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VMOVUPS     Y0, 64(R9)
+	VMOVUPS     Y4, 256(R9)
+	VMOVUPS     Y6, 448(R9)
+	VMOVUPS     Y1, 640(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VMOVUPS     Y0, 96(R9)
+	VMOVUPS     Y4, 288(R9)
+	VMOVUPS     Y6, 480(R9)
+	VMOVUPS     Y1, 672(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VMOVUPS     Y0, 128(R9)
+	VMOVUPS     Y4, 320(R9)
+	VMOVUPS     Y6, 512(R9)
+	VMOVUPS     Y1, 704(R9)
+	ADDQ        BX, R10
+	MOVQ        R10, R11
+	VMOVUPS     (R11), Y0
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y1
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y2
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y3
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y4
+	ADDQ        DX, R11
+	VMOVUPS     (R11), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VMOVUPS     Y0, 160(R9)
+	VMOVUPS     Y4, 352(R9)
+	VMOVUPS     Y6, 544(R9)
+	VMOVUPS     Y1, 736(R9)
+	ADDQ        BX, R10
+	MOVQ        CX, R10
+	VMOVUPS     (R9), Y0
+	VMOVUPS     32(R9), Y1
+	VMOVUPS     64(R9), Y2
+	VMOVUPS     96(R9), Y3
+	VMOVUPS     128(R9), Y4
+	VMOVUPS     160(R9), Y5
+	MOVQ        R10, R11
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VADDPS      (R11), Y0, Y0
+	VMOVUPS     Y0, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y4, Y4
+	VMOVUPS     Y4, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y6, Y6
+	VMOVUPS     Y6, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y1, Y1
+	VMOVUPS     Y1, (R11)
+	ADDQ        SI, R10
+	VMOVUPS     192(R9), Y0
+	VMOVUPS     224(R9), Y1
+	VMOVUPS     256(R9), Y2
+	VMOVUPS     288(R9), Y3
+	VMOVUPS     320(R9), Y4
+	VMOVUPS     352(R9), Y5
+	MOVQ        R10, R11
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VADDPS      (R11), Y0, Y0
+	VMOVUPS     Y0, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y4, Y4
+	VMOVUPS     Y4, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y6, Y6
+	VMOVUPS     Y6, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y1, Y1
+	VMOVUPS     Y1, (R11)
+	ADDQ        SI, R10
+	VMOVUPS     384(R9), Y0
+	VMOVUPS     416(R9), Y1
+	VMOVUPS     448(R9), Y2
+	VMOVUPS     480(R9), Y3
+	VMOVUPS     512(R9), Y4
+	VMOVUPS     544(R9), Y5
+	MOVQ        R10, R11
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VADDPS      (R11), Y0, Y0
+	VMOVUPS     Y0, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y4, Y4
+	VMOVUPS     Y4, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y6, Y6
+	VMOVUPS     Y6, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y1, Y1
+	VMOVUPS     Y1, (R11)
+	ADDQ        SI, R10
+	VMOVUPS     576(R9), Y0
+	VMOVUPS     608(R9), Y1
+	VMOVUPS     640(R9), Y2
+	VMOVUPS     672(R9), Y3
+	VMOVUPS     704(R9), Y4
+	VMOVUPS     736(R9), Y5
+	MOVQ        R10, R11
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y6, Y0, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y1, Y4
+	VFMADD231PS constants<>+0(SB), Y3, Y4
+	VMOVAPS     Y6, Y6
+	VFMADD231PS constants<>+128(SB), Y2, Y6
+	VMOVAPS     Y1, Y1
+	VFMADD231PS constants<>+192(SB), Y3, Y1
+	VADDPS      Y5, Y1, Y1
+	VADDPS      (R11), Y0, Y0
+	VMOVUPS     Y0, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y4, Y4
+	VMOVUPS     Y4, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y6, Y6
+	VMOVUPS     Y6, (R11)
+	ADDQ        DI, R11
+	VADDPS      (R11), Y1, Y1
+	VMOVUPS     Y1, (R11)
+	ADDQ        SI, R10
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	DECQ        R8
+	JNZ         block
+	VZEROUPPER
+	RET
+
 // func outputGradAVX512(src *float32, srcRow int, srcCol int, dst *float32, dstRow int, dstCol int, n int)
 // Requires: AVX, AVX512F
 TEXT ·outputGradAVX512(SB), $1600-56

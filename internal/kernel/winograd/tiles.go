@@ -2,6 +2,8 @@ package winograd
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/eltwise"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
@@ -32,8 +34,8 @@ func (t tiling) eachTile(p *pool.Pool, lv cpu.Level, f tileFunc, images, v []flo
 func (t tiling) inputTile(lv cpu.Level, x []float32, v grid, aside []float32, n, row, column int) {
 	row, column = row-t.Top, column-t.Left
 	src := grid{x, ((n*t.H+row)*t.W + column) * t.C, t.W * t.C, t.C}
-	if row < 0 || column < 0 || row+patch > t.H || column+patch > t.W {
-		src = window(aside, x[n*t.H*t.W*t.C:], t.H, t.W, t.C, row, column, patch)
+	if row < 0 || column < 0 || row+patch > t.H || column+patch > t.W || t.in != nil {
+		src = window(lv, t.in, aside, x[n*t.H*t.W*t.C:], t.H, t.W, t.C, row, column, patch)
 	}
 	input.run(lv, v, src, t.C)
 }
@@ -42,13 +44,14 @@ func (t tiling) inputTile(lv cpu.Level, x []float32, v grid, aside []float32, n,
 func (t tiling) outputGradTile(lv cpu.Level, dy []float32, v grid, aside []float32, n, row, column int) {
 	src := grid{dy, ((n*t.OutH+row)*t.OutW + column) * t.O, t.OutW * t.O, t.O}
 	if row+side > t.OutH || column+side > t.OutW {
-		src = window(aside, dy[n*t.OutH*t.OutW*t.O:], t.OutH, t.OutW, t.O, row, column, side)
+		src = window(lv, nil, aside, dy[n*t.OutH*t.OutW*t.O:], t.OutH, t.OutW, t.O, row, column, side)
 	}
 	outputGrad.run(lv, v, src, t.O)
 }
 
-// window copies a square of an image [h, w, c], with zeros outside of it.
-func window(dst, image []float32, h, w, c, row, column, size int) grid {
+// window copies a square of an image [h, w, c], normalised by in unless that is nil,
+// with zeros outside of it.
+func window(lv cpu.Level, in *norm.Map, dst, image []float32, h, w, c, row, column, size int) grid {
 	first, end := min(max(0, -column), size), max(0, min(size, w-column))
 	for i := range size {
 		to := dst[i*size*c:][:size*c]
@@ -57,23 +60,37 @@ func window(dst, image []float32, h, w, c, row, column, size int) grid {
 			continue
 		}
 		clear(to[:first*c])
-		copy(to[first*c:end*c], image[((row+i)*w+column+first)*c:])
+		inside, from := to[first*c:end*c], image[((row+i)*w+column+first)*c:]
+		if in != nil {
+			in.Apply(lv, inside, from)
+		} else {
+			copy(inside, from)
+		}
 		clear(to[end*c:])
 	}
 	return grid{dst, 0, size * c, c}
 }
 
-// outputTile writes a tile of y, Aᵀ m A.
+// outputTile writes a tile of y, Aᵀ m A, or adds it.
 func (t tiling) outputTile(lv cpu.Level, y []float32, m grid, aside []float32, n, row, column int) {
 	to := y[((n*t.OutH+row)*t.OutW+column)*t.O:]
 	rows, columns := min(side, t.OutH-row), min(side, t.OutW-column)
 	if rows == side && columns == side {
-		output.run(lv, grid{to, 0, t.OutW * t.O, t.O}, m, t.O)
+		whole := &output
+		if t.add {
+			whole = &outputAdd
+		}
+		whole.run(lv, grid{to, 0, t.OutW * t.O, t.O}, m, t.O)
 		return
 	}
 	output.run(lv, grid{aside, 0, side * t.O, t.O}, m, t.O)
 	for i := range rows {
-		copy(to[i*t.OutW*t.O:][:columns*t.O], aside[i*side*t.O:])
+		row, own := to[i*t.OutW*t.O:][:columns*t.O], aside[i*side*t.O:][:columns*t.O]
+		if t.add {
+			eltwise.Binary(lv, eltwise.Add, row, own, row)
+		} else {
+			copy(row, own)
+		}
 	}
 }
 

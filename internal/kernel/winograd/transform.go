@@ -16,6 +16,7 @@ type transform struct {
 	kind    kind
 	in, out int
 	line    func(y, x *[6]float32)
+	add     bool // to what is there
 }
 
 type kind int
@@ -23,17 +24,19 @@ type kind int
 const (
 	inputKind kind = iota
 	outputKind
+	outputAddKind
 	outputGradKind
 	weightsKind
 	weightsGradKind
 )
 
 var (
-	input       = transform{inputKind, 6, 6, inputLine}             // Bᵀ d B
-	output      = transform{outputKind, 6, 4, outputLine}           // Aᵀ m A
-	outputGrad  = transform{outputGradKind, 4, 6, outputGradLine}   // A dy Aᵀ
-	weights     = transform{weightsKind, 3, 6, weightsLine}         // G g Gᵀ
-	weightsGrad = transform{weightsGradKind, 6, 3, weightsGradLine} // Gᵀ s G
+	input       = transform{inputKind, 6, 6, inputLine, false}             // Bᵀ d B
+	output      = transform{outputKind, 6, 4, outputLine, false}           // Aᵀ m A
+	outputAdd   = transform{outputAddKind, 6, 4, outputLine, true}         // y + Aᵀ m A
+	outputGrad  = transform{outputGradKind, 4, 6, outputGradLine, false}   // A dy Aᵀ
+	weights     = transform{weightsKind, 3, 6, weightsLine, false}         // G g Gᵀ
+	weightsGrad = transform{weightsGradKind, 6, 3, weightsGradLine, false} // Gᵀ s G
 )
 
 // grid is a block of elements with channels next to each other: element (i, j)
@@ -70,7 +73,12 @@ func (t *transform) generic(dst, src grid, c int) {
 		}
 		t.line(&y, &x)
 		for j := range t.out {
-			dst.x[dst.from+i*dst.row+j*dst.col+c] = y[j]
+			to := &dst.x[dst.from+i*dst.row+j*dst.col+c]
+			if t.add {
+				*to += y[j]
+			} else {
+				*to = y[j]
+			}
 		}
 	}
 }

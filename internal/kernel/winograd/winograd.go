@@ -10,6 +10,7 @@ package winograd
 
 import (
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/norm"
 	"alike/internal/kernel/pool"
 	"alike/internal/kernel/tile"
 )
@@ -38,6 +39,8 @@ type Shape struct {
 type tiling struct {
 	Shape
 	rows, columns, tiles int
+	add                  bool      // to what y holds
+	in                   *norm.Map // what to make of x, or nil
 }
 
 func newTiling(s Shape) tiling {
@@ -46,25 +49,29 @@ func newTiling(s Shape) tiling {
 	return t
 }
 
-// Forward computes y from x and w.
-func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
-	forward(p, lv, s, x, w, y, largeFloats)
+// Forward computes y from x and w. If in is not nil, it is of in's normalisation of x.
+func Forward(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, w, y []float32) {
+	forward(p, lv, s, in, x, w, y, largeFloats)
 }
 
-func forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32, limit int) {
+func forward(p *pool.Pool, lv cpu.Level, s Shape, in *norm.Map, x, w, y []float32, limit int) {
 	taps := grid{x: w, row: taps * s.C * s.O, col: s.C * s.O}
-	convolve(p, lv, newTiling(s), x, kernelOf{taps, s.C, s.O, false}, y, limit)
+	t := newTiling(s)
+	t.in = in
+	convolve(p, lv, t, x, kernelOf{taps, s.C, s.O, false}, y, limit)
 }
 
 // InputGrad computes dx, the gradient with respect to x, from dy and w: the
-// convolution of dy with the kernel reversed and its channels swapped.
-func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+// convolution of dy with the kernel reversed and its channels swapped. With add it
+// adds to what dx holds.
+func InputGrad(p *pool.Pool, lv cpu.Level, s Shape, dy, w []float32, add bool, dx []float32) {
 	last := taps*taps - 1
 	reversed := grid{x: w, from: last * s.C * s.O, row: -taps * s.C * s.O, col: -s.C * s.O}
 	t := newTiling(Shape{
 		N: s.N, H: s.OutH, W: s.OutW, C: s.O, O: s.C,
 		Top: taps - 1 - s.Top, Left: taps - 1 - s.Left, OutH: s.H, OutW: s.W,
 	})
+	t.add = add
 	convolve(p, lv, t, dy, kernelOf{reversed, s.C, s.O, true}, dx, largeFloats)
 }
 
@@ -78,22 +85,37 @@ type kernelOf struct {
 
 // transformed returns G g Gᵀ, packed for the products as [points][panels][C][width].
 func (k kernelOf) transformed(p *pool.Pool, lv cpu.Level, t tiling, width int) []float32 {
-	panels := (t.O + width - 1) / width
-	plain, packed := p.Borrow(points*k.rows*k.columns), p.Borrow(points*panels*t.C*width)
-	defer p.Return(plain)
-	size := k.rows * k.columns
-	p.Run(k.rows, func(r int) {
-		src, dst := k.taps, grid{x: plain, from: r * k.columns, row: patch * size, col: size}
-		src.from += r * k.columns
-		weights.run(lv, dst, src, k.columns)
-	})
-	row, column := k.columns, 1
-	if k.transpose {
-		row, column = 1, k.columns
-	}
-	p.Run(points*panels, func(i int) {
-		from := i/panels*size + i%panels*width*column
-		tile.Pack(packed[i*t.C*width:][:t.C*width], width, plain[from:], t.C, row, min(width, t.O-i%panels*width), column)
+	const share = 64 // rows of a panel that a task transforms: they stay in a level 2 cache
+	panels, shares := (t.O+width-1)/width, (t.C+share-1)/share
+	packed := p.Borrow(points * panels * t.C * width)
+	step := panels * t.C * width // from point to point
+	p.Run(panels*shares, func(i int) {
+		first, c := i/shares*width, i%shares*share
+		n, columns := min(share, t.C-c), min(width, t.O-first)
+		to := packed[i/shares*t.C*width+c*width:]
+		if !k.transpose && columns == width {
+			for r := range n {
+				src := k.taps
+				src.from += (c+r)*k.columns + first
+				weights.run(lv, grid{to, r * width, patch * step, step}, src, width)
+			}
+			return
+		}
+		// aside, [points][rows][columns] as k has them
+		rows, from, length, row, column := n, c*k.columns+first, columns, columns, 1
+		if k.transpose {
+			rows, from, length, row, column = columns, first*k.columns+c, n, 1, n
+		}
+		aside := p.Borrow(points * n * columns)
+		defer p.Return(aside)
+		for r := range rows {
+			src := k.taps
+			src.from += from + r*k.columns
+			weights.run(lv, grid{aside, r * length, patch * n * columns, n * columns}, src, length)
+		}
+		for point := range points {
+			tile.Pack(to[point*step:][:n*width], width, aside[point*n*columns:], n, row, columns, column)
+		}
 	})
 	return packed
 }

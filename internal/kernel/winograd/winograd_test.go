@@ -64,13 +64,30 @@ type operation struct {
 }
 
 var operations = map[string]operation{
-	"forward": {Forward, func(s Shape, x, w []float32, y []float64) {
+	"forward": {func(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
+		Forward(p, lv, s, nil, x, w, y)
+	}, func(s Shape, x, w []float32, y []float64) {
 		s.products(func(xi, wi, yi int) { y[yi] += float64(x[xi]) * float64(w[wi]) })
 	}},
-	"input gradient": {InputGrad, func(s Shape, dy, w []float32, dx []float64) {
+	"input gradient": {func(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+		InputGrad(p, lv, s, dy, w, false, dx)
+	}, func(s Shape, dy, w []float32, dx []float64) {
 		s.products(func(xi, wi, yi int) { dx[xi] += float64(dy[yi]) * float64(w[wi]) })
 	}},
-	"weight gradient": {WeightGrad, func(s Shape, x, dy []float32, dw []float64) {
+	"input gradient added": {func(p *pool.Pool, lv cpu.Level, s Shape, dy, w, dx []float32) {
+		for i := range dx {
+			dx[i] = float32(i%7) - 3
+		}
+		InputGrad(p, lv, s, dy, w, true, dx)
+	}, func(s Shape, dy, w []float32, dx []float64) {
+		for i := range dx {
+			dx[i] = float64(i%7) - 3
+		}
+		s.products(func(xi, wi, yi int) { dx[xi] += float64(dy[yi]) * float64(w[wi]) })
+	}},
+	"weight gradient": {func(p *pool.Pool, lv cpu.Level, s Shape, x, dy, dw []float32) {
+		WeightGrad(p, lv, s, nil, x, dy, dw)
+	}, func(s Shape, x, dy []float32, dw []float64) {
 		s.products(func(xi, wi, yi int) { dw[wi] += float64(x[xi]) * float64(dy[yi]) })
 	}},
 }
@@ -80,7 +97,7 @@ func (s Shape) sizes(name string) (a, b, out int) {
 	switch name {
 	case "forward":
 		return x, w, y
-	case "input gradient":
+	case "input gradient", "input gradient added":
 		return y, w, x
 	}
 	return x, y, w
@@ -136,10 +153,24 @@ func TestChunks(t *testing.T) {
 	nx, nw, ny := s.sizes("forward")
 	x, w := normals(r, nx), normals(r, nw)
 	whole, cut := make([]float32, ny), make([]float32, ny)
-	Forward(p, cpu.Detect(), s, x, w, whole)
-	forward(p, cpu.Detect(), s, x, w, cut, 1) // minTiles at a time
+	Forward(p, cpu.Detect(), s, nil, x, w, whole)
+	forward(p, cpu.Detect(), s, nil, x, w, cut, 1) // minTiles at a time
 	if !slices.Equal(whole, cut) {
 		t.Error("other bits in chunks")
+	}
+}
+
+// TestSumsOfSomeChannels sums for 64 channels at a time, which changes no bit.
+func TestSumsOfSomeChannels(t *testing.T) {
+	p, s := pool.New(2), same(3, 8, 150, 32)
+	r := rand.New(rand.NewPCG(3, 4))
+	nx, ny, nw := s.sizes("weight gradient")
+	x, dy := normals(r, nx), normals(r, ny)
+	whole, cut := make([]float32, nw), make([]float32, nw)
+	WeightGrad(p, cpu.Detect(), s, nil, x, dy, whole)
+	weightGrad(p, cpu.Detect(), s, nil, x, dy, cut, 1)
+	if !slices.Equal(whole, cut) {
+		t.Error("other bits for some channels at a time")
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -182,17 +183,16 @@ func (k *kernel) loops(body func(j int)) {
 		l.wide("Stream")
 		return
 	}
-	narrow := k.set.lanes == 16 // AVX2 has too few registers
-	if narrow {
-		CMPQ(l.cols, U32(unroll))
-		JEQ(LabelRef("narrow64"))
-		CMPQ(l.cols, U32(2*unroll))
-		JEQ(LabelRef("narrow128"))
+	const registers = 24 // for columns and sums; AVX2 has too few
+	var narrow []int
+	for n := unroll; k.set.lanes == 16 && (len(k.columns)+len(k.sums))*n/k.set.lanes <= registers; n *= 2 {
+		narrow = append(narrow, n)
+		CMPQ(l.cols, U32(n))
+		JEQ(LabelRef(fmt.Sprint("narrow", n)))
 	}
 	l.wide("")
-	if narrow {
-		l.narrow("narrow64", unroll)
-		l.narrow("narrow128", 2*unroll)
+	for _, n := range narrow {
+		l.narrow(fmt.Sprint("narrow", n), n)
 	}
 }
 

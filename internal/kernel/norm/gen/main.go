@@ -15,10 +15,12 @@ func main() {
 		for _, relu := range []bool{false, true} {
 			normalize(s, false, relu)
 			normalize(s, true, relu)
-			gradSums(s, relu)
-			gradInput(s, relu, false)
 		}
-		gradInput(s, true, true)
+		for _, m := range []mask{noMask, byY, byX} {
+			gradSums(s, m)
+			gradInput(s, m, false)
+		}
+		gradInput(s, byY, true)
 		if !s.half {
 			widen(s)
 		}
@@ -64,18 +66,34 @@ func normalize(s set, residual, relu bool) {
 	})
 }
 
-// gradSums adds Σ g and Σ g (x - mean) to sum and sumX, g = dy where y > 0.
-func gradSums(s set, relu bool) {
-	name, tensors := "gradSums", []string{"x", "dy"}
-	if relu {
-		name, tensors = name+"ReLU", append(tensors, "y")
+// mask says where the gradient passes: everywhere, where y > 0, or where the y that
+// follows from x would be.
+type mask int
+
+const (
+	noMask mask = iota
+	byY
+	byX
+)
+
+func (m mask) String() string { return [...]string{"", "ReLU", "OwnReLU"}[m] }
+
+// gradSums adds Σ g and Σ g (x - mean) to sum and sumX, where g = dy where it passes.
+func gradSums(s set, m mask) {
+	tensors, columns := []string{"x", "dy"}, []string{"mean"}
+	switch m {
+	case byY:
+		tensors = append(tensors, "y")
+	case byX:
+		columns = append(columns, "scale", "offset")
 	}
-	k := s.begin(name, tensors, []string{"mean"}, []string{"sum", "sumX"})
+	k := s.begin("gradSums"+m.String(), tensors, columns, []string{"sum", "sumX"})
 	zero := s.zero()
 	k.loops(func(j int) {
-		g, d := k.gradient(relu, zero, j), k.load("x", j)
-		sum, sumX := k.load("sum", j), k.load("sumX", j)
+		d := k.load("x", j)
 		VSUBPS(k.column("mean", j), d, d)
+		g := k.gradient(m, zero, d, "scale", j)
+		sum, sumX := k.load("sum", j), k.load("sumX", j)
 		VADDPS(g, sum, sum)
 		VFMADD231PS(d, g, sumX)
 		k.keep("sum", j, sum)
@@ -83,20 +101,25 @@ func gradSums(s set, relu bool) {
 	})
 }
 
-// gradInput writes dx = k0 g + (k1 (x - mean) + k2), and g to dResidual.
-func gradInput(s set, relu, residual bool) {
-	name, tensors := "gradInput", []string{"x", "dy", "dx"}
-	if relu {
-		name, tensors = name+"ReLU", append(tensors, "y")
+// gradInput writes dx = k0 g + (k1 (x - mean) + k2), and g to dResidual. k0 is the
+// scale of the normalisation.
+func gradInput(s set, m mask, residual bool) {
+	name, tensors, columns := "gradInput"+m.String(), []string{"x", "dy", "dx"}, []string{"mean", "k0", "k1", "k2"}
+	switch m {
+	case byY:
+		tensors = append(tensors, "y")
+	case byX:
+		columns = append(columns, "offset")
 	}
 	if residual {
 		name, tensors = name+"Residual", append(tensors, "dResidual")
 	}
-	k := s.begin(name, tensors, []string{"mean", "k0", "k1", "k2"}, nil)
+	k := s.begin(name, tensors, columns, nil)
 	zero := s.zero()
 	k.loops(func(j int) {
-		g, d, k1 := k.gradient(relu, zero, j), k.load("x", j), k.load("k1", j)
+		d := k.load("x", j)
 		VSUBPS(k.column("mean", j), d, d)
+		g, k1 := k.gradient(m, zero, d, "k0", j), k.load("k1", j)
 		VFMADD213PS(k.column("k2", j), k1, d)
 		if residual {
 			k.store("dResidual", j, g)
@@ -106,25 +129,33 @@ func gradInput(s set, relu, residual bool) {
 	})
 }
 
-// gradient is dy, or where a ReLU followed, dy where y > 0 and 0 elsewhere.
-func (k *kernel) gradient(relu bool, zero vec, j int) vec {
+// gradient is dy where it passes and 0 elsewhere; d is x - mean.
+func (k *kernel) gradient(m mask, zero, d vec, scale string, j int) vec {
 	const less = 0x11
-	if !relu {
+	if m == noMask {
 		return k.load("dy", j)
 	}
+	var y Op
+	if m == byY {
+		y = k.operand("y", j)
+	} else {
+		v := k.set.vec()
+		VMOVAPS(d, v)
+		VFMADD213PS(k.column("offset", j), k.load(scale, j), v)
+		y = v
+	}
 	g := k.set.vec()
-	switch {
-	case k.set.half:
-		on, y, dy := K(), k.load("y", j), k.load("dy", j)
-		VCMPPS(U8(less), y, zero, on)
-		VMOVAPS_Z(dy, on, g)
-	case k.set.lanes == 16:
-		on := K()
-		VCMPPS(U8(less), k.at("y", j), zero, on)
-		VMOVUPS_Z(k.at("dy", j), on, g)
-	default:
-		VCMPPS(U8(less), k.at("y", j), zero, g)
+	if k.set.lanes < 16 {
+		VCMPPS(U8(less), y, zero, g)
 		VANDPS(k.at("dy", j), g, g)
+		return g
+	}
+	on := K()
+	VCMPPS(U8(less), y, zero, on)
+	if k.set.half {
+		VMOVAPS_Z(k.load("dy", j), on, g)
+	} else {
+		VMOVUPS_Z(k.at("dy", j), on, g)
 	}
 	return g
 }

@@ -24,8 +24,8 @@ func main() {
 		}
 	}
 	for _, t := range []transform{
-		{"input", 6, 6, (*set).input}, {"output", 6, 4, (*set).output}, {"outputGrad", 4, 6, (*set).outputGrad},
-		{"weights", 3, 6, (*set).weights}, {"weightsGrad", 6, 3, (*set).weightsGrad},
+		{"input", 6, 6, (*set).input, false}, {"output", 6, 4, (*set).output, false}, {"outputAdd", 6, 4, (*set).output, true},
+		{"outputGrad", 4, 6, (*set).outputGrad, false}, {"weights", 3, 6, (*set).weights, false}, {"weightsGrad", 6, 3, (*set).weightsGrad, false},
 	} {
 		(&set{suffix: "AVX512", lanes: 16, constants: table}).write(t)
 		(&set{suffix: "AVX2", lanes: 8, constants: table}).write(t)
@@ -39,6 +39,7 @@ type transform struct {
 	name    string
 	in, out int
 	line    func(s *set, x []reg.VecVirtual) []reg.VecVirtual
+	add     bool // to what is there
 }
 
 // set is an instruction set.
@@ -90,6 +91,9 @@ func (s *set) write(t transform) {
 		}
 		MOVQ(row, at)
 		for j, v := range t.line(s, x) {
+			if t.add {
+				VADDPS(Mem{Base: at}, v, v)
+			}
 			VMOVUPS(v, Mem{Base: at})
 			if j+1 < t.out {
 				ADDQ(dstCol, at)

@@ -1,0 +1,170 @@
+package reproduce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"alike/eval"
+	"alike/internal/atomicfile"
+	"alike/train"
+)
+
+// Lab trains and measures by alike's own commands, and remembers: what is done
+// is never done again, and training that was stopped goes on where it was.
+type Lab struct {
+	// Dir holds a run directory NAME and a record NAME.json for each run.
+	Dir string
+	// Alike runs a command line and returns what it prints.
+	Alike func(ctx context.Context, args ...string) ([]byte, error)
+}
+
+// Record is what is known of a run. It is written before the run begins, after
+// it has ended, and after each measurement.
+type Record struct {
+	Train   []string                `json:"train"` // arguments of 'alike train'
+	Done    bool                    `json:"done"`
+	Seconds float64                 `json:"seconds"`        // of training and measuring
+	Weights string                  `json:"weights_sha256"` // of the last checkpoint
+	Loss    []float64               `json:"loss"`           // after each step
+	Scores  map[string][]eval.Score `json:"scores"`         // by the arguments of 'alike eval'
+}
+
+// Run trains with the arguments of 'alike train' and measures with those of each 'alike
+// eval', to which the run's directory is added. Other arguments under the
+// same name are another run, which takes the place of the old one.
+func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...[]string) (*Record, error) {
+	r, err := l.Record(name)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || !slices.Equal(r.Train, training) {
+		if err := os.RemoveAll(l.RunDir(name)); err != nil {
+			return nil, err
+		}
+		r = &Record{Train: training}
+		if err := l.save(name, r); err != nil {
+			return nil, err
+		}
+	}
+	if !r.Done {
+		if err := l.timed(name, r, func() error { return l.train(ctx, name, r) }); err != nil {
+			return nil, err
+		}
+	}
+	for _, args := range evals {
+		key := strings.Join(args, " ")
+		if _, ok := r.Scores[key]; ok {
+			continue
+		}
+		err := l.timed(name, r, func() error {
+			text, err := l.Alike(ctx, slices.Concat([]string{"eval", args[0], l.RunDir(name)}, args[1:], []string{"--json", "-q"})...)
+			if err != nil {
+				return err
+			}
+			if r.Scores == nil {
+				r.Scores = map[string][]eval.Score{}
+			}
+			r.Scores[key], err = scoresOf(text)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// RunDir is the directory of a run.
+func (l *Lab) RunDir(name string) string { return filepath.Join(l.Dir, name) }
+
+// Record is that of a run, nil if it was never begun.
+func (l *Lab) Record(name string) (*Record, error) {
+	file := l.RunDir(name) + ".json"
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var r Record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("%s is no record of a run (%w): remove it, and the run is done again", file, err)
+	}
+	return &r, nil
+}
+
+func (l *Lab) save(name string, r *Record) error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(l.Dir, 0o755); err != nil {
+		return err
+	}
+	return atomicfile.Write(l.RunDir(name)+".json", text)
+}
+
+// timed does a part of a run, adds its time and saves the record.
+func (l *Lab) timed(name string, r *Record, do func() error) error {
+	start := time.Now()
+	if err := do(); err != nil {
+		return err
+	}
+	r.Seconds += time.Since(start).Seconds()
+	return l.save(name, r)
+}
+
+// train trains to the end, from the last checkpoint if there is one.
+func (l *Lab) train(ctx context.Context, name string, r *Record) error {
+	dir := l.RunDir(name)
+	command := slices.Concat([]string{"train"}, r.Train, []string{"--out", dir, "-q", "--report=false"})
+	if _, err := train.Open(dir); err == nil {
+		command = []string{"resume", dir, "-q", "--report=false"}
+	} else if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if _, err := l.Alike(ctx, command...); err != nil {
+		return err
+	}
+	run, err := train.Open(dir)
+	if err != nil {
+		return err
+	}
+	state, err := run.State(-1)
+	if err != nil {
+		return err
+	}
+	metrics, err := run.Metrics()
+	if err != nil {
+		return err
+	}
+	for _, m := range metrics {
+		if m.Monitor == nil {
+			r.Loss = append(r.Loss, m.Loss)
+		}
+	}
+	r.Weights, r.Done = state.WeightsSHA256, true
+	return nil
+}
+
+// scoresOf reads what 'alike eval --json' prints: a score, or several.
+func scoresOf(text []byte) ([]eval.Score, error) {
+	var several struct {
+		Scores []eval.Score `json:"scores"`
+	}
+	if err := json.Unmarshal(text, &several); err != nil || several.Scores != nil {
+		return several.Scores, err
+	}
+	var one eval.Score
+	err := json.Unmarshal(text, &one)
+	return []eval.Score{one}, err
+}

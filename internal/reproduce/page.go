@@ -1,0 +1,110 @@
+package reproduce
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"alike/eval"
+	"alike/internal/atomicfile"
+)
+
+// WritePage writes what was found as a page of Markdown, and its figures to a folder
+// of its name beside it. command is what was run.
+func WritePage(path, command string, s Scale, findings []Finding) error {
+	var b strings.Builder
+	b.WriteString("# The papers' claims on trial\n\n")
+	fmt.Fprintf(&b, "Written by\n\n    %s\n\n", command)
+	fmt.Fprintf(&b, "Scale `%s`: %s. %s\n\n", s.Name, s.Summary, budget(s))
+	b.WriteString("**held**: the 95 % interval of the difference lies above 0; **contradicted at this scale**: below 0; **did not show at this scale**: it holds 0. " +
+		"With several seeds the interval is Student's t of the paired differences, with one a paired bootstrap over the queries, which says nothing of other seeds. " +
+		"Where the best of several variants is taken, it is chosen by the same scores, which flatters it a little. A verdict is one about small networks and short " +
+		"training, not about the papers' own.\n\n| claim | verdict | runs | minutes |\n|---|---|---|---|\n")
+	for _, f := range findings {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %d of %d | %.0f |\n", f.Name, f.Name, f.Verdict, f.Done, f.Runs, f.Minutes)
+	}
+	folder := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	for _, f := range findings {
+		f.write(&b, folder)
+	}
+	for _, f := range findings {
+		for _, figure := range f.Figures {
+			if err := os.MkdirAll(filepath.Join(filepath.Dir(path), folder), 0o755); err != nil {
+				return err
+			}
+			if err := atomicfile.Write(filepath.Join(filepath.Dir(path), folder, f.file(figure)), []byte(figure.SVG)); err != nil {
+				return err
+			}
+		}
+	}
+	return atomicfile.Write(path, []byte(b.String()))
+}
+
+// budget says how long a run is.
+func budget(s Scale) string {
+	if s.Epochs == 0 {
+		return "All images, the recipes' own batches, rates and epochs."
+	}
+	images := "all images"
+	if s.Images > 0 {
+		images = fmt.Sprintf("%d images", s.Images)
+	}
+	size := "their own size"
+	if s.Size > 0 {
+		size = fmt.Sprintf("%d pixels", s.Size)
+	}
+	return fmt.Sprintf("A run of length 1 sees %s of %s in %g epochs of batches of %d; with labels %g epochs of all images of half of the classes.", images, size, s.Epochs, s.Batch, labelledPasses*s.Epochs)
+}
+
+func (f *Finding) file(figure Figure) string { return f.Name + "-" + figure.Name + ".svg" }
+
+func (f *Finding) write(b *strings.Builder, folder string) {
+	c, r := f.Claim, f.Results
+	fmt.Fprintf(b, "\n## %s\n\n**%s**\n\n%s\n\n", f.Name, c.Question, c.Paper)
+	if c.Setup != "" {
+		fmt.Fprintf(b, "Here: %s\n\n", c.Setup)
+	}
+	for _, o := range f.Outcomes {
+		fmt.Fprintf(b, "- **%s**: %s", o.Verdict, o.Says)
+		if o.Detail != "" {
+			fmt.Fprintf(b, ". %s", o.Detail)
+		}
+		b.WriteString("\n")
+	}
+	for _, figure := range f.Figures {
+		fmt.Fprintf(b, "\n![%s](%s/%s)\n", figure.Alt, folder, f.file(figure))
+	}
+	if f.Done == 0 {
+		return
+	}
+	b.WriteString("\n| % |")
+	for _, m := range c.Measures {
+		fmt.Fprintf(b, " %s |", m.Name)
+	}
+	b.WriteString(" seeds |\n|---|" + strings.Repeat("---|", len(c.Measures)+1) + "\n")
+	for _, v := range r.Variants {
+		runs := r.runs[v.Name]
+		if len(runs) == 0 {
+			continue
+		}
+		fmt.Fprintf(b, "| %s |", v.Name)
+		for _, m := range c.Measures {
+			fmt.Fprintf(b, " %s |", Interval(r.values(v.Name, m.Name)))
+		}
+		fmt.Fprintf(b, " %d |\n", len(runs))
+	}
+}
+
+// Interval is the mean of some values in percent, and half the width of its 95 %
+// interval by Student's t.
+func Interval(values []float64) string {
+	mean, ci := eval.MeanOfSeeds(values)
+	switch len(values) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("%.1f", 100*mean)
+	}
+	return fmt.Sprintf("%.1f ± %.1f", 100*mean, 50*(ci[1]-ci[0]))
+}

@@ -1,0 +1,240 @@
+package reproduce
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"alike/dataset"
+	"alike/internal/rng"
+)
+
+// Trial is some claims on trial at a scale.
+type Trial struct {
+	Lab
+	Claims   []*Claim
+	Scale    Scale
+	Data     string // SPEC of the images
+	Labelled string // SPEC of images of many classes, for claims that need labels; may be empty
+	Only     string // a glob: only variants of such names are run
+
+}
+
+// Job is one run of a variant with a seed.
+type Job struct {
+	Claim   *Claim
+	Variant Variant
+	Seed    int // from 1
+	Name    string
+	Train   []string
+	Done    bool
+
+	units float64 // of time, in runs of length 1
+}
+
+// Title names a job for people.
+func (j Job) Title() string {
+	return fmt.Sprintf("%s: %s, seed %d", j.Claim.Name, j.Variant.Name, j.Seed)
+}
+
+// spec is the SPEC that a claim's runs are trained on: a packed part of the images,
+// which pack writes, and that no run decodes again.
+func (t *Trial) spec(c *Claim) string {
+	name := fmt.Sprintf("images-%d.pack", t.Scale.Images)
+	if c.Labelled {
+		name = "labelled.pack"
+	}
+	return filepath.Join(t.Dir, name)
+}
+
+// Jobs are all runs, the first seeds first, within a seed the claims of few runs
+// first: a stop leaves answers to as many questions as possible. One that two
+// claims share occurs once for each.
+func (t *Trial) Jobs() (jobs []Job, err error) {
+	count := map[*Claim]int{}
+	for _, c := range t.Claims {
+		if c.Labelled && t.Labelled == "" {
+			continue
+		}
+		for _, v := range c.Variants(t.Scale) {
+			if ok, err := path.Match(cmp.Or(t.Only, "*"), v.Name); err != nil {
+				return nil, fmt.Errorf("--only %q: %w", t.Only, err)
+			} else if !ok {
+				continue
+			}
+			for seed := 1; seed <= t.Scale.seeds(v); seed++ {
+				j := Job{Claim: c, Variant: v, Seed: seed, Train: t.Scale.training(c, v, seed, t.spec(c)), units: cmp.Or(v.Length, 1) * cmp.Or(v.Cost, 1)}
+				j.Name = nameOf(j.Train)
+				r, err := t.Record(j.Name)
+				if err != nil {
+					return nil, err
+				}
+				j.Done = complete(r, c)
+				jobs = append(jobs, j)
+				count[c]++
+			}
+		}
+	}
+	slices.SortStableFunc(jobs, func(a, b Job) int {
+		return cmp.Or(cmp.Compare(a.Seed, b.Seed), cmp.Compare(count[a.Claim], count[b.Claim]))
+	})
+	return jobs, nil
+}
+
+// complete says whether a run is done, with all measurements of a claim.
+func complete(r *Record, c *Claim) bool {
+	if r == nil || !r.Done {
+		return false
+	}
+	for _, m := range c.Measures {
+		if _, ok := r.Scores[strings.Join(m.Eval, " ")]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// Left is an estimate of the time that jobs still take, from those that are done.
+func (t *Trial) Left(jobs []Job) (time.Duration, error) {
+	seconds, units, left := 0.0, 0.0, 0.0
+	seen := map[string]bool{}
+	for _, j := range jobs {
+		if seen[j.Name] {
+			continue
+		}
+		seen[j.Name] = true
+		if !j.Done {
+			left += j.units
+			continue
+		}
+		r, err := t.Record(j.Name)
+		if err != nil {
+			return 0, err
+		}
+		seconds, units = seconds+r.Seconds, units+j.units
+	}
+	each := t.Scale.Seconds
+	if units > 0 {
+		each = seconds / units
+	}
+	return time.Duration(each * left * float64(time.Second)), nil
+}
+
+// Run does what is not done yet, until ctx ends or the time is over, in which
+// case it says so by ended false. said is told what goes on.
+func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format string, args ...any)) (ended bool, err error) {
+	start := time.Now()
+	jobs, err := t.Jobs()
+	if err != nil {
+		return false, err
+	}
+	for i := range jobs {
+		j := &jobs[i]
+		r, err := t.Record(j.Name) // a claim before may have done it
+		if err != nil {
+			return false, err
+		}
+		if j.Done = complete(r, j.Claim); j.Done {
+			continue
+		}
+		left, err := t.Left(jobs)
+		if err != nil {
+			return false, err
+		}
+		if limit > 0 && time.Since(start) >= limit {
+			said("the time is over after %d of %d runs", i, len(jobs))
+			return false, nil
+		}
+		said("run %d of %d, about %s left: %s", i+1, len(jobs), left.Round(time.Second), j.Title())
+		if err := t.pack(ctx, j.Claim); err != nil {
+			return false, err
+		}
+		var evals [][]string
+		for _, m := range j.Claim.Measures {
+			evals = append(evals, m.Eval)
+		}
+		if _, err := t.Lab.Run(ctx, j.Name, j.Train, evals...); err != nil {
+			return false, fmt.Errorf("%s: %w", j.Title(), err)
+		}
+		j.Done = true
+	}
+	return true, nil
+}
+
+// pack writes the images of a claim to one file, unless that was done.
+func (t *Trial) pack(ctx context.Context, c *Claim) error {
+	name, spec := t.spec(c), t.Data
+	if c.Labelled {
+		spec = t.Labelled
+	}
+	if _, err := os.Stat(name); err == nil {
+		return nil
+	}
+	if spec == "" {
+		return fmt.Errorf("%s needs images: --data SPEC", c.Name)
+	}
+	source, err := dataset.Open(ctx, spec, dataset.Options{})
+	if err != nil {
+		return err
+	}
+	if n := t.Scale.Images; n > 0 && !c.Labelled {
+		for split, d := range source.Splits {
+			keep := n
+			if split != dataset.Train {
+				keep = n / 2
+			}
+			if keep < d.Len() {
+				index := rng.New(rng.Split, 0).Perm(d.Len())[:keep]
+				slices.Sort(index)
+				source.Splits[split] = dataset.Subset(d, d.Name(), index)
+			}
+		}
+	}
+	if err := os.MkdirAll(t.Dir, 0o755); err != nil {
+		return err
+	}
+	_, err = dataset.Pack(ctx, source, name, dataset.Packing{})
+	return err
+}
+
+// Findings judge all claims of the trial by what is there.
+func (t *Trial) Findings(ctx context.Context) (list []Finding, err error) {
+	for _, c := range t.Claims {
+		f, err := t.finding(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+func (t *Trial) finding(ctx context.Context, c *Claim) (Finding, error) {
+	r := &Results{Claim: c, Scale: t.Scale, Variants: c.Variants(t.Scale), lab: &t.Lab, runs: map[string][]run{}}
+	r.Images = func(ctx context.Context) (*dataset.Source, error) {
+		if err := t.pack(ctx, c); err != nil {
+			return nil, err
+		}
+		return dataset.Open(ctx, t.spec(c), dataset.Options{})
+	}
+	for _, v := range r.Variants {
+		for seed := 1; seed <= t.Scale.seeds(v); seed++ {
+			name := nameOf(t.Scale.training(c, v, seed, t.spec(c)))
+			rec, err := t.Record(name)
+			if err != nil {
+				return Finding{}, err
+			}
+			if !complete(rec, c) {
+				break
+			}
+			r.runs[v.Name] = append(r.runs[v.Name], run{name, rec})
+		}
+	}
+	return find(ctx, r)
+}
