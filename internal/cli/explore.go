@@ -21,7 +21,7 @@ import (
 
 func (a *app) explore() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "explore INDEX | RUN | MODEL.onnx [INDEX | RUN]",
+		Use:   "explore INDEX | RUN | MODEL.onnx [INDEX | RUN | MODEL.onnx]",
 		Short: "Look at a gallery in the browser: search by image, walk, a map of all; watch a training; compare two",
 		Long: `Look at a gallery in the browser: drop or paste an image and see what is most
 like it, press any picture to walk on, and find all of them on a map of the
@@ -145,11 +145,11 @@ func untilCheckpoint(ctx context.Context, run *train.Run) error {
 }
 
 // journalOf is where writes to a gallery are kept, and picturesOf what those of a journal look like.
-func journalOf(dir string) string {
-	if pretrained.Is(dir) {
-		return dir + ".journal"
+func journalOf(source string) string {
+	if pretrained.Is(source) {
+		return source + ".journal"
 	}
-	return filepath.Join(dir, "serve.journal")
+	return filepath.Join(source, "serve.journal")
 }
 
 func picturesOf(journal string) serve.Pictures {
