@@ -36,13 +36,22 @@ func hits(predictions, labels []int) int {
 // Accuracy makes a score of predictions: its value is the share of them that are right,
 // with its interval and outcomes.
 func (s *Score) Accuracy(predictions, labels []int) {
-	n := hits(predictions, labels)
-	s.Value = float64(n) / float64(len(labels))
-	s.CI95 = new(Wilson(n, len(labels)))
-	s.Outcomes = make([]float64, len(labels))
+	outcomes := make([]float64, len(labels))
 	for i, p := range predictions {
 		if p == labels[i] {
-			s.Outcomes[i] = 1
+			outcomes[i] = 1
 		}
 	}
+	s.Share(outcomes)
+}
+
+// Share makes a score of outcomes that are 1 or 0: their mean, with its interval.
+func (s *Score) Share(outcomes []float64) {
+	ones := 0
+	for _, o := range outcomes {
+		ones += int(o)
+	}
+	s.Value = float64(ones) / float64(len(outcomes))
+	s.CI95 = new(Wilson(ones, len(outcomes)))
+	s.Outcomes = outcomes
 }

@@ -13,9 +13,11 @@ import (
 // bins is the number of cosines that are told apart, from -1 to 1.
 const bins = 1<<21 + 1
 
-// bin is the place of a cosine.
+// bin is the place of a cosine, rounded to even: the sum's last bits count units.
 func bin(cosine float32) int {
-	return int(math.RoundToEven((max(-1, min(1, float64(cosine))) + 1) * (1 << 20)))
+	const units = 0x1.8p52
+	at := int32(math.Float64bits((float64(cosine)+1)*(1<<20) + units))
+	return int(max(0, min(bins-1, at)))
 }
 
 // Pairs counts pairs of images by their rounded cosine: 32 MB, however many.

@@ -72,6 +72,19 @@ func TestVerificationAgreesWithItsTwin(t *testing.T) {
 	}
 }
 
+func TestBinsRoundToEven(t *testing.T) {
+	random := rand.New(rand.NewPCG(2, 2))
+	cosines := []float32{-1, 1, 0, -1.0000002, 1.0000002, 0x1p-21, 0x1.8p-20, -0x1p-21, 1e-30, -1e-30}
+	for range 10_000 {
+		cosines = append(cosines, 2*random.Float32()-1)
+	}
+	for _, c := range cosines {
+		if got, want := bin(c), int(math.RoundToEven((max(-1, min(1, float64(c)))+1)*(1<<20))); got != want {
+			t.Errorf("the bin of %g is %d, want %d", c, got, want)
+		}
+	}
+}
+
 func TestEqualErrorRateByHand(t *testing.T) {
 	var p Pairs
 	p.same[bin(0.9)], p.same[bin(0.5)], p.same[bin(0.1)] = 1, 2, 1

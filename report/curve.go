@@ -77,7 +77,7 @@ func (c Curve) SVG() template.HTML {
 			fmt.Fprintf(&b, "%s:%s ", label(math.Round(p.X*100)/100), label(p.Y))
 		}
 		b.WriteString(`"/>`)
-		if len(pts) <= 60 {
+		if len(all) <= 120 {
 			for _, p := range pts {
 				fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="3"><title>%s: %s</title></circle>`, dot, px(p.X), py(p.Y), label(p.X), label(p.Y))
 			}

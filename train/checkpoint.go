@@ -81,7 +81,7 @@ func writeCheckpoint(dir string, store *model.Store, s State) (State, error) {
 		return s, err
 	}
 	defer os.RemoveAll(tmp) // gone once it is renamed
-	target := filepath.Join(dir, fmt.Sprintf("%06d", s.Step))
+	target := checkpointPath(dir, s.Step)
 	for _, do := range []func() error{
 		func() error { return os.Chmod(tmp, 0o755) },
 		func() error {
@@ -229,6 +229,11 @@ func loadCheckpoint(dir string, state bool) (*model.Store, State, error) {
 	return store, s, nil
 }
 
+// checkpointPath is the folder of the checkpoint of a step.
+func checkpointPath(dir string, step int) string {
+	return filepath.Join(dir, fmt.Sprintf("%06d", step))
+}
+
 // checkpointSteps lists the steps of the checkpoints in dir, in order.
 func checkpointSteps(dir string) ([]int, error) {
 	entries, err := os.ReadDir(dir)
@@ -254,7 +259,7 @@ func prune(dir string, keep int) error {
 	}
 	var errs []error
 	for _, step := range steps[:max(0, len(steps)-keep)] {
-		errs = append(errs, os.RemoveAll(filepath.Join(dir, fmt.Sprintf("%06d", step))))
+		errs = append(errs, os.RemoveAll(checkpointPath(dir, step)))
 	}
 	left, _ := filepath.Glob(filepath.Join(dir, ".writing-*"))
 	for _, path := range left {

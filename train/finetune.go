@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
@@ -37,6 +40,11 @@ type Finetune struct {
 	LR          float64 // rate for a batch of 256
 	WeightDecay float64 // of all but biases and batch norm
 	Seed        uint64  // of the order and the views
+
+	// Dir is a folder for this training alone, of this network, layer and images: a checkpoint
+	// is kept there, from which the next call goes on, bit for bit, if this one is stopped or
+	// killed. At the end the folder is removed. "" keeps nothing.
+	Dir string
 }
 
 // DefaultFinetune is fine-tuning on a share of the labels with the rate of the
@@ -82,7 +90,7 @@ func (f Finetune) Validate() error {
 // accuracy on the queries: finetune_accuracy, or linear_accuracy if the network is
 // frozen. The caller adds the subject and what is known of the images. The model stays as
 // it is: a copy of its weights is trained. No bit depends on the number of workers.
-// When ctx ends nothing is kept.
+// When ctx ends nothing is kept, unless in Dir.
 func (f Finetune) Score(ctx context.Context, m *Model, layer string, bank, queries dataset.Dataset, progress func(Progress)) (eval.Score, error) {
 	if err := f.Validate(); err != nil {
 		return eval.Score{}, err
@@ -93,6 +101,9 @@ func (f Finetune) Score(ctx context.Context, m *Model, layer string, bank, queri
 	}
 	defer c.close()
 	if err := c.train(ctx, f, bank, progress); err != nil {
+		return eval.Score{}, err
+	}
+	if err := os.RemoveAll(f.Dir); err != nil { // of "" it removes nothing
 		return eval.Score{}, err
 	}
 	predictions, err := c.predict(ctx, queries)
@@ -122,6 +133,7 @@ type classifier struct {
 	layer   string
 	classes int
 	frozen  bool
+	done    int // steps, of what was resumed
 }
 
 // classifierScope is the scope of the classifier's parameters.
@@ -138,20 +150,53 @@ func (m *Model) classifier(f Finetune, layer string, classes int) (*classifier, 
 	if classes < 2 {
 		return nil, fmt.Errorf("a classifier of %d classes: need images of at least 2", classes)
 	}
-	weights, err := collect(m.store, "")
+	store, done, err := f.resumed(m.config.EngineVariant(m.engine))
 	if err != nil {
 		return nil, err
 	}
-	store := model.NewStore()
-	if err := restore(store, "", weights); err != nil {
-		return nil, err
+	if store == nil {
+		weights, err := collect(m.store, "")
+		if err != nil {
+			return nil, err
+		}
+		store = model.NewStore()
+		if err := restore(store, "", weights); err != nil {
+			return nil, err
+		}
 	}
 	for v := range store.IterVariables() {
-		v.SetTrainable(v.Trainable && !f.Frozen)
+		inNetwork := !strings.HasPrefix(v.Path(), "/"+classifierScope+"/")
+		v.SetTrainable(v.Trainable && !(f.Frozen && inNetwork))
 	}
 	copied, err := newModel(m.engine, store, m.config, m.State)
-	return &classifier{copied, layer, classes, f.Frozen}, err
+	return &classifier{copied, layer, classes, f.Frozen, done}, err
 }
+
+// resumed is what a training that was stopped has kept, and its step; nil if there is nothing
+// that gives the same bits as beginning anew.
+func (f Finetune) resumed(engine string) (*model.Store, int, error) {
+	steps, err := checkpointSteps(f.Dir)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(steps) == 0 {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	store, state, err := loadCheckpoint(checkpointPath(f.Dir, slices.Max(steps)), true)
+	if errors.Is(err, ErrDamaged) || err == nil && state.Engine != engine {
+		return nil, 0, nil
+	}
+	return store, state.Step, err
+}
+
+// save keeps what is trained.
+func (c *classifier) save(f Finetune, step, total int) error {
+	_, err := writeCheckpoint(f.Dir, c.store, State{Step: step, Total: total, Seed: f.Seed, Engine: c.config.EngineVariant(c.engine)})
+	return errors.Join(err, prune(f.Dir, 1))
+}
+
+// saveEvery is how much of fine-tuning a kill may cost.
+const saveEvery = time.Minute
 
 // parameters are W [C, D] and b [C].
 func (c *classifier) parameters(scope *model.Scope, h *Node) (weight, bias *Node) {
@@ -212,12 +257,15 @@ func (c *classifier) train(ctx context.Context, f Finetune, bank dataset.Dataset
 	defer exec.Finalize()
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
-	start, total := time.Now(), schedule.Total()
-	l.start(loading, 0, total)
-	for step := range total {
+	start, saved, total := time.Now(), time.Now(), schedule.Total()
+	l.start(loading, c.done, total)
+	for step := c.done; step < total; step++ {
 		b, ok := l.next()
 		if !ok {
-			return fmt.Errorf("fine-tuning: stopped at step %d of %d; nothing is kept: %w", step, total, context.Cause(ctx))
+			if f.Dir == "" {
+				return fmt.Errorf("fine-tuning: stopped at step %d of %d; nothing is kept: %w", step, total, context.Cause(ctx))
+			}
+			return fmt.Errorf("fine-tuning: stopped at step %d of %d, which the same command goes on from: %w", step, total, errors.Join(context.Cause(ctx), c.save(f, step, total)))
 		}
 		if b.err != nil {
 			return b.err
@@ -230,12 +278,18 @@ func (c *classifier) train(ctx context.Context, f Finetune, bank dataset.Dataset
 		if math.IsNaN(value) || math.IsInf(value, 0) {
 			return fmt.Errorf("fine-tuning: the loss is %g at step %d of %d: it has %w; try a smaller --lr", value, step, total, ErrDiverged)
 		}
+		if f.Dir != "" && time.Since(saved) > saveEvery {
+			if err := c.save(f, step+1, total); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
 		if progress != nil {
-			done, took := step+1, time.Since(start)
+			done, now, took := step+1, step+1-c.done, time.Since(start)
 			progress(Progress{done, total, Metric{
 				Step: done, Epoch: float64(done*schedule.Batch) / float64(bank.Len()), Loss: value,
-				ImagesPerS: float64(done*schedule.Batch) / took.Seconds(),
-			}, took / time.Duration(done) * time.Duration(total-done)})
+				ImagesPerS: float64(now*schedule.Batch) / took.Seconds(),
+			}, took / time.Duration(now) * time.Duration(total-done)})
 		}
 	}
 	return nil

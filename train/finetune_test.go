@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -136,6 +137,68 @@ func TestFinetuneGivesTheSameBits(t *testing.T) {
 		}
 		if d := cmp.Diff(first, s, cmpopts.EquateNaNs()); d != "" {
 			t.Errorf("%s (-first +this):\n%s", name, d)
+		}
+	}
+}
+
+func TestFinetuneGoesOnWhereItWas(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	m, err := r.Untrained(engine(t, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, frozen := range []bool{false, true} {
+		f := Finetune{Frozen: frozen, Epochs: 2, Batch: 16, LR: 0.1, Seed: 3}
+		total := f.schedule(images.Len()).Total()
+		train := func(f Finetune, stopAt int) (weights string, first int, err error) {
+			c, err := m.classifier(f, method.LayerH, len(images.Classes()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.close()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			err = c.train(ctx, f, images, func(p Progress) {
+				if first == 0 {
+					first = p.Step
+				}
+				if p.Step == stopAt {
+					stop()
+				}
+			})
+			blobs, err2 := collect(c.store, "")
+			return weightsSHA256(blobs), first, errors.Join(err, err2)
+		}
+		want, _, err := train(f, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Dir = filepath.Join(t.TempDir(), "finetune", "key")
+		if _, _, err := train(f, total/3); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the same command goes on") {
+			t.Fatalf("stopped with %v", err)
+		}
+		got, first, err := train(f, 0)
+		if err != nil || got != want {
+			t.Errorf("frozen %t: after a stop it has weights %.12s, want %.12s; error %v", frozen, got, want, err)
+		}
+		if first <= total/3 || first > total/3+8 { // batches that were ready are used up
+			t.Errorf("frozen %t: it goes on with step %d, was stopped at %d", frozen, first, total/3)
+		}
+		steps, err := checkpointSteps(f.Dir)
+		if err != nil || len(steps) != 1 {
+			t.Fatalf("checkpoints %d, error %v", steps, err)
+		}
+		if err := os.Truncate(filepath.Join(checkpointPath(f.Dir, steps[0]), modelFile), 100); err != nil {
+			t.Fatal(err)
+		}
+		if got, first, err := train(f, 0); err != nil || got != want || first != 1 {
+			t.Errorf("frozen %t: beside a damaged checkpoint it begins with step %d, weights %.12s, want %.12s; error %v", frozen, first, got, want, err)
+		}
+		if _, err := f.Score(t.Context(), m, method.LayerH, images, images, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(f.Dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("after its end %s is there: %v", f.Dir, err)
 		}
 	}
 }

@@ -194,6 +194,7 @@ export class Atlas {
       const [qx, qy] = this.toScreen(this.query);
       c.strokeStyle = ink;
       c.globalAlpha = 0.22;
+      c.lineWidth = 1;
       c.beginPath();
       for (const i of this.hits) {
         c.moveTo(qx, qy);

@@ -43,7 +43,7 @@ var benchMetrics = []struct {
 	}},
 	{"cluster", func(ctx context.Context, b evalBench, f *eval.Features) ([]eval.Score, error) {
 		m := eval.DefaultNMI()
-		m.Restarts = b.Restarts
+		m.Restarts, m.MaxIterations = b.Restarts, b.MaxIterations
 		return m.ClusterScores(ctx, f)
 	}},
 	{"verification", func(ctx context.Context, _ evalBench, f *eval.Features) ([]eval.Score, error) {
@@ -85,7 +85,7 @@ embeddings.`,
 	c.Flags().IntVar(&b.Dim, "dim", 512, "values of an embedding")
 	c.Flags().IntVar(&b.Classes, "classes", 1000, "classes, of equal size")
 	c.Flags().IntVar(&b.Restarts, "restarts", b.Restarts, "restarts of k-means")
-	c.Flags().IntVar(&b.MaxIterations, "max-iterations", b.MaxIterations, "limit of each of the linear probe's fits")
+	c.Flags().IntVar(&b.MaxIterations, "max-iterations", b.MaxIterations, "limit of k-means and of each of the linear probe's fits")
 	metrics := c.Flags().StringSlice("metrics", names, "what to time")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,6 +62,19 @@ func exclude(file string, queries hashed) (*exclusion, error) {
 func (x *exclusion) from(queries *eval.Features) {
 	queries.Retain(x.keep)
 	queries.Set.Excluded, queries.Set.Images, queries.Set.SHA256 = x.dropped, queries.N, x.sha256
+}
+
+// fromScore leaves out of a score, a mean over the queries, what is to be.
+func (x *exclusion) fromScore(all eval.Score) eval.Score {
+	s, outcomes := all, make([]float64, len(x.keep))
+	for to, q := range x.keep {
+		outcomes[to] = all.Outcomes[q]
+	}
+	s.Notes = slices.Clip(s.Notes)
+	s.Share(outcomes)
+	s.Protocol.Queries.Excluded, s.Protocol.Queries.Images, s.Protocol.Queries.SHA256 = x.dropped, len(x.keep), x.sha256
+	x.note(&s, all)
+	return s
 }
 
 // note adds to a score what was left out, and what that changed.

@@ -77,6 +77,9 @@ func (a *app) pageOf(names []string, f serveFlags, log *slog.Logger) (*serve.Ser
 			return nil, nil, err
 		}
 		g := &explore.Gallery{Name: filepath.Base(name)}
+		if len(names) == 2 && filepath.Base(names[0]) == filepath.Base(names[1]) {
+			g.Name = name
+		}
 		g.AddTo(s)
 		page.Galleries, servers = append(page.Galleries, g), append(servers, s)
 		look, err := watch(name)
@@ -111,7 +114,7 @@ func (a *app) pageOf(names []string, f serveFlags, log *slog.Logger) (*serve.Ser
 // openForPage makes a server ready, and the gallery on the page, as soon as there is something to show.
 func (a *app) openForPage(ctx context.Context, log *slog.Logger, s *serve.Server, name string, f serveFlags, g *explore.Gallery) (done func(), err error) {
 	nothing := func() {}
-	if !index.Is(name) {
+	if !index.Is(name) && !pretrained.Is(name) {
 		run, err := train.Open(name)
 		if err != nil {
 			return nothing, err
@@ -159,7 +162,7 @@ func picturesOf(journal string) serve.Pictures {
 // imageScores are what the queries of a run's scores came to, where those are the images of the gallery,
 // measured with its network.
 func (a *app) imageScores(dir string, g *gallery, weights string) (list []explore.Score, err error) {
-	if g.from.Spec == "" {
+	if g.from.Spec == "" || pretrained.Is(dir) {
 		return nil, nil // of an index, whose order need not be that of the data
 	}
 	run, err := train.Open(dir)

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -25,7 +28,7 @@ splits cannot be measured: an image would be classified by its own label.
 The whole network is trained, as in SimCLR's semi-supervised experiments: crops and
 flips, SGD with Nesterov momentum, the rate 0.05 times batch/256 falling to 0 along a
 cosine, no regularisation. --labels takes a share of each class, drawn by --seed. The
-run stays as it is.`, func() (measure, error) {
+run stays as it is. Stopped or killed, the same command goes on where it was.`, func() (measure, error) {
 			shares, err := parseShares(labels)
 			if err != nil {
 				return nil, fmt.Errorf("--labels: %w", err)
@@ -71,9 +74,6 @@ func addSGDFlags(c *cobra.Command, f *train.Finetune) {
 // finetuned measures by training on labels.
 func finetuned(f train.Finetune, what string) measure {
 	return func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error) {
-		if left != nil {
-			return nil, misuse("--exclude: is for what is measured on features; 'alike eval knn' and 'linear' without --sgd take it")
-		}
 		if queries.Dataset == bank.Dataset {
 			return nil, fmt.Errorf("%s has no train and test split: an image would be classified by its own label", bank.Name())
 		}
@@ -85,6 +85,7 @@ func finetuned(f train.Finetune, what string) measure {
 			return nil, fmt.Errorf("%s has images without labels, and scores need them", queries.Name())
 		}
 		var bar *progress
+		f.Dir = filepath.Join("finetune", trainingKey(f, m, bank))
 		s, err := m.Finetune(ctx, f, bank, queries, func(p train.Progress) {
 			if bar == nil {
 				bar = a.progress(what, p.Total)
@@ -99,8 +100,17 @@ func finetuned(f train.Finetune, what string) measure {
 		}
 		bank.sign(&s.Protocol.Bank)
 		queries.sign(&s.Protocol.Queries)
+		if left != nil {
+			s = left.fromScore(s)
+		}
 		return []eval.Score{s}, nil
 	}
+}
+
+// trainingKey names what is trained: a training that was stopped goes on if all of it is the same.
+func trainingKey(f train.Finetune, m *alike.Model, bank hashed) string {
+	key := sha256.Sum256(fmt.Append(nil, f, m.Subject().WeightsSHA256, m.Layer(), bank.sha256))
+	return hex.EncodeToString(key[:6])
 }
 
 // labelled is a share of the labelled images of a split, as many of each class.

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"alike/dataset"
 	"alike/eval"
 )
 
@@ -35,6 +37,56 @@ func TestFinetuneOnSharesOfTheLabels(t *testing.T) {
 	scores, err := eval.Scores(filepath.Join(dir, "scores.jsonl"))
 	if err != nil || len(scores) != 4 || scores[0].Value != scores[2].Value || scores[1].Value != scores[3].Value {
 		t.Errorf("the same fine-tuning twice gives %+v, error %v", scores, err)
+	}
+}
+
+func TestFinetuneWithoutLeakedImages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains and measures for seconds")
+	}
+	dir := trainedRun(t)
+	args := []string{"eval", "finetune", dir, "--labels", "10%", "--epochs", "1", "--batch", "16", "--json", "-q"}
+	var all, some eval.Score
+	if err := json.Unmarshal([]byte(must(t, args...)), &all); err != nil {
+		t.Fatal(err)
+	}
+	outcomes, err := eval.ReadOutcomes(filepath.Join(dir, "scores.jsonl"), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := dataset.Open(t.Context(), sprites, dataset.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	test, err := source.Split("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(t.TempDir(), "leaked.txt")
+	if err := os.WriteFile(list, []byte(test.ID(2)+"\n"+test.ID(41)+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(must(t, append(args, "--exclude", list, "--per-class")...)), &some); err != nil {
+		t.Fatal(err)
+	}
+	right := 0.0
+	for i, o := range outcomes {
+		if i != 2 && i != 41 {
+			right += o
+		}
+	}
+	if want := right / 58; some.Value != want || some.Protocol.Queries.Images != 58 || some.Protocol.Queries.Excluded != 2 || some.Protocol.Queries.SHA256 == all.Protocol.Queries.SHA256 {
+		t.Errorf("without two images %g, want %g; protocol %+v", some.Value, want, some.Protocol.Queries)
+	}
+	queries := 0
+	for _, c := range some.PerClass {
+		queries += c.Queries
+	}
+	if notes := strings.Join(some.Notes, " "); queries != 58 || !strings.Contains(notes, "2 of 60 images are left out") || !strings.Contains(notes, "with them finetune_accuracy is") {
+		t.Errorf("%d queries by class, notes %q", queries, some.Notes)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "finetune", "*")); err != nil || len(left) != 0 {
+		t.Errorf("left behind are %q, error %v", left, err)
 	}
 }
 

@@ -172,7 +172,11 @@ func (a *app) planTrial(t *reproduce.Trial) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "all, what is shared once\t%d\t\t%s\n", len(jobs), left.Round(time.Minute))
+	distinct := map[string]bool{}
+	for _, j := range jobs {
+		distinct[j.Name] = true
+	}
+	fmt.Fprintf(w, "all, what they share once\t%d\t\t%s\n", len(distinct), left.Round(time.Minute))
 	return w.Flush()
 }
 

@@ -241,7 +241,7 @@ func (a *app) subjects(from origin, which modelFlags, references bool) (list []s
 			if run.Config.Size == 0 {
 				name, of = "the features", func(d hashed) (*eval.Features, error) { return eval.Room(a.memory.room).Given(d) }
 			}
-			return a.scoresOf(ctx, eval.Subject{Name: name}, measure, gallery, queries, func(d hashed) (*eval.Features, error) {
+			return a.subjectScores(ctx, eval.Subject{Name: name}, measure, gallery, queries, func(d hashed) (*eval.Features, error) {
 				f, err := of(d)
 				if err == nil {
 					d.sign(&f.Set)
@@ -262,12 +262,12 @@ func (a *app) network(dir string, o alike.Options) subject {
 			return nil, err
 		}
 		defer m.Close()
-		return a.scoresOf(ctx, m.Subject(), measure, gallery, queries, func(d hashed) (*eval.Features, error) { return a.features(ctx, m, d) })
+		return a.subjectScores(ctx, m.Subject(), measure, gallery, queries, func(d hashed) (*eval.Features, error) { return a.features(ctx, m, d) })
 	}
 }
 
-// scoresOf measures a subject.
-func (a *app) scoresOf(ctx context.Context, s eval.Subject, measure scorers, gallery, queries hashed, embed func(hashed) (*eval.Features, error)) (scores []eval.Score, err error) {
+// subjectScores measures a subject.
+func (a *app) subjectScores(ctx context.Context, s eval.Subject, measure scorers, gallery, queries hashed, embed func(hashed) (*eval.Features, error)) (scores []eval.Score, err error) {
 	defer func() { err = errors.Join(err, a.memory.release()) }()
 	q, err := embed(queries)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"alike/explore"
 	"alike/index"
+	"alike/pretrained"
 	"alike/train"
 )
 
@@ -28,6 +29,9 @@ type watcher struct {
 func watch(name string) (func() (explore.Training, error), error) {
 	if err := present(name); err != nil {
 		return nil, err
+	}
+	if pretrained.Is(name) {
+		return nil, nil
 	}
 	dir := name
 	if index.Is(name) {

@@ -160,3 +160,19 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestTheEndOfAll reads the largest int64, which exporters write for it, as a place behind all others.
+func TestTheEndOfAll(t *testing.T) {
+	end := Tensor{Type: Int64, Dims: []int{1}, Raw: []byte{255, 255, 255, 255, 255, 255, 255, 127}}
+	a, err := end.Array()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Ints()[0]; got != 1<<53 {
+		t.Errorf("it is read as %d", got)
+	}
+	out, err := Apply(&Node{Op: "Slice"}, []*Array{IntVector(1, 2, 3), IntVector(1), a})
+	if err != nil || len(out[0].Data) != 2 {
+		t.Errorf("from 1 on: %v, %v", out, err)
+	}
+}

@@ -123,6 +123,7 @@ func judgeHistograms(ctx context.Context, r *Results) ([]Outcome, error) {
 	if err := o.queries(ctx, "crop over crop + colour", with, without); err != nil {
 		return nil, err
 	}
+	o.OneSeed = false // no network is in it
 	o.Detail = fmt.Sprintf("%.1f %% are found among crops, %.1f %% with colour distortion, %.1f %% by chance; %s", 100*mean(without), 100*mean(with), 100/float64(len(plain)), o.Detail)
 	return []Outcome{o}, nil
 }

@@ -14,7 +14,7 @@ func isifClaim() *Claim {
 		Name:     "isif",
 		Question: "Does ISIF need both its invariance and its spreading term, do larger batches help, and does it carry over to classes it has not seen?",
 		Paper:    "ISIF, CIFAR-10 by kNN: 83.6 %, from 32.1 % of a random network; unseen classes (CUB, Cars, SOP) by Recall@1: 46.2, 41.3 and 48.9 %, above its baselines.",
-		Setup:    "Trained on the first five classes, kNN of z on their test images and on those of the other five, against training images of the same five. Invariance alone is NT-Xent with one side of each product held fixed.",
+		Setup:    "Trained on the first five classes, kNN of z on their test images and on those of the other five, against training images of the same five. All batches see as many images, so that a batch of 512 makes a sixteenth of the steps of one of 32, at the same rate. Invariance alone is NT-Xent with one side of each product held fixed.",
 		Variants: func(Scale) []Variant {
 			list := []Variant{
 				isif("both terms", 0),

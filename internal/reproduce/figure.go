@@ -108,6 +108,9 @@ func (d dots) figure(name string) Figure {
 			all = append(all, v...) // a long interval may leave the chart: the seeds never do
 		}
 	}
+	for _, v := range all[:min(1, len(all))] {
+		all = append(all, v-0.5, v+0.5) // an axis of at least a point
+	}
 	x := scaleOf(all, left, width-right)
 	c := &canvas{width: width, height: height}
 	c.text(8, 18, "start", ink, d.Title)
@@ -166,8 +169,8 @@ func allMeasures(_ context.Context, r *Results) ([]Figure, error) {
 		}
 		d.Rows = append(d.Rows, row)
 	}
-	if len(r.runs) == 0 {
-		return nil, nil
+	if len(r.runs) < 2 {
+		return nil, nil // nothing to compare
 	}
 	return []Figure{d.figure("runs")}, nil
 }

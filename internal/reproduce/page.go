@@ -66,7 +66,7 @@ func (f *Finding) write(b *strings.Builder, folder string) {
 		fmt.Fprintf(b, "Here: %s\n\n", c.Setup)
 	}
 	for _, o := range f.Outcomes {
-		fmt.Fprintf(b, "- **%s**: %s", o.Verdict, o.Says)
+		fmt.Fprintf(b, "- **%s**: %s", o, o.Says)
 		if o.Detail != "" {
 			fmt.Fprintf(b, ". %s", o.Detail)
 		}

@@ -25,6 +25,7 @@ const (
 type Outcome struct {
 	Says    string  `json:"says"`
 	Verdict Verdict `json:"verdict"`
+	OneSeed bool    `json:"one_seed"`         // the interval is of queries alone
 	Detail  string  `json:"detail,omitempty"` // the number, its interval, and how it was made
 }
 
@@ -44,7 +45,8 @@ func (o *Outcome) queries(ctx context.Context, what string, from, to []float64) 
 		return err
 	}
 	o.decide(*gap.CI95)
-	o.Detail = fmt.Sprintf("%s: %+.1f points (95 %% interval %+.1f to %+.1f, one seed, paired over %d queries)", what, 100*gap.Value, 100*gap.CI95[0], 100*gap.CI95[1], len(from))
+	o.OneSeed = true
+	o.Detail = fmt.Sprintf("%s: %+.1f points (95 %% interval %+.1f to %+.1f, paired over %d queries)", what, 100*gap.Value, 100*gap.CI95[0], 100*gap.CI95[1], len(from))
 	return nil
 }
 
@@ -60,14 +62,25 @@ func (o *Outcome) decide(ci95 [2]float64) {
 	}
 }
 
+// String is the verdict, with what weakens it.
+func (o Outcome) String() string {
+	if o.OneSeed {
+		return string(o.Verdict) + " (one seed)"
+	}
+	return string(o.Verdict)
+}
+
 // overall is the verdict on a claim of several parts.
 func overall(outcomes []Outcome) string {
-	count := map[Verdict]int{}
+	count, weak := map[Verdict]int{}, ""
 	for _, o := range outcomes {
 		count[o.Verdict]++
+		if o.OneSeed {
+			weak = " (one seed)"
+		}
 	}
 	if len(count) == 1 {
-		return string(outcomes[0].Verdict)
+		return string(outcomes[0].Verdict) + weak
 	}
 	var parts []string
 	for _, v := range []Verdict{Held, NotShown, Contradicted, NotRun} {
@@ -75,7 +88,7 @@ func overall(outcomes []Outcome) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
-	return "of " + fmt.Sprint(len(outcomes)) + ": " + strings.Join(parts, ", ")
+	return "of " + fmt.Sprint(len(outcomes)) + ": " + strings.Join(parts, ", ") + weak
 }
 
 // Finding is what a claim came to.

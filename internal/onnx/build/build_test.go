@@ -255,6 +255,19 @@ func TestTorchvision(t *testing.T) {
 	}
 }
 
+// TestDocs holds docs/interop.md to the operators that there are.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "interop.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range Operators() {
+		if !bytes.Contains(page, []byte("`"+op+"`")) {
+			t.Errorf("docs/interop.md lacks %s", op)
+		}
+	}
+}
+
 func TestFaultsAreSentences(t *testing.T) {
 	image := onnx.ValueInfo{Name: "x", Type: onnx.Float32, Dims: []onnx.Dim{{Name: "N"}, {Size: 3}, {Size: 8}, {Size: 8}}}
 	text := onnx.ValueInfo{Name: "ids", Type: onnx.Int64, Dims: []onnx.Dim{{Name: "N"}, {Size: 7}}}
