@@ -24,6 +24,7 @@ import (
 	_ "alike/dataset/builtin" // the generated images, for all who open data
 	"alike/eval"
 	"alike/index"
+	"alike/pretrained"
 	"alike/train"
 )
 
@@ -40,58 +41,95 @@ type Options struct {
 	Layer string
 	// Backend names the engine, as backend.Open does.
 	Backend string
+	// Preprocess says how images come to the network of a file of ONNX, as KEY=VALUE separated by
+	// blanks, where neither the file nor what stands beside it does; see docs/interop.md. A run knows.
+	Preprocess string
 }
 
-// Model embeds images with the network of a checkpoint. Goroutines may share
-// it; they take turns.
+// Model embeds images with the network of a checkpoint, or of a file of ONNX. Goroutines may
+// share it; they take turns.
 type Model struct {
-	run    *train.Run
-	model  *train.Model
-	engine compute.Backend
-	layer  string
+	name    string
+	network network
+	engine  compute.Backend
+	layer   string
+
+	run     *train.Run   // nil for a file
+	trained *train.Model // its network
 }
 
-// Open opens a run directory. The caller closes the model.
-func Open(dir string, o Options) (*Model, error) {
-	run, err := train.Open(dir)
-	if err != nil {
-		return nil, err
-	}
+// Open opens a run directory, or by its name a file of ONNX that others trained, of which the layer is
+// one of its tensors. The caller closes the model.
+func Open(path string, o Options) (*Model, error) {
 	engine, err := backend.Open(o.Backend)
 	if err != nil {
 		return nil, err
 	}
-	var m *train.Model
+	m := &Model{name: path, engine: engine, layer: o.Layer}
+	open := m.openRun
+	if pretrained.Is(path) {
+		open = m.openFile
+	}
+	if err := open(path, o); err != nil {
+		engine.Finalize()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *Model) openFile(path string, o Options) error {
+	if o.Step != 0 || o.First {
+		return fmt.Errorf("%s is a file, which has no checkpoints to choose a step of", path)
+	}
+	p, err := pretrained.Open(path, o.Layer, o.Preprocess, m.engine)
+	if err != nil {
+		return err
+	}
+	m.network, m.layer = p, p.Layer()
+	return nil
+}
+
+func (m *Model) openRun(dir string, o Options) (err error) {
+	if m.run, err = train.Open(dir); err != nil {
+		return err
+	}
+	if o.Preprocess != "" {
+		return fmt.Errorf("%s is a run, which knows how its images are prepared; that is for files of ONNX", dir)
+	}
 	switch {
 	case o.First:
-		m, err = run.Untrained(engine)
+		m.trained, err = m.run.Untrained(m.engine)
 	case o.Step == 0:
-		m, err = run.Model(engine, -1)
+		m.trained, err = m.run.Model(m.engine, -1)
 	default:
-		m, err = run.Model(engine, o.Step)
+		m.trained, err = m.run.Model(m.engine, o.Step)
 	}
 	if err != nil {
-		engine.Finalize()
-		return nil, err
+		return err
 	}
-	if o.Layer == "" {
-		o.Layer = m.Layer()
+	if m.layer == "" {
+		m.layer = m.trained.Layer()
 	}
-	if err := m.CheckLayer(o.Layer); err != nil {
-		engine.Finalize()
-		return nil, err
+	m.network = m.trained
+	if base := m.run.Config.Base; base != nil {
+		m.network = newStacked(m.trained, *base, o.Backend)
 	}
-	return &Model{run, m, engine, o.Layer}, nil
+	return m.trained.CheckLayer(m.layer)
 }
 
 // Close frees the engine; the model is of no use afterwards.
-func (m *Model) Close() { m.engine.Finalize() }
+func (m *Model) Close() {
+	if s, ok := m.network.(*stacked); ok {
+		s.close()
+	}
+	m.engine.Finalize()
+}
 
 // Dim is the number of values of an embedding.
-func (m *Model) Dim() int { return m.model.Dim(m.layer) }
+func (m *Model) Dim() int { return m.network.Dim(m.layer) }
 
 // Subject identifies the model in scores.
-func (m *Model) Subject() eval.Subject { return m.model.Subject(m.run.Dir) }
+func (m *Model) Subject() eval.Subject { return m.network.Subject(m.name) }
 
 // Embed returns an embedding of Dim values for each image, not normalised. An
 // image is resized and cropped to the training size as evaluation does; its
@@ -104,7 +142,7 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 		}
 		set.Images = append(set.Images, dataset.FromImage(img))
 	}
-	flat, err := m.model.Embed(ctx, set, m.layer, nil)
+	flat, err := m.network.Embed(ctx, set, m.layer, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -113,12 +151,12 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 
 // Prepare is what the network sees of an image, resized and cropped as evaluation
 // does: a server keeps it instead of the image, which may be large.
-func (m *Model) Prepare(img dataset.Image) []float32 { return m.model.Prepare(img) }
+func (m *Model) Prepare(img dataset.Image) []float32 { return m.network.Prepare(img) }
 
 // EmbedPrepared returns an embedding for each image that Prepare made ready. It is
 // faster for a few than Embed, from which it differs by rounding alone.
 func (m *Model) EmbedPrepared(ctx context.Context, prepared [][]float32) ([][]float32, error) {
-	flat, err := m.model.EmbedPrepared(ctx, prepared, m.layer)
+	flat, err := m.network.EmbedPrepared(ctx, prepared, m.layer)
 	return m.rows(flat), err
 }
 
@@ -132,14 +170,14 @@ func (m *Model) rows(flat []float32) [][]float32 {
 }
 
 // Size is the side of the images that the network sees, in pixels; 0 where it is given features.
-func (m *Model) Size() int { return m.model.Size() }
+func (m *Model) Size() int { return m.network.Size() }
 
 // EmbedEach calls visit with each image of a data set, in order: with its embeddings
 // [1+views, Dim()], of it as evaluation sees it, then of augmented views made as the run's, not
 // normalised, which visit may change and which are valid until it returns; or with the
 // error of an image that cannot be read. It ends with the first error of visit.
 func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, views int, visit func(i int, h []float32, err error) error) error {
-	return m.model.EmbedEach(ctx, data, m.layer, views, visit)
+	return m.network.EmbedEach(ctx, data, m.layer, views, visit)
 }
 
 // Layer is the embedding: "h" or "z".
@@ -148,7 +186,7 @@ func (m *Model) Layer() string { return m.layer }
 // Features embeds a data set for evaluation or an index. split is its name in
 // the protocols of scores; progress, if set, is told how many images are done.
 func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string, progress func(done int)) (*eval.Features, error) {
-	flat, err := m.model.Embed(ctx, data, m.layer, progress)
+	flat, err := m.network.Embed(ctx, data, m.layer, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -159,17 +197,20 @@ func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string
 
 // About says what the model's embeddings are, for an index.
 func (m *Model) About() index.About {
-	return index.About{Dim: m.Dim(), Layer: m.layer, Size: m.model.Size(), Model: m.Subject()}
+	return index.About{Dim: m.Dim(), Layer: m.layer, Size: m.network.Size(), Model: m.Subject()}
 }
 
 // Finetune trains a classifier on the model's layer, with or without the network below
 // it, and measures its accuracy. The model stays as it is. If f.Dir is a relative path it is in
 // the folder of the run. progress may be nil.
 func (m *Model) Finetune(ctx context.Context, f train.Finetune, bank, queries dataset.Dataset, progress func(train.Progress)) (eval.Score, error) {
-	if f.Dir != "" && !filepath.IsAbs(f.Dir) {
-		f.Dir = filepath.Join(m.run.Dir, f.Dir)
+	if m.trained == nil {
+		return eval.Score{}, fmt.Errorf("%s is a file of ONNX, whose network stays as it is: train a head on its embeddings ('alike train ice --from-features'), or measure it by 'alike eval knn' and 'linear'", m.name)
 	}
-	return f.Score(ctx, m.model, m.layer, bank, queries, progress)
+	if f.Dir != "" && !filepath.IsAbs(f.Dir) {
+		f.Dir = filepath.Join(m.name, f.Dir)
+	}
+	return f.Score(ctx, m.trained, m.layer, bank, queries, progress)
 }
 
 // Index embeds the images of a data set, to be searched.

@@ -2,11 +2,20 @@
 // that registers an opener; everything else sees only Dataset.
 package dataset
 
+import "hash/fnv"
+
 // Image is an 8-bit RGB image, rows top to bottom, pixels interleaved:
 // pixel (x, y) is Pix[3*(y*Width+x):][:3]. Readers must not write to Pix.
 type Image struct {
 	Width, Height int
 	Pix           []uint8
+}
+
+// PixelsHash keys what is drawn for an image by what it shows, not by its place: others may come and go.
+func (img Image) PixelsHash() uint64 {
+	h := fnv.New64a()
+	h.Write(img.Pix)
+	return h.Sum64()
 }
 
 // Dataset is an ordered, finite set of images. The order is part of its

@@ -80,6 +80,26 @@ func lines(w io.Writer, entries []index.Entry, of func(index.Entry) string) erro
 	return nil
 }
 
+// AboutOf returns what the file beside an array says of its vectors; of a folder, of its train.npy. nil if there is none.
+func AboutOf(path string) (*index.About, error) {
+	if filepath.Ext(path) != ".npy" {
+		path = filepath.Join(path, "train.npy")
+	}
+	about := beside(path, ".json")
+	b, err := os.ReadFile(about)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var m meta
+	if err == nil {
+		err = json.Unmarshal(b, &m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", about, err)
+	}
+	return &m.About, nil
+}
+
 // readNPY reads an array that writeNPY wrote.
 func readNPY(_ context.Context, j Job) (*stored, error) {
 	path := j.Out

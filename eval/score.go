@@ -46,8 +46,11 @@ type Subject struct {
 	Encoder       string `json:"encoder,omitempty"`
 	Step          int    `json:"step"`
 	Seed          uint64 `json:"seed"`
-	WeightsSHA256 string `json:"weights_sha256,omitempty"`
-	Engine        string `json:"engine,omitempty"` // backend and variant, "simd/avx512"
+	WeightsSHA256 string `json:"weights_sha256,omitempty"` // of a file of ONNX, that of the file
+	Engine        string `json:"engine,omitempty"`         // backend and variant, "simd/avx512"
+
+	// Preprocessing says how images come to a network that others trained, as --preprocess takes it.
+	Preprocessing string `json:"preprocessing,omitempty"`
 }
 
 // Protocol is how it was measured. Only scores of one protocol are comparable.

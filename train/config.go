@@ -29,6 +29,7 @@ type Config struct {
 	Classes   string            `yaml:"classes,omitempty"` // the classes that are trained on, a rule of dataset.OfClasses
 	Size      int               `yaml:"size"`              // side of the views, pixels; 0 for features
 	Init      string            `yaml:"init,omitempty"`    // run whose encoder's weights are the first
+	Base      *Base             `yaml:"base,omitempty"`    // of features, what made them, where that is known
 	Encoder   registry.Choice   `yaml:"encoder"`
 	Head      registry.Choice   `yaml:"head"`
 	Loss      registry.Choice   `yaml:"loss,omitempty"` // none where the method has its own

@@ -1,36 +1,21 @@
 package train
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"hash/fnv"
-	"runtime"
-	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"alike/augment"
 	"alike/dataset"
+	"alike/infer"
 	"alike/internal/rng"
 )
 
 // embedBatch is the number of images that pass the network at once. The last
 // batch is padded, so that one compiled program serves all.
 const embedBatch = 256
-
-// batchFor is the number of rows of the program that n views pass: a power of
-// four, so that few programs are compiled and few rows are padding.
-func batchFor(n int) int {
-	batch := 1
-	for batch < min(n, embedBatch) {
-		batch *= 4
-	}
-	return batch
-}
 
 // Embed returns the embeddings [N, Dim(layer)] of all images of data, row-major
 // and unnormalised. An image's embedding does not depend on its neighbours.
@@ -42,18 +27,10 @@ func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, p
 // EmbedViews returns, as Embed does, the embeddings [N, 1+views, Dim(layer)] of all images: of
 // each as evaluation sees it, and of views of it as the run's first view is made.
 func (m *Model) EmbedViews(ctx context.Context, data dataset.Dataset, layer string, views int, progress func(done int)) ([]float32, error) {
-	out := make([]float32, 0, data.Len()*(1+views)*m.Dim(layer))
-	err := m.EmbedEach(ctx, data, layer, views, func(i int, h []float32, err error) error {
-		out = append(out, h...)
-		if done := i + 1; err == nil && progress != nil && (done%embedBatch == 0 || done == data.Len()) {
-			progress(done)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return infer.Collect(func(visit func(int, []float32, error) error) error {
+		return m.EmbedEach(ctx, data, layer, views, visit)
+	},
+		data.Len(), (1+views)*m.Dim(layer), progress)
 }
 
 // EmbedEach calls visit with each image of data, in order: with its embeddings
@@ -76,35 +53,12 @@ func (m *Model) forward(ctx context.Context, e *model.Exec, data dataset.Dataset
 	if err != nil {
 		return err
 	}
-	in := m.viewLen()
-	input, out, faults := make([]float32, embedBatch*in), make([]float32, embedBatch*width), make([]error, embedBatch)
-	var image []float32 // the rows of an image so far, which may lie in several batches
-	var fault error
-	rows := data.Len() * (1 + views)
-	for at := 0; at < rows; at += embedBatch {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		n := min(embedBatch, rows-at)
-		inParallel(n, func(i int) { faults[i] = write(input[i*in:(i+1)*in], at+i) })
-		if err := m.pass(out, e, input); err != nil {
-			return err
-		}
-		for i, f := range faults[:n] {
-			image, fault = append(image, out[i*width:(i+1)*width]...), cmp.Or(fault, f)
-			if (at+i+1)%(1+views) > 0 {
-				continue
-			}
-			if fault != nil {
-				image = nil
-			}
-			if err := visit((at+i)/(1+views), image, fault); err != nil {
-				return err
-			}
-			image, fault = image[:0], nil
-		}
-	}
-	return nil
+	return m.network(e, width, embedBatch).Each(ctx, data.Len(), 1+views, write, visit)
+}
+
+// network is a compiled function for passes of so many views, width values for each.
+func (m *Model) network(e *model.Exec, width, batch int) infer.Network {
+	return infer.Network{In: m.viewLen(), Out: width, Batch: batch, Pass: func(out, in []float32) error { return m.pass(out, e, in) }}
 }
 
 // Prepare returns what evaluation shows the network of an image, [Size, Size, 3].
@@ -120,28 +74,12 @@ func (m *Model) Prepare(img dataset.Image) []float32 {
 func (m *Model) EmbedPrepared(ctx context.Context, views [][]float32, layer string) ([]float32, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	batch := batchFor(len(views))
+	batch := infer.BatchFor(len(views), embedBatch)
 	e, err := m.program(layer, batch)
 	if err != nil {
 		return nil, err
 	}
-	in, width := m.viewLen(), m.Dim(layer)
-	input := make([]float32, batch*in)
-	h := make([]float32, batch*width)
-	out := make([]float32, 0, len(views)*width)
-	for some := range slices.Chunk(views, batch) {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		for i, v := range some {
-			copy(input[i*in:(i+1)*in], v)
-		}
-		if err := m.pass(h, e, input); err != nil {
-			return nil, err
-		}
-		out = append(out, h[:len(some)*width]...)
-	}
-	return out, nil
+	return m.network(e, m.Dim(layer), batch).Rows(ctx, views)
 }
 
 // viewLen is the number of values that the network is shown of an image.
@@ -186,32 +124,8 @@ func (m *Model) viewer(data dataset.Dataset, views int) (func(dst []float32, row
 			augment.Evaluate(dst, img, m.config.Size)
 			return nil
 		}
-		stream := rng.New(rng.View, m.config.Seed, 0, pixelsHash(img), uint64(view))
+		stream := rng.New(rng.View, m.config.Seed, 0, img.PixelsHash(), uint64(view))
 		pipelines[0].View(dst, img, stream, new(augment.Scratch))
 		return nil
 	}, nil
-}
-
-// pixelsHash keys the views of an image by what it shows, not by its place: others may come
-// and go.
-func pixelsHash(img dataset.Image) uint64 {
-	h := fnv.New64a()
-	h.Write(img.Pix)
-	return h.Sum64()
-}
-
-// inParallel calls f for 0 to n-1.
-func inParallel(n int, f func(i int)) {
-	var (
-		next atomic.Int64
-		wg   sync.WaitGroup
-	)
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
 }

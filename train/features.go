@@ -12,6 +12,18 @@ import (
 	"alike/sampler"
 )
 
+// Base is the frozen encoder that made the features of a run, as the file beside them says.
+type Base struct {
+	Model         string `yaml:"model"` // a run, or a file of ONNX
+	Step          int    `yaml:"step"`
+	Layer         string `yaml:"layer"`
+	Size          int    `yaml:"size"` // side of its images, pixels
+	Dim           int    `yaml:"dim"`  // values of a feature
+	Normalized    bool   `yaml:"normalized,omitempty"`
+	Preprocessing string `yaml:"preprocessing,omitempty"` // of a file
+	WeightsSHA256 string `yaml:"weights_sha256"`
+}
+
 // FromFeatures makes the configuration one of features of dim values: there is no encoder to
 // train and there are no views to make.
 func (c *Config) FromFeatures(dim int) (err error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/nlpodyssey/safetensors"
 
+	"alike/internal/weightfile"
 	"alike/optimize"
 )
 
@@ -126,25 +127,16 @@ func writeTensors(path string, blobs map[string]blob, metadata map[string]string
 
 // readTensors reads a safetensors file of the types that alike writes.
 func readTensors(path string) (map[string]blob, error) {
-	data, err := os.ReadFile(path)
+	tensors, err := weightfile.ReadSafetensors(path)
 	if err != nil {
 		return nil, err
 	}
-	st, err := safetensors.Deserialize(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: not a safetensors file: %w", path, err)
-	}
 	blobs := map[string]blob{}
-	for _, name := range st.Names() {
-		view, _ := st.Tensor(name)
-		if view.DType() != safetensors.F32 && view.DType() != safetensors.I64 {
-			return nil, fmt.Errorf("%s: tensor %s is %s, want F32 or I64", path, name, view.DType())
+	for name, t := range tensors {
+		if t.DType != safetensors.F32 && t.DType != safetensors.I64 {
+			return nil, fmt.Errorf("%s: tensor %s is %s, want F32 or I64", path, name, t.DType)
 		}
-		b := blob{dtype: view.DType(), data: view.Data()}
-		for _, d := range view.Shape() {
-			b.dims = append(b.dims, int(d))
-		}
-		blobs[name] = b
+		blobs[name] = blob{t.DType, t.Dims, t.Data}
 	}
 	return blobs, nil
 }

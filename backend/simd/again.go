@@ -6,13 +6,12 @@ import (
 	"github.com/gomlx/compute"
 )
 
-const (
-	// minAgain is the fewest elements of a tensor that is computed again: 4 MiB.
-	minAgain = 1 << 20
-	// minChannels are the channels from which on the convolutions that read a tensor
-	// take so much longer than a pass over it that another one does not matter.
-	minChannels = 64
-)
+// minAgain is the fewest elements of a tensor that is computed again: 4 MiB. Tests change it.
+var minAgain = 1 << 20
+
+// minChannels are the channels from which on the convolutions that read a tensor
+// take so much longer than a pass over it that another one does not matter.
+const minChannels = 64
 
 // findAgain finds outputs of residual blocks that are not kept for the backward pass: a batch
 // norm plus a residual is one pass over what is kept anyway. Every other one

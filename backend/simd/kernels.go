@@ -38,6 +38,10 @@ func (c *compiler) lowerKernel(n *node) bool {
 		return c.lowerReduce(n, reduce.Min)
 	case compute.OpTypeTranspose:
 		return c.lowerTranspose(n)
+	case compute.OpTypeSlice:
+		return c.lowerSlice(n)
+	case compute.OpTypeConcatenate:
+		return c.lowerConcatenate(n)
 	}
 	return false
 }
@@ -53,7 +57,7 @@ func (c *compiler) slotsOf(values []*value) []int {
 func (c *compiler) lowerConv(n *node) bool {
 	k := matchConv(n)
 	if k == nil {
-		return false
+		return c.lowerDepthwise(n)
 	}
 	k.shape.Direct = c.backend.direct
 	p, lv := c.backend.pool, c.backend.level
@@ -92,7 +96,10 @@ func (c *compiler) describeConv(s conv.Shape) {
 func (c *compiler) lowerDot(n *node) bool {
 	attr := n.attrs.(dotAttr)
 	l, r := n.inputs[0].shape(), n.inputs[1].shape()
-	if len(attr.lhsBatch) > 0 || l.Rank() != 2 || r.Rank() != 2 || len(attr.lhsContract) != 1 || !isFloat32(l) || !isFloat32(r) {
+	if len(attr.lhsBatch) > 0 {
+		return c.lowerStack(n)
+	}
+	if l.Rank() != 2 || r.Rank() != 2 || len(attr.lhsContract) != 1 || !isFloat32(l) || !isFloat32(r) {
 		return false
 	}
 	transA, transB := attr.lhsContract[0] == 0, attr.rhsContract[0] == 1
@@ -141,39 +148,4 @@ func sizeOf(dims []int) int {
 		n *= d
 	}
 	return n
-}
-
-// lowerTranspose copies in the order of the result, row after row.
-func (c *compiler) lowerTranspose(n *node) bool {
-	x, perm := n.inputs[0].shape(), n.attrs.(axesAttr)
-	if !isFloat32(x) || x.Rank() == 0 {
-		return false
-	}
-	strides := make([]int, x.Rank())
-	for i, s := x.Rank()-1, 1; i >= 0; i-- {
-		strides[i] = s
-		s *= x.Dimensions[i]
-	}
-	from := make([]int, len(perm))
-	for i, axis := range perm {
-		from[i] = strides[axis]
-	}
-	dims := n.shapes[0].Dimensions
-	row, step := dims[len(dims)-1], from[len(from)-1]
-	reads, y := c.slotsOf(n.inputs), c.result(n.outs[0])
-	c.emit("transpose", reads, []int{y}, func(m *memory) {
-		src, dst := m.floats(reads[0]), m.floats(y)
-		c.backend.pool.Run(len(dst)/row, func(r int) {
-			at := 0
-			for i, rest := len(dims)-2, r; i >= 0; i-- {
-				at += rest % dims[i] * from[i]
-				rest /= dims[i]
-			}
-			out := dst[r*row : (r+1)*row]
-			for i := range out {
-				out[i] = src[at+i*step]
-			}
-		})
-	})
-	return true
 }

@@ -23,10 +23,11 @@ var unclaimed = []compute.OpType{
 
 // Attributes of recorded operations that the compiler looks at.
 type (
-	axesAttr []int // Transpose's permutation, Reverse's and reductions' axes, BroadcastInDim's axes
-	normAttr struct{ epsilon float32 }
-	dotAttr  struct{ lhsContract, lhsBatch, rhsContract, rhsBatch []int }
-	convAttr struct {
+	axesAttr  []int // Transpose's permutation, Concatenate's axis, Reverse's and reductions' axes, BroadcastInDim's axes
+	normAttr  struct{ epsilon float32 }
+	sliceAttr struct{ starts, strides []int } // strides are 1 where there are none
+	dotAttr   struct{ lhsContract, lhsBatch, rhsContract, rhsBatch []int }
+	convAttr  struct {
 		axes                            compute.ConvolveAxesConfig
 		strides                         []int
 		paddings                        [][2]int
@@ -107,7 +108,7 @@ func (f *function) Clamp(low, x, high compute.Value) (compute.Value, error) {
 }
 
 func (f *function) Concatenate(axis int, operands ...compute.Value) (compute.Value, error) {
-	return f.single(compute.OpTypeConcatenate, nil, operands, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
+	return f.single(compute.OpTypeConcatenate, axesAttr{axis}, operands, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
 		return one(g.Concatenate(axis, in...))
 	})
 }
@@ -226,7 +227,8 @@ func (f *function) SelectAndScatterMin(x, source compute.Value, window, strides 
 }
 
 func (f *function) Slice(x compute.Value, starts, limits, strides []int) (compute.Value, error) {
-	return f.single(compute.OpTypeSlice, nil, []compute.Value{x}, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
+	attr := sliceAttr{slices.Clone(starts), slices.Clone(strides)}
+	return f.single(compute.OpTypeSlice, attr, []compute.Value{x}, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
 		return one(g.Slice(in[0], starts, limits, strides))
 	})
 }

@@ -6,13 +6,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"alike/eval"
-	"alike/train"
 )
 
 func (a *app) evalCluster() *cobra.Command {
 	m := eval.DefaultNMI()
 	c := a.evalSplit(&cobra.Command{
-		Use:   "cluster RUN",
+		Use:   "cluster RUN | MODEL.onnx",
 		Short: "Cluster the images by k-means: NMI, AMI, ARI and purity",
 		Long: `Cluster the images by k-means into as many clusters as there are classes, and
 measure how well clusters and classes agree: NMI by both means of the entropies,
@@ -49,11 +48,11 @@ func (a *app) evalSplit(c *cobra.Command, validate func() error, measure scorers
 		if err := validate(); err != nil {
 			return usageError{err}
 		}
-		run, err := train.Open(args[0])
+		from, err := openOrigin(args[0])
 		if err != nil {
 			return err
 		}
-		source, err := a.openFor(c.Context(), args[0], data)
+		source, err := a.open(c.Context(), from.data(data))
 		if err != nil {
 			return err
 		}
@@ -62,14 +61,14 @@ func (a *app) evalSplit(c *cobra.Command, validate func() error, measure scorers
 			return err
 		}
 		var table [][]eval.Score
-		for _, subject := range a.subjects(run, which, *references) {
+		for _, subject := range a.subjects(from, which, *references) {
 			scores, err := subject(c.Context(), normalised(measure), images, images)
 			if err != nil {
 				return err
 			}
 			table = append(table, scores)
 		}
-		return a.finishTable(run, table, *asJSON)
+		return a.finishTable(from, table, *asJSON)
 	}
 	return a.memoryFlag(c)
 }

@@ -22,7 +22,7 @@ import (
 
 func (a *app) cluster() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "cluster INDEX | RUN",
+		Use:   "cluster INDEX | RUN | MODEL.onnx",
 		Short: "Sort images into clusters, with a contact sheet of each",
 		Long: `Sort images into clusters by their embeddings: by k-means into --k of them, or with
 --density into as many as lie densely (DBSCAN), where images that lie apart are in none.

@@ -140,15 +140,6 @@ func (d dataFlags) ofRun(run *train.Run) dataFlags {
 	return d
 }
 
-// openFor opens the images, by default those of the run in dir.
-func (a *app) openFor(ctx context.Context, dir string, d dataFlags) (*dataset.Source, error) {
-	run, err := train.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	return a.open(ctx, d.ofRun(run))
-}
-
 // hashed is a split that scores are measured on.
 type hashed struct {
 	dataset.Dataset

@@ -16,7 +16,7 @@ import (
 
 func (a *app) dedupe() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "dedupe INDEX | RUN",
+		Use:   "dedupe INDEX | RUN | MODEL.onnx",
 		Short: "Find images that are nearly the same, as a list to go through",
 		Long: `Find groups of images whose embeddings are nearly the same. The first of each group
 in the order of the data is kept; each of the others is at least so similar to it, and

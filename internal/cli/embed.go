@@ -15,7 +15,7 @@ import (
 
 func (a *app) embed() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "embed RUN",
+		Use:   "embed RUN | MODEL.onnx",
 		Short: "Write the embeddings of images to an index or a file",
 		Long: `Write the embeddings of images, in the order of the data set, as the name of
 --out says: NAME.index, or a name without an extension, is an index, a directory that
@@ -34,10 +34,12 @@ A command that was stopped or killed goes on where it was. What is there already
 built on: only images whose content is new pass the network, and those that vanished
 are named. The output has the same bytes whatever happened on the way.
 
-For several machines, --shard 2/8 embeds one of eight parts.`,
+For several machines, --shard 2/8 embeds one of eight parts. MODEL.onnx is an encoder
+that others trained (docs/interop.md).`,
 		Example: `  alike embed runs/simclr-resnet8 --data photos/ --out photos.index
   alike embed runs/simclr-resnet8 --data photos/ --out photos.npy
   alike embed runs/simclr-resnet8 --data photos/ --views 8 --out photos.npy
+  alike embed dinov2.onnx --data photos/ --out photos.index
   alike embed runs/simclr-resnet8 --data shards.tar --out part2.parquet --shard 2/8 --normalize
   alike embed runs/simclr-resnet8 --data photos/ --out weaviate://localhost:8080/Photos`,
 		Args: exactly("a RUN"),

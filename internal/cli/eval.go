@@ -98,12 +98,13 @@ func one(s scorer) scorers {
 // evalCommand is a command that labels queries by a bank.
 func (a *app) evalCommand(name, short, unsplit string, build func() (measure, error)) *cobra.Command {
 	c := &cobra.Command{
-		Use:   name + " RUN",
+		Use:   name + " RUN | MODEL.onnx",
 		Short: short,
 		Long: short + `.
 
 Labels come from the train split, queries from the test split. ` + unsplit + `
-The score is printed and appended to the run's scores.jsonl with its protocol.`,
+The score is printed and appended to the run's scores.jsonl with its protocol, or
+to MODEL.onnx.scores.jsonl.`,
 		Example: fmt.Sprintf("  alike eval %s runs/simclr-resnet8 --data cifar-10-binary.tar.gz\n  alike eval %s runs/simclr-resnet8 --data builtin:sprites --layer z --json", name, name),
 		Args:    exactly("a RUN"),
 	}
@@ -120,7 +121,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 		if err != nil {
 			return usageError{err}
 		}
-		run, err := train.Open(args[0])
+		from, err := openOrigin(args[0])
 		if err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 			return err
 		}
 		defer model.Close()
-		source, err := a.open(c.Context(), data.ofRun(run))
+		source, err := a.open(c.Context(), from.data(data))
 		if err != nil {
 			return err
 		}
@@ -154,7 +155,7 @@ The score is printed and appended to the run's scores.jsonl with its protocol.`,
 			if *byClass {
 				s.PerClass = eval.PerClass(*s, labelsOf(queries, left))
 			}
-			if err := eval.Append(run.ScoresPath(), *s); err != nil {
+			if err := eval.Append(from.scores(), *s); err != nil {
 				return err
 			}
 		}
@@ -180,11 +181,19 @@ func (a *app) printScores(scores []eval.Score) error {
 	return a.printJSON(map[string]any{"scores": scores})
 }
 
+// nameOf says which network it is: of a run, after which step.
+func nameOf(s eval.Subject) string {
+	if s.Method == "" {
+		return s.Name
+	}
+	return fmt.Sprintf("%s at step %d", s.Name, s.Step)
+}
+
 func (a *app) printScore(s eval.Score) {
 	fmt.Fprintf(a.stdout, "%s %.2f %% (95 %% interval %s)\n", s.Metric, 100*s.Value, s.Interval())
 	p := s.Protocol
-	fmt.Fprintf(a.stdout, "  %s at step %d, layer %s, %d images of %s (%s) against %d of %s\n",
-		s.Subject.Name, s.Subject.Step, p.Layer, p.Queries.Images, p.Queries.Data, p.Queries.Split, p.Bank.Images, p.Bank.Split)
+	fmt.Fprintf(a.stdout, "  %s, layer %s, %d images of %s (%s) against %d of %s\n",
+		nameOf(s.Subject), p.Layer, p.Queries.Images, p.Queries.Data, p.Queries.Split, p.Bank.Images, p.Bank.Split)
 	for _, note := range s.Notes {
 		fmt.Fprintf(a.stdout, "  %s\n", note)
 	}

@@ -14,13 +14,14 @@ import (
 	"alike/eval"
 	"alike/explore"
 	"alike/index"
+	"alike/pretrained"
 	"alike/serve"
 	"alike/train"
 )
 
 func (a *app) explore() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "explore INDEX | RUN [INDEX | RUN]",
+		Use:   "explore INDEX | RUN | MODEL.onnx [INDEX | RUN | MODEL.onnx]",
 		Short: "Look at a gallery in the browser: search by image, walk, a map of all; watch a training; compare two",
 		Long: `Look at a gallery in the browser: drop or paste an image and see what is most
 like it, press any picture to walk on, and find all of them on a map of the
@@ -144,15 +145,20 @@ func untilCheckpoint(ctx context.Context, run *train.Run) error {
 }
 
 // journalOf is where writes to a gallery are kept, and picturesOf what those of a journal look like.
-func journalOf(dir string) string { return filepath.Join(dir, "serve.journal") }
+func journalOf(source string) string {
+	if pretrained.Is(source) {
+		return source + ".journal"
+	}
+	return filepath.Join(source, "serve.journal")
+}
 
 func picturesOf(journal string) serve.Pictures {
 	return serve.Pictures(strings.TrimSuffix(journal, ".journal") + ".pictures")
 }
 
-// scoresOf are what the queries of a run's scores came to, where those are the images of the gallery,
+// imageScores are what the queries of a run's scores came to, where those are the images of the gallery,
 // measured with its network.
-func (a *app) scoresOf(dir string, g *gallery, weights string) (list []explore.Score, err error) {
+func (a *app) imageScores(dir string, g *gallery, weights string) (list []explore.Score, err error) {
 	if g.from.Spec == "" {
 		return nil, nil // of an index, whose order need not be that of the data
 	}

@@ -34,7 +34,7 @@ FILE.safetensors holds the weights under torchvision's names and in its layouts.
 	}
 	var data dataFlags
 	var which modelFlags
-	which.add(c)
+	which.addOfRun(c)
 	out := c.Flags().String("out", "", "file to write, ending in .onnx or .safetensors (needed)")
 	input := c.Flags().String("input", "float", "images that FILE.onnx takes: float, [N, 3, H, W] in [0, 1], or uint8, [N, H, W, 3]")
 	dtype := c.Flags().String("dtype", "fp32", "type of the weights: fp32 or fp16")

@@ -15,6 +15,7 @@ import (
 	"alike/eval"
 	"alike/index"
 	"alike/index/weaviate"
+	"alike/pretrained"
 )
 
 // galleryFlags say what is searched, beside the INDEX or RUN.
@@ -30,7 +31,7 @@ func (f *galleryFlags) add(c *cobra.Command) {
 	f.data.addOthers(c)
 	f.which.add(c)
 	c.Flags().StringVar(&f.split, "split", "", "split of a RUN's images to search (default: the only one, or test)")
-	c.Flags().StringVar(&f.model, "model", "", "RUN that embeds the query (default: the one that made the index)")
+	c.Flags().StringVar(&f.model, "model", "", "RUN or MODEL.onnx that embeds the query (default: the one that made the index)")
 }
 
 // gallery is what is searched. The model and the images of an index are opened only
@@ -109,8 +110,8 @@ func (a *app) runGallery(ctx context.Context, run string, model *alike.Model, f 
 }
 
 func (a *app) indexGallery(ctx context.Context, dir string, f galleryFlags) (*gallery, error) {
-	if f.which.layer != "" || f.which.step >= 0 || f.split != "" {
-		return nil, misuse("--layer, --step and --split are for a run; the index %s says what it was made from", dir)
+	if f.which.layer != "" || f.which.step >= 0 || f.which.preprocess != "" || f.split != "" {
+		return nil, misuse("--layer, --step, --preprocess and --split are for a run or a file; the index %s says what it was made from", dir)
 	}
 	x, err := index.Open(dir)
 	if err != nil {
@@ -186,7 +187,11 @@ func (a *app) modelOf(about index.About, run string) (*alike.Model, error) {
 			return nil, fmt.Errorf("the run that made the index, %s, is not there; --model RUN says where it is now", run)
 		}
 	}
-	m, err := a.model(run, modelFlags{layer: about.Layer, step: about.Model.Step})
+	which := modelFlags{layer: about.Layer, step: about.Model.Step}
+	if pretrained.Is(run) {
+		which.step, which.preprocess = -1, about.Model.Preprocessing
+	}
+	m, err := a.model(run, which)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 func (a *app) label() *cobra.Command {
 	s := tidy.DefaultSpread()
 	c := &cobra.Command{
-		Use:   "label INDEX | RUN",
+		Use:   "label INDEX | RUN | MODEL.onnx",
 		Short: "Label all images from the labels of a few",
 		Long: `Give every image a class, from a few whose class is known: labels spread along the
 images that are most like each other (Zhou et al. 2004). --examples is a file of lines

@@ -11,14 +11,22 @@ import (
 	"alike/method"
 )
 
-// modelFlags choose the embedding of a run.
+// modelFlags choose the embedding of a run, or of a file of ONNX.
 type modelFlags struct {
-	layer string
-	step  int
+	layer      string
+	step       int
+	preprocess string
 }
 
+// add adds the flags of what a run or a file gives.
 func (f *modelFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.layer, "layer", "", "the embedding: h (representation), z (projection) or a block of the encoder, averaged over its pixels (layer1, layer1.0, stem, inception_3a); default: what the method declares")
+	c.Flags().StringVar(&f.preprocess, "preprocess", "", `how a MODEL.onnx wants its images, e.g. "size=224 resize=256 mean=0.5 std=0.5" (default: what it or a file beside it says, else ImageNet's; docs/interop.md)`)
+	f.addOfRun(c)
+}
+
+// addOfRun adds the flags of what a run gives.
+func (f *modelFlags) addOfRun(c *cobra.Command) {
+	c.Flags().StringVar(&f.layer, "layer", "", "the embedding: h (representation), z (projection) or a block of the encoder, averaged over its pixels (layer1, layer1.0, stem, inception_3a); of a MODEL.onnx, a tensor or \"penultimate\"; default: what the method declares")
 	complete(c, "layer", []string{method.LayerH, method.LayerZ, "layer1", "layer2", "layer3", "layer4"})
 	stepFlag(c, &f.step, "checkpoint to use, by its step (default: the last; 0: the untrained network)")
 }
@@ -31,7 +39,7 @@ func stepFlag(c *cobra.Command, step *int, usage string) {
 
 // options are those of the library.
 func (f modelFlags) options(backend string) alike.Options {
-	return alike.Options{Step: max(0, f.step), First: f.step == 0, Layer: f.layer, Backend: backend}
+	return alike.Options{Step: max(0, f.step), First: f.step == 0, Layer: f.layer, Preprocess: f.preprocess, Backend: backend}
 }
 
 func (a *app) model(dir string, f modelFlags) (*alike.Model, error) {

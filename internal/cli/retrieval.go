@@ -67,7 +67,7 @@ func (f *retrievalFlags) scores(ctx context.Context, gallery, queries *eval.Feat
 
 func (a *app) evalRetrieval() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "retrieval RUN",
+		Use:   "retrieval RUN | MODEL.onnx",
 		Short: "Find images of the same class: Recall@K, R-Precision, MAP@R and NMI",
 		Long: `Rank all other images for every query by cosine and ask which have its class:
 Recall@K, Precision@K, R-Precision, MAP@R. Cluster the queries by k-means into as
@@ -96,11 +96,11 @@ their protocols.`,
 		if err := flags.validate(); err != nil {
 			return err
 		}
-		run, err := train.Open(args[0])
+		from, err := openOrigin(args[0])
 		if err != nil {
 			return err
 		}
-		data = data.ofRun(run)
+		data = from.data(data)
 		whole := data
 		whole.classes = ""
 		all, err := a.open(c.Context(), whole)
@@ -121,12 +121,12 @@ their protocols.`,
 		if err != nil {
 			return err
 		}
-		seen, err := seenClasses(run, all, queries)
+		seen, err := seenClasses(from.run, all, queries)
 		if err != nil {
 			return err
 		}
 		var table [][]eval.Score
-		for _, subject := range a.subjects(run, which, flags.references) {
+		for _, subject := range a.subjects(from, which, flags.references) {
 			scores, err := subject(c.Context(), left.around(normalised(perClass(flags.perClass, flags.scores))), gallery, queries)
 			if err != nil {
 				return err
@@ -140,16 +140,16 @@ their protocols.`,
 				}
 			}
 		}
-		return a.finishTable(run, table, *asJSON)
+		return a.finishTable(from, table, *asJSON)
 	}
 	return a.memoryFlag(c)
 }
 
 // finishTable keeps the scores of subjects with the run and prints them. The run's
 // own come last: they are the latest of their metrics.
-func (a *app) finishTable(run *train.Run, table [][]eval.Score, asJSON bool) error {
+func (a *app) finishTable(from origin, table [][]eval.Score, asJSON bool) error {
 	for _, s := range slices.Concat(table...) {
-		if err := eval.Append(run.ScoresPath(), s); err != nil {
+		if err := eval.Append(from.scores(), s); err != nil {
 			return err
 		}
 	}
@@ -183,7 +183,7 @@ func galleryAndQueries(s *dataset.Source, gallery, split string) (g, q hashed, e
 // seenClasses says how many of the queries' classes the run was trained on, if it
 // was trained on the same data.
 func seenClasses(run *train.Run, all *dataset.Source, queries hashed) (string, error) {
-	if run.Config.Data != all.Spec {
+	if run == nil || run.Config.Data != all.Spec {
 		return "", nil
 	}
 	var err error
@@ -231,9 +231,9 @@ func (x *exclusion) around(measure scorers) scorers {
 // subject embeds images and has them measured.
 type subject func(ctx context.Context, measure scorers, gallery, queries hashed) ([]eval.Score, error)
 
-// subjects are a run and, before it, what it is to be compared with.
-func (a *app) subjects(run *train.Run, which modelFlags, references bool) (list []subject) {
-	if references {
+// subjects are a model and, before that of a run, what it is to be compared with.
+func (a *app) subjects(from origin, which modelFlags, references bool) (list []subject) {
+	if run := from.run; references && run != nil {
 		list = append(list, func(ctx context.Context, measure scorers, gallery, queries hashed) ([]eval.Score, error) {
 			name, of := "raw pixels", func(d hashed) (*eval.Features, error) {
 				return eval.Room(a.memory.room).Pixels(ctx, d, run.Config.Size)
@@ -251,7 +251,7 @@ func (a *app) subjects(run *train.Run, which modelFlags, references bool) (list 
 		})
 		list = append(list, a.network(run.Dir, alike.Options{First: true, Layer: which.layer, Backend: a.backend}))
 	}
-	return append(list, a.network(run.Dir, which.options(a.backend)))
+	return append(list, a.network(from.path, which.options(a.backend)))
 }
 
 // network is the network of a run.

@@ -14,7 +14,7 @@ import (
 
 func (a *app) search() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "search INDEX | RUN | weaviate://HOST:PORT/Collection",
+		Use:   "search INDEX | RUN | MODEL.onnx | weaviate://HOST:PORT/Collection",
 		Short: "Find the images that are most like one",
 		Long: `Find the images of an index, as 'alike embed' writes it, that are most like one;
 of a RUN, its images are embedded first. Similarity is the cosine of the embeddings.

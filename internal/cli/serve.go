@@ -57,7 +57,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 func (f *serveFlags) addWrites(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token that clients must show (default: the environment's ALIKE_TOKEN, if set)")
-	flags.StringVar(&f.journal, "journal", "", "file that added and deleted images are written to (default: serve.journal in the INDEX or RUN)")
+	flags.StringVar(&f.journal, "journal", "", "file that added and deleted images are written to (default: serve.journal in the INDEX or RUN, or MODEL.onnx.journal)")
 	flags.BoolVar(&f.readOnly, "read-only", false, "let nobody add or delete images")
 }
 
@@ -100,7 +100,7 @@ func (f *serveFlags) writes(dir string) error {
 
 func (a *app) serve() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "serve INDEX | RUN",
+		Use:   "serve INDEX | RUN | MODEL.onnx",
 		Short: "Answer over HTTP: embed images, search, add and delete them",
 		Long: `Answer over HTTP: embed images, search by image or vector, list an image's
 neighbours, add and delete images. GET /openapi.json describes all of it. An INDEX
@@ -204,7 +204,7 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 	if shown != nil {
 		var scores []explore.Score
 		if found.Changes == 0 { // else the images are others
-			if scores, err = a.scoresOf(dir, g, subject.WeightsSHA256); err != nil {
+			if scores, err = a.imageScores(dir, g, subject.WeightsSHA256); err != nil {
 				return g.close, err
 			}
 		}

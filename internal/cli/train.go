@@ -188,6 +188,12 @@ configuration is saved in the run directory, --verbose prints it.
 			return err
 		}
 		cfg.Data, cfg.Split, cfg.Classes = data.spec, split, data.classes
+		if *features != "" {
+			f, _ := dataset.FeaturesOf(images, 0)
+			if cfg.Base, err = baseOf(*features, f.Dim()); err != nil {
+				return err
+			}
+		}
 		sitting.overlay(&cfg.Sittings)
 		if err := cfg.Validate(); err != nil {
 			return usageError{err}

@@ -11,7 +11,7 @@ import (
 func (a *app) evalVerification() *cobra.Command {
 	m := eval.DefaultVerification()
 	c := a.evalSplit(&cobra.Command{
-		Use:   "verification RUN",
+		Use:   "verification RUN | MODEL.onnx",
 		Short: "Tell pairs of one class from pairs of two: AUC, EER, TAR at a FAR",
 		Long: `Ask of every pair of images whether they are of one class, by a threshold on
 their cosine: the area under the ROC curve, the equal error rate, and the share of

@@ -18,9 +18,16 @@ type Array struct {
 	Data []float64 // row-major
 }
 
-// NewArray is an array of zeros.
+// mostValues is what an array may hold: more than networks on images need, and what a machine has room for when a file
+// states more.
+const mostValues = 1 << 26
+
+// NewArray is an array of zeros. It panics where that is too many.
 func NewArray(t ElemType, dims ...int) *Array {
 	n, err := size(dims)
+	if err == nil && n > mostValues {
+		err = fmt.Errorf("an array of %v is too large to compute with", dims)
+	}
 	if err != nil {
 		panic(err)
 	}
@@ -146,11 +153,11 @@ func (a *Array) Float32s() []float32 {
 	return x
 }
 
-// ints are the values of a shape, or of axes.
-func (a *Array) ints() []int {
+// Ints are the values of a shape, or of axes. What is beyond 2^53, as exporters write for the end of all, stays so.
+func (a *Array) Ints() []int {
 	x := make([]int, len(a.Data))
 	for i, v := range a.Data {
-		x[i] = int(v)
+		x[i] = int(math.Max(-1<<53, math.Min(v, 1<<53)))
 	}
 	return x
 }

@@ -80,8 +80,8 @@ func Ints(name string, v ...int) Attribute {
 	return a
 }
 
-// attribute returns the node's attribute of that name, or nil.
-func (n *Node) attribute(name string) *Attribute {
+// Attribute returns the node's attribute of that name, or nil.
+func (n *Node) Attribute(name string) *Attribute {
 	for i := range n.Attributes {
 		if n.Attributes[i].Name == name {
 			return &n.Attributes[i]
@@ -90,32 +90,34 @@ func (n *Node) attribute(name string) *Attribute {
 	return nil
 }
 
-// int is the value of an attribute, or what it is where it is absent.
-func (n *Node) int(name string, absent int) int {
-	if a := n.attribute(name); a != nil {
+// IntOr is the value of an attribute, or what it is where it is absent.
+func (n *Node) IntOr(name string, absent int) int {
+	if a := n.Attribute(name); a != nil {
 		return int(a.Int)
 	}
 	return absent
 }
 
-func (n *Node) float(name string, absent float32) float64 {
-	if a := n.attribute(name); a != nil {
+// FloatOr is the value of an attribute, or what it is where it is absent.
+func (n *Node) FloatOr(name string, absent float32) float64 {
+	if a := n.Attribute(name); a != nil {
 		return float64(a.Float)
 	}
 	return float64(absent)
 }
 
-func (n *Node) string(name, absent string) string {
-	if a := n.attribute(name); a != nil {
+// StringOr is the value of an attribute, or what it is where it is absent.
+func (n *Node) StringOr(name, absent string) string {
+	if a := n.Attribute(name); a != nil {
 		return a.String
 	}
 	return absent
 }
 
-// ints is the value of an attribute, or count times absent.
-func (n *Node) ints(name string, count, absent int) []int {
+// IntsOr is the value of an attribute, or count times absent.
+func (n *Node) IntsOr(name string, count, absent int) []int {
 	values := make([]int, count)
-	if a := n.attribute(name); a != nil {
+	if a := n.Attribute(name); a != nil {
 		values = make([]int, len(a.Ints))
 		for i, v := range a.Ints {
 			values[i] = int(v)

@@ -4,34 +4,64 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // The operators of networks on images [N, C, H, W].
 
-// window is how a square of pixels moves over an image.
-type window struct{ kernel, stride, before, after, out [2]int }
+// Window is how a rectangle of pixels moves over an image, by axis: height, then width.
+type Window struct {
+	Kernel, Stride, Dilation, Before, After, Out [2]int
 
-// windowOf reads a node's attributes for an image of height and width.
-func windowOf(n *Node, sides, kernel []int) (w window, err error) {
-	stride, pads, dilation := n.ints("strides", 2, 1), n.ints("pads", 4, 0), n.ints("dilations", 2, 1)
+	pad [2]int // After without what ceil_mode adds
+}
+
+// WindowOf reads a node's attributes for an image of height and width. After is at least what the
+// windows need, in ceil_mode more than the file says.
+func WindowOf(n *Node, sides, kernel []int) (w Window, err error) {
 	if len(sides) != 2 || len(kernel) != 2 {
 		return w, errors.New("only images of two axes are known")
 	}
-	if n.string("auto_pad", "NOTSET") != "NOTSET" || n.int("ceil_mode", 0) != 0 || dilation[0] != 1 || dilation[1] != 1 {
-		return w, errors.New("auto_pad, ceil_mode and dilations are not known")
-	}
+	stride, pads, dilation := n.IntsOr("strides", 2, 1), n.IntsOr("pads", 4, 0), n.IntsOr("dilations", 2, 1)
+	auto := n.StringOr("auto_pad", "NOTSET")
 	for i := range 2 {
-		w.kernel[i], w.stride[i], w.before[i], w.after[i] = kernel[i], stride[i], pads[i], pads[2+i]
-		w.out[i] = (sides[i]+pads[i]+pads[2+i]-kernel[i])/stride[i] + 1
+		span := dilation[i]*(kernel[i]-1) + 1 // from the first pixel of a window to its last
+		if stride[i] < 1 || dilation[i] < 1 || kernel[i] < 1 || pads[i] < 0 || pads[2+i] < 0 || max(kernel[i], stride[i], dilation[i], pads[i], pads[2+i]) > 1<<12 {
+			return w, fmt.Errorf("a window of %d pixels, %d apart, by steps of %d, between pads of %d and %d", kernel[i], dilation[i], stride[i], pads[i], pads[2+i])
+		}
+		before, after := pads[i], pads[2+i]
+		switch auto {
+		case "NOTSET":
+		case "VALID":
+			before, after = 0, 0
+		case "SAME_UPPER", "SAME_LOWER":
+			total := max(((sides[i]+stride[i]-1)/stride[i]-1)*stride[i]+span-sides[i], 0)
+			before, after = total/2, total-total/2
+			if auto == "SAME_LOWER" {
+				before, after = after, before
+			}
+		default:
+			return w, fmt.Errorf("auto_pad %s is not known", auto)
+		}
+		room := sides[i] + before + after - span
+		if room < 0 {
+			return w, fmt.Errorf("a window that spans %d pixels does not fit into %d with pads of %d and %d", span, sides[i], before, after)
+		}
+		out := room/stride[i] + 1
+		if n.IntOr("ceil_mode", 0) != 0 && room%stride[i] > 0 && out*stride[i] < sides[i]+before {
+			out++ // it begins inside
+		}
+		w.Kernel[i], w.Stride[i], w.Dilation[i], w.Before[i], w.Out[i] = kernel[i], stride[i], dilation[i], before, out
+		w.pad[i], w.After[i] = after, max(after, (out-1)*stride[i]+span-sides[i]-before)
 	}
 	return w, nil
 }
 
 // each calls f for the places of output pixel y, x that lie within the image.
-func (w window) each(y, x, height, width int, f func(y, x int)) {
-	for ky := range w.kernel[0] {
-		for kx := range w.kernel[1] {
-			iy, ix := y*w.stride[0]+ky-w.before[0], x*w.stride[1]+kx-w.before[1]
+func (w Window) each(y, x, height, width int, f func(y, x int)) {
+	for ky := range w.Kernel[0] {
+		for kx := range w.Kernel[1] {
+			iy, ix := y*w.Stride[0]+ky*w.Dilation[0]-w.Before[0], x*w.Stride[1]+kx*w.Dilation[1]-w.Before[1]
 			if iy >= 0 && iy < height && ix >= 0 && ix < width {
 				f(iy, ix)
 			}
@@ -39,20 +69,22 @@ func (w window) each(y, x, height, width int, f func(y, x int)) {
 	}
 }
 
-// conv is y[n,o,i,j] = b[o] + Σ_{c,k,l} w[o,c,k,l] x[n, c, i s + k - p, j s + l - p].
+// conv is y[n,o,i,j] = b[o] + Σ_{c,k,l} w[o,c,k,l] x[n, g(o)+c, i s + k d - p, j s + l d - p], where g(o) is the first
+// channel of the group that o lies in.
 func conv(n *Node, in []*Array) (*Array, error) {
 	x, w := in[0], in[1]
-	if n.int("group", 1) != 1 || x.Type != w.Type || x.Dims[1] != w.Dims[1] {
-		return nil, fmt.Errorf("%s %v with a kernel of %s %v in %d groups", x.Type, x.Dims, w.Type, w.Dims, n.int("group", 1))
+	groups := n.IntOr("group", 1)
+	if groups < 1 || x.Type != w.Type || x.Dims[1] != groups*w.Dims[1] || w.Dims[0]%groups != 0 {
+		return nil, fmt.Errorf("%s %v with a kernel of %s %v in %d groups", x.Type, x.Dims, w.Type, w.Dims, groups)
 	}
-	win, err := windowOf(n, x.Dims[2:], w.Dims[2:])
+	win, err := WindowOf(n, x.Dims[2:], w.Dims[2:])
 	if err != nil {
 		return nil, err
 	}
-	batch, channels, height, width := x.Dims[0], x.Dims[1], x.Dims[2], x.Dims[3]
-	outs, taps := w.Dims[0], win.kernel[0]*win.kernel[1]
-	y := NewArray(x.Type, batch, outs, win.out[0], win.out[1])
-	plane := win.out[0] * win.out[1]
+	batch, height, width := x.Dims[0], x.Dims[2], x.Dims[3]
+	outs, channels, taps := w.Dims[0], w.Dims[1], win.Kernel[0]*win.Kernel[1]
+	y := NewArray(x.Type, batch, outs, win.Out[0], win.Out[1])
+	plane := win.Out[0] * win.Out[1]
 	parallel(batch*outs, func(i int) {
 		image, out := i/outs, i%outs
 		sum := y.Data[i*plane:][:plane]
@@ -67,10 +99,11 @@ func conv(n *Node, in []*Array) (*Array, error) {
 			if channels-c >= together {
 				n = together
 			}
-			pixels := x.Data[(image*channels+c)*height*width:][:n*height*width]
+			first := image*x.Dims[1] + out/(outs/groups)*channels
+			pixels := x.Data[(first+c)*height*width:][:n*height*width]
 			weights := w.Data[(out*channels+c)*taps:][:n*taps]
 			for k := range taps {
-				win.addTap(sum, pixels, height, width, k/win.kernel[1], k%win.kernel[1], weights[k:], taps)
+				win.addTap(sum, pixels, height, width, k/win.Kernel[1]*win.Dilation[0], k%win.Kernel[1]*win.Dilation[1], weights[k:], taps)
 			}
 			c += n
 		}
@@ -78,20 +111,20 @@ func conv(n *Node, in []*Array) (*Array, error) {
 	return y, nil
 }
 
-// addTap adds to every output pixel what one tap of the kernel sees, times its weight: of one channel or of
+// addTap adds to every output pixel what one tap of the kernel, at ky, kx, sees, times its weight: of one channel or of
 // four, whose weights are taps apart.
-func (w window) addTap(sum, pixels []float64, height, width, ky, kx int, weights []float64, taps int) {
-	stride, plane := w.stride[1], height*width
+func (w Window) addTap(sum, pixels []float64, height, width, ky, kx int, weights []float64, taps int) {
+	stride, plane := w.Stride[1], height*width
 	// The columns x of the output with 0 <= x stride + shift < width.
-	shift := kx - w.before[1]
+	shift := kx - w.Before[1]
 	first := max(0, (-shift+stride-1)/stride)
-	end := min(w.out[1], (width-shift+stride-1)/stride)
-	for y := range w.out[0] {
-		iy := y*w.stride[0] + ky - w.before[0]
+	end := min(w.Out[1], (width-shift+stride-1)/stride)
+	for y := range w.Out[0] {
+		iy := y*w.Stride[0] + ky - w.Before[0]
 		if iy < 0 || iy >= height || first >= end {
 			continue
 		}
-		row, at := sum[y*w.out[1]:][first:end], iy*width+first*stride+shift
+		row, at := sum[y*w.Out[1]:][first:end], iy*width+first*stride+shift
 		if len(pixels) == plane {
 			for x := range row {
 				row[x] += weights[0] * pixels[at+x*stride]
@@ -116,11 +149,11 @@ func (w window) addTap(sum, pixels []float64, height, width, ky, kx int, weights
 
 // batchNormalization is γ (x - μ) / sqrt(v + ε) + β with the statistics that are given.
 func batchNormalization(n *Node, in []*Array) (*Array, error) {
-	if n.int("training_mode", 0) != 0 {
+	if n.IntOr("training_mode", 0) != 0 {
 		return nil, errors.New("it is in training")
 	}
 	x, scale, shift, mean, variance := in[0], in[1], in[2], in[3], in[4]
-	channels, epsilon := x.Dims[1], n.float("epsilon", 1e-5)
+	channels, epsilon := x.Dims[1], n.FloatOr("epsilon", 1e-5)
 	for _, a := range in[1:] {
 		if len(a.Data) != channels {
 			return nil, fmt.Errorf("%d statistics for %d channels", len(a.Data), channels)
@@ -134,27 +167,46 @@ func batchNormalization(n *Node, in []*Array) (*Array, error) {
 	return y, nil
 }
 
+// Counts are, along an axis, of how many pixels each window holds that are inside the image, or if pads says so not
+// beyond the pads: with ceil_mode the last windows may be.
+func (w Window) Counts(axis, side int, pads bool) []float64 {
+	from, to := 0, side
+	if pads {
+		from, to = -w.Before[axis], side+w.pad[axis]
+	}
+	counts := make([]float64, w.Out[axis])
+	for at := range counts {
+		for k := range w.Kernel[axis] {
+			if p := at*w.Stride[axis] + k*w.Dilation[axis] - w.Before[axis]; p >= from && p < to {
+				counts[at]++
+			}
+		}
+	}
+	return counts
+}
+
 // pool makes one value of the pixels in each window.
-func pool(n *Node, x *Array, join func(inside []float64, count int) float64) (*Array, error) {
-	win, err := windowOf(n, x.Dims[2:], n.ints("kernel_shape", 2, 1))
+func pool(n *Node, x *Array, join func(inside []float64, count float64) float64) (*Array, error) {
+	win, err := WindowOf(n, x.Dims[2:], n.IntsOr("kernel_shape", 2, 1))
 	if err != nil {
 		return nil, err
 	}
 	height, width := x.Dims[2], x.Dims[3]
-	y := NewArray(x.Type, x.Dims[0], x.Dims[1], win.out[0], win.out[1])
+	y := NewArray(x.Type, x.Dims[0], x.Dims[1], win.Out[0], win.Out[1])
+	rows, columns := win.Counts(0, height, true), win.Counts(1, width, true)
 	parallel(x.Dims[0]*x.Dims[1], func(i int) {
 		pixels, inside := x.Data[i*height*width:][:height*width], []float64{}
-		for p := range win.out[0] * win.out[1] {
+		for p := range win.Out[0] * win.Out[1] {
 			inside = inside[:0]
-			win.each(p/win.out[1], p%win.out[1], height, width, func(y, x int) { inside = append(inside, pixels[y*width+x]) })
-			y.Data[i*win.out[0]*win.out[1]+p] = join(inside, win.kernel[0]*win.kernel[1])
+			win.each(p/win.Out[1], p%win.Out[1], height, width, func(y, x int) { inside = append(inside, pixels[y*width+x]) })
+			y.Data[i*win.Out[0]*win.Out[1]+p] = join(inside, rows[p/win.Out[1]]*columns[p%win.Out[1]])
 		}
 	})
 	return y, nil
 }
 
 func maxPool(n *Node, in []*Array) (*Array, error) {
-	return pool(n, in[0], func(inside []float64, _ int) float64 {
+	return pool(n, in[0], func(inside []float64, _ float64) float64 {
 		most := math.Inf(-1)
 		for _, v := range inside {
 			most = math.Max(most, v)
@@ -165,16 +217,16 @@ func maxPool(n *Node, in []*Array) (*Array, error) {
 
 // averagePool divides by the pixels inside, or with count_include_pad by those of the window.
 func averagePool(n *Node, in []*Array) (*Array, error) {
-	all := n.int("count_include_pad", 0) != 0
-	return pool(n, in[0], func(inside []float64, count int) float64 {
+	all := n.IntOr("count_include_pad", 0) != 0
+	return pool(n, in[0], func(inside []float64, count float64) float64 {
 		sum := 0.0
 		for _, v := range inside {
 			sum += v
 		}
 		if !all {
-			count = len(inside)
+			count = float64(len(inside))
 		}
-		return sum / float64(count)
+		return sum / count
 	})
 }
 
@@ -190,13 +242,23 @@ func globalAveragePool(_ *Node, in []*Array) (*Array, error) {
 	return y, nil
 }
 
+func globalMaxPool(_ *Node, in []*Array) (*Array, error) {
+	x := in[0]
+	plane := x.Dims[2] * x.Dims[3]
+	y := NewArray(x.Type, x.Dims[0], x.Dims[1], 1, 1)
+	for i := range y.Data {
+		y.Data[i] = slices.Max(x.Data[i*plane:][:plane])
+	}
+	return y, nil
+}
+
 // gemm is α A' B' + β C, where A' and B' may be transposed.
 func gemm(n *Node, in []*Array) (*Array, error) {
 	a, b := in[0], in[1]
-	if n.int("transA", 0) != 0 {
+	if n.IntOr("transA", 0) != 0 {
 		a = a.Transpose([]int{1, 0})
 	}
-	if n.int("transB", 0) == 0 {
+	if n.IntOr("transB", 0) == 0 {
 		b = b.Transpose([]int{1, 0})
 	}
 	if a.Dims[1] != b.Dims[1] || a.Type != b.Type {
@@ -210,10 +272,10 @@ func gemm(n *Node, in []*Array) (*Array, error) {
 			return nil, err
 		}
 		for i, v := range c.Data {
-			y.Data[i] = n.float("beta", 1) * v
+			y.Data[i] = n.FloatOr("beta", 1) * v
 		}
 	}
-	alpha := n.float("alpha", 1)
+	alpha := n.FloatOr("alpha", 1)
 	parallel(rows, func(i int) {
 		x := a.Data[i*inner:][:inner]
 		for j := range columns {
@@ -227,68 +289,51 @@ func gemm(n *Node, in []*Array) (*Array, error) {
 	return y, nil
 }
 
-// matMul multiplies matrices.
+// matMul multiplies the matrices of the last two axes; the axes before are broadcast. A vector is a row on the
+// left and a column on the right, whose axis is then dropped.
 func matMul(_ *Node, in []*Array) (*Array, error) {
-	if len(in[0].Dims) != 2 || len(in[1].Dims) != 2 {
-		return nil, errors.New("only matrices are known")
+	a, b := in[0], in[1]
+	if len(a.Dims) == 0 || len(b.Dims) == 0 {
+		return nil, errors.New("a number is no matrix")
 	}
-	return gemm(&Node{}, in)
-}
-
-// resize is bilinear, with half-pixel centres and antialias, to the heights and widths that its fourth input
-// says: output pixel i of n out of m has its centre at c = (i+1/2) m/n and takes input pixel j with
-// weight max(0, 1 - |j+1/2-c|/a), a = max(1, m/n), scaled to a sum of 1. Pixels beyond the border repeat the
-// border's, or with exclude_outside count for nothing.
-func resize(n *Node, in []*Array) (*Array, error) {
-	if n.string("mode", "nearest") != "linear" || n.int("antialias", 0) == 0 || n.string("coordinate_transformation_mode", "half_pixel") != "half_pixel" ||
-		len(in) < 4 || in[3] == nil {
-		return nil, errors.New("only linear with antialias and half_pixel, to sizes, is known")
+	row, column := len(a.Dims) == 1, len(b.Dims) == 1
+	if row {
+		a = &Array{a.Type, []int{1, a.Dims[0]}, a.Data}
 	}
-	x := in[0]
-	axes, inside := n.ints("axes", 0, 0), n.int("exclude_outside", 0) != 0
-	for i, size := range in[3].ints() {
-		axis := i
-		if len(axes) > 0 {
-			axis = axes[i]
-		}
-		if size != x.Dims[axis] {
-			x = resizeAxis(x, axis, size, inside)
-		}
+	if column {
+		b = &Array{b.Type, []int{b.Dims[0], 1}, b.Data}
 	}
-	if x == in[0] {
-		return in[0].As(in[0].Type), nil
+	m, k, n := a.Dims[len(a.Dims)-2], a.Dims[len(a.Dims)-1], b.Dims[len(b.Dims)-1]
+	if b.Dims[len(b.Dims)-2] != k || a.Type != b.Type {
+		return nil, fmt.Errorf("%s %v times %s %v", a.Type, a.Dims, b.Type, b.Dims)
 	}
-	return x, nil
-}
-
-func resizeAxis(x *Array, axis, to int, inside bool) *Array {
-	dims := append([]int{}, x.Dims...)
-	from := dims[axis]
-	dims[axis] = to
-	y := NewArray(x.Type, dims...)
-	step := float64(from) / float64(to)
-	reach := max(1, step)
-	inner := strides(dims)[axis]
-	for i := range to {
-		centre := (float64(i) + 0.5) * step
-		weights, sum := make([]float64, from), 0.0
-		for j := int(math.Floor(centre - reach - 0.5)); float64(j)+0.5 < centre+reach; j++ {
-			if w := 1 - math.Abs(float64(j)+0.5-centre)/reach; w > 0 && !(inside && (j < 0 || j >= from)) {
-				weights[min(max(j, 0), from-1)] += w
-				sum += w
+	batch, err := commonShape(a.Dims[:len(a.Dims)-2], b.Dims[:len(b.Dims)-2])
+	if err != nil {
+		return nil, err
+	}
+	if a, err = a.Broadcast(append(slices.Clone(batch), m, k)); err != nil {
+		return nil, err
+	}
+	if b, err = b.Broadcast(append(slices.Clone(batch), k, n)); err != nil {
+		return nil, err
+	}
+	y := NewArray(a.Type, append(slices.Clone(batch), m, n)...)
+	if len(y.Data) == 0 {
+		return y, nil
+	}
+	parallel(len(y.Data)/n, func(i int) {
+		x, out := a.Data[i*k:][:k], y.Data[i*n:][:n]
+		for j, v := range x {
+			for c, w := range b.Data[(i/m*k+j)*n:][:n] {
+				out[c] += v * w
 			}
 		}
-		for outer := range len(x.Data) / (from * inner) {
-			out := y.Data[(outer*to+i)*inner:][:inner]
-			for j, w := range weights {
-				if w == 0 {
-					continue
-				}
-				for p, v := range x.Data[(outer*from+j)*inner:][:inner] {
-					out[p] += w / sum * v
-				}
-			}
-		}
+	})
+	if column {
+		y.Dims = y.Dims[:len(y.Dims)-1]
 	}
-	return y
+	if row {
+		y.Dims = slices.Delete(y.Dims, len(batch), len(batch)+1)
+	}
+	return y, nil
 }

@@ -1,23 +1,32 @@
 package onnx
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 )
 
-// operators are those of version 18 of the standard set that a network of alike's may need.
+// operators are those of version 18 of the standard set, in the forms of older versions too, that networks on
+// images are made of, and what shapes are computed with.
 var operators map[string]operator
 
 func init() { // which breaks the cycle by Apply
+	add := func(sum, x float64) float64 { return sum + x }
 	operators = map[string]operator{
 		"Abs": unary(math.Abs), "Exp": unary(math.Exp), "Log": unary(math.Log), "Neg": unary(func(x float64) float64 { return -x }),
-		"Relu": unary(func(x float64) float64 { return math.Max(x, 0) }), "Sqrt": unary(math.Sqrt), "Identity": unary(func(x float64) float64 { return x }),
+		"Relu": unary(func(x float64) float64 { return math.Max(x, 0) }), "Sqrt": unary(math.Sqrt), "Identity": identity, "Dropout": identity,
+		"Floor": unary(math.Floor), "Ceil": unary(math.Ceil), "Round": unary(math.RoundToEven), "Reciprocal": unary(func(x float64) float64 { return 1 / x }),
+		"Not": unary(func(x float64) float64 { return 1 - x }), "Sin": unary(math.Sin), "Cos": unary(math.Cos),
+		"Sigmoid": unary(sigmoid), "Tanh": unary(math.Tanh), "Erf": unary(math.Erf), "Softplus": unary(softplus),
+		"HardSwish": unary(func(x float64) float64 { return x * math.Min(1, math.Max(0, x/6+0.5)) }),
+		"Mish":      unary(func(x float64) float64 { return x * math.Tanh(softplus(x)) }),
+		"Gelu":      gelu, "HardSigmoid": hardSigmoid, "LeakyRelu": leakyRelu, "Elu": elu, "Selu": selu, "Clip": clip,
+		"Sign": unary(sign), "Softsign": unary(func(x float64) float64 { return x / (1 + math.Abs(x)) }),
 
-		"Add": binary2(func(x, y float64) float64 { return x + y }), "Sub": binary2(func(x, y float64) float64 { return x - y }),
-		"Mul": binary2(func(x, y float64) float64 { return x * y }), "Div": divide,
-		"Max": binary2(math.Max), "Min": binary2(math.Min),
+		"Add": binary2(add), "Sub": binary2(func(x, y float64) float64 { return x - y }),
+		"Mul": binary2(func(x, y float64) float64 { return x * y }), "Div": divide, "Mod": modulo, "Pow": power,
+		"Max": several(math.Max), "Min": several(math.Min), "Sum": several(add), "Mean": mean,
+		"PRelu": binary2(func(x, slope float64) float64 { return math.Max(x, 0) + slope*math.Min(x, 0) }),
 
 		"Less":           comparison(func(x, y float64) bool { return x < y }),
 		"LessOrEqual":    comparison(func(x, y float64) bool { return x <= y }),
@@ -25,17 +34,27 @@ func init() { // which breaks the cycle by Apply
 		"GreaterOrEqual": comparison(func(x, y float64) bool { return x >= y }),
 		"Equal":          comparison(func(x, y float64) bool { return x == y }),
 		"And":            comparison(func(x, y float64) bool { return x != 0 && y != 0 }),
+		"Or":             comparison(func(x, y float64) bool { return x != 0 || y != 0 }),
+		"Xor":            comparison(func(x, y float64) bool { return x != y }),
 
-		"ReduceSum":  reduction(0, func(sum, x float64) float64 { return sum + x }, false),
-		"ReduceMean": reduction(0, func(sum, x float64) float64 { return sum + x }, true),
-		"ReduceMax":  reduction(math.Inf(-1), math.Max, false),
-		"ReduceMin":  reduction(math.Inf(1), math.Min, false),
+		"ReduceSum":  reduction(0, add, nil),
+		"ReduceMean": reduction(0, add, func(sum float64, count int) float64 { return sum / float64(count) }),
+		"ReduceMax":  reduction(math.Inf(-1), math.Max, nil),
+		"ReduceMin":  reduction(math.Inf(1), math.Min, nil),
+		"ReduceProd": reduction(1, func(product, x float64) float64 { return product * x }, nil),
+		"ReduceL2":   reduction(0, func(sum, x float64) float64 { return sum + x*x }, func(sum float64, _ int) float64 { return math.Sqrt(sum) }),
+		"ReduceL1":   reduction(0, func(sum, x float64) float64 { return sum + math.Abs(x) }, nil),
+		"Softmax":    softmax, "LogSoftmax": logSoftmax, "LpNormalization": lpNormalization,
 
-		"BatchNormalization": batchNormalization, "Conv": conv, "Gemm": gemm, "MatMul": matMul,
-		"MaxPool": maxPool, "AveragePool": averagePool, "GlobalAveragePool": globalAveragePool, "Resize": resize,
+		"ReduceSumSquare":       reduction(0, func(sum, x float64) float64 { return sum + x*x }, nil),
+		"InstanceNormalization": groupNormalization, "GroupNormalization": groupNormalization, "LRN": localResponse,
 
-		"Cast": cast, "Concat": concat, "Expand": expand, "Flatten": flatten, "Pad": pad, "Reshape": reshape,
-		"Shape": shapeOf, "Slice": slice, "Transpose": transpose, "Where": where,
+		"BatchNormalization": batchNormalization, "LayerNormalization": layerNormalization, "Conv": conv, "Gemm": gemm, "MatMul": matMul,
+		"MaxPool": maxPool, "AveragePool": averagePool, "GlobalAveragePool": globalAveragePool, "GlobalMaxPool": globalMaxPool, "Resize": resize, "Upsample": resize,
+
+		"Cast": cast, "Concat": concat, "Constant": constant, "ConstantOfShape": constantOfShape, "DepthToSpace": depthToSpace, "Einsum": einsum, "Expand": expand, "Flatten": flatten,
+		"Gather": gather, "Pad": pad, "Range": rangeOf, "Reshape": reshape, "ScatterND": scatterND, "Shape": shapeOf, "Size": sizeOf, "SpaceToDepth": spaceToDepth,
+		"Slice": slice, "Squeeze": squeeze, "Tile": tile, "Transpose": transpose, "Unsqueeze": unsqueeze, "Where": where,
 	}
 }
 
@@ -128,25 +147,53 @@ func where(_ *Node, in []*Array) (*Array, error) {
 	return out, nil
 }
 
-// reduction joins what lies along the axes, which are the second input; all of them where it is absent.
-func reduction(start float64, f func(sum, x float64) float64, mean bool) operator {
+// Axes are the axes that a node is about, counted from 0: its input i, the attribute that older versions have in its
+// place, or, where neither is there, none.
+func (n *Node) Axes(in *Array, rank int) ([]int, error) {
+	axes := n.IntsOr("axes", 0, 0)
+	if in != nil {
+		axes = in.Ints()
+	}
+	for i, a := range axes {
+		if a < 0 {
+			axes[i] += rank
+		}
+		if axes[i] < 0 || axes[i] >= rank {
+			return nil, fmt.Errorf("there is no axis %d among %d", a, rank)
+		}
+	}
+	return axes, nil
+}
+
+// input is an optional input, nil where it is left out.
+func input(in []*Array, i int) *Array {
+	if i < len(in) {
+		return in[i]
+	}
+	return nil
+}
+
+// reduction joins what lies along the axes, which are the second input; all of them where it is absent, unless
+// it is noop_with_empty_axes.
+func reduction(start float64, f func(sum, x float64) float64, finish func(sum float64, count int) float64) operator {
 	return func(n *Node, in []*Array) (*Array, error) {
 		x := in[0]
 		reduced := make([]bool, len(x.Dims))
-		axes := []int{}
-		if len(in) > 1 && in[1] != nil {
-			axes = in[1].ints()
+		axes, err := n.Axes(input(in, 1), len(x.Dims))
+		if err != nil {
+			return nil, err
 		}
 		for _, a := range axes {
-			reduced[(a+len(reduced))%len(reduced)] = true
+			reduced[a] = true
 		}
+		all := len(axes) == 0 && n.IntOr("noop_with_empty_axes", 0) == 0
 		var dims, steps []int
 		step, count := 1, 1
 		full := make([]int, len(x.Dims)) // the step in the output for each axis of x
 		for i := len(x.Dims) - 1; i >= 0; i-- {
-			if reduced[i] || len(axes) == 0 {
+			if reduced[i] || all {
 				count *= x.Dims[i]
-				if n.int("keepdims", 1) != 0 {
+				if n.IntOr("keepdims", 1) != 0 {
 					dims = append(dims, 1)
 				}
 				continue
@@ -169,9 +216,9 @@ func reduction(start float64, f func(sum, x float64) float64, mean bool) operato
 			}
 			out.Data[place] = f(out.Data[place], v)
 		}
-		if mean {
-			for i := range out.Data {
-				out.Data[i] /= float64(count)
+		if finish != nil {
+			for i, sum := range out.Data {
+				out.Data[i] = finish(sum, count)
 			}
 		}
 		return out, nil
@@ -179,141 +226,9 @@ func reduction(start float64, f func(sum, x float64) float64, mean bool) operato
 }
 
 func cast(n *Node, in []*Array) (*Array, error) {
-	to := ElemType(n.int("to", 0))
+	to := ElemType(n.IntOr("to", 0))
 	if to.Bytes() == 0 {
 		return nil, fmt.Errorf("it casts to %s", to)
 	}
 	return in[0].As(to), nil
-}
-
-func transpose(n *Node, in []*Array) (*Array, error) {
-	return in[0].Transpose(n.ints("perm", len(in[0].Dims), 0)), nil
-}
-
-func reshape(_ *Node, in []*Array) (*Array, error) {
-	dims, free, known := in[1].ints(), -1, 1
-	for i, d := range dims {
-		switch {
-		case d == -1 && free < 0:
-			free = i
-			continue
-		case d == 0:
-			dims[i] = in[0].Dims[i]
-		}
-		known *= dims[i]
-	}
-	if free >= 0 && known > 0 {
-		dims[free] = len(in[0].Data) / known
-	}
-	if n, err := size(dims); err != nil || n != len(in[0].Data) {
-		return nil, fmt.Errorf("%v does not become %v", in[0].Dims, in[1].ints())
-	}
-	return &Array{in[0].Type, dims, slices.Clone(in[0].Data)}, nil
-}
-
-func flatten(n *Node, in []*Array) (*Array, error) {
-	axis := n.int("axis", 1)
-	rows, err := size(in[0].Dims[:axis])
-	if err != nil || rows == 0 {
-		return nil, errors.New("there is nothing to flatten")
-	}
-	return &Array{in[0].Type, []int{rows, len(in[0].Data) / rows}, slices.Clone(in[0].Data)}, nil
-}
-
-func shapeOf(n *Node, in []*Array) (*Array, error) {
-	dims := in[0].Dims
-	return IntVector(dims[n.int("start", 0):min(n.int("end", len(dims)), len(dims))]...), nil
-}
-
-func expand(_ *Node, in []*Array) (*Array, error) {
-	dims, err := commonShape(in[0].Dims, in[1].ints())
-	if err != nil {
-		return nil, err
-	}
-	return in[0].Broadcast(dims)
-}
-
-func concat(n *Node, in []*Array) (*Array, error) {
-	axis := n.int("axis", 0)
-	dims := slices.Clone(in[0].Dims)
-	dims[axis] = 0
-	for _, x := range in {
-		dims[axis] += x.Dims[axis]
-		for i, d := range x.Dims {
-			if len(x.Dims) != len(dims) || i != axis && d != dims[i] || x.Type != in[0].Type {
-				return nil, fmt.Errorf("%s %v does not go beside %s %v", x.Type, x.Dims, in[0].Type, in[0].Dims)
-			}
-		}
-	}
-	out := NewArray(in[0].Type, dims...)
-	row := strides(dims)[axis] // values of one place on the axis
-	at := 0
-	for _, x := range in {
-		length := x.Dims[axis] * row
-		for i := 0; i*length < len(x.Data); i++ {
-			copy(out.Data[i*dims[axis]*row+at:], x.Data[i*length:][:length])
-		}
-		at += length
-	}
-	return out, nil
-}
-
-// slice takes data, starts, ends, axes and steps, which must be 1.
-func slice(_ *Node, in []*Array) (*Array, error) {
-	dims, start := slices.Clone(in[0].Dims), 0
-	steps := strides(dims)
-	if len(in) > 4 && in[4] != nil {
-		for _, s := range in[4].ints() {
-			if s != 1 {
-				return nil, fmt.Errorf("steps of %d are not known", s)
-			}
-		}
-	}
-	for i, from := range in[1].ints() {
-		axis := i
-		if len(in) > 3 && in[3] != nil {
-			axis = (in[3].ints()[i] + len(dims)) % len(dims)
-		}
-		within := func(at int) int {
-			if at < 0 {
-				at += dims[axis]
-			}
-			return min(max(at, 0), dims[axis])
-		}
-		from, to := within(from), within(in[2].ints()[i])
-		start += from * steps[axis]
-		dims[axis] = max(to-from, 0)
-	}
-	return in[0].gather(dims, start, steps), nil
-}
-
-// pad adds a constant around; pads are those before all axes, then those behind.
-func pad(n *Node, in []*Array) (*Array, error) {
-	if mode := n.string("mode", "constant"); mode != "constant" {
-		return nil, fmt.Errorf("the mode %s is not known", mode)
-	}
-	pads, rank := in[1].ints(), len(in[0].Dims)
-	dims, start := slices.Clone(in[0].Dims), 0
-	for i := range dims {
-		dims[i] += pads[i] + pads[rank+i]
-	}
-	out := NewArray(in[0].Type, dims...)
-	if len(in) > 2 && in[2] != nil {
-		for i := range out.Data {
-			out.Data[i] = in[2].Data[0]
-		}
-	}
-	steps, from := strides(dims), strides(in[0].Dims)
-	for i := range dims {
-		start += pads[i] * steps[i]
-	}
-	for i, v := range in[0].Data {
-		place, rest := start, i
-		for axis, s := range from {
-			place += rest / s * steps[axis]
-			rest %= s
-		}
-		out.Data[place] = v
-	}
-	return out, nil
 }

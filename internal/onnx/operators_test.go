@@ -1,103 +1,24 @@
-package onnx
+package onnx_test
 
 import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"alike/internal/onnx"
+	"alike/internal/onnx/onnxtest"
 )
 
-// random is an array of values in [-1, 1), positive ones where asked.
-func random(rng *rand.Rand, positive bool, dims ...int) *Array {
-	a := NewArray(Float32, dims...)
-	for i := range a.Data {
-		a.Data[i] = 2*rng.Float64() - 1
-		if positive {
-			a.Data[i] = math.Abs(a.Data[i]) + 0.1
-		}
-	}
-	return a.As(Float32)
-}
-
-type operatorCase struct {
-	op         string
-	in         []*Array
-	attributes []Attribute
-}
-
-// cases are nodes in every form that matters.
-func cases() []operatorCase {
-	rng := rand.New(rand.NewPCG(1, 2))
-	x := random(rng, false, 2, 3, 7, 6)
-	signed, positive := random(rng, false, 3, 4), random(rng, true, 3, 4)
-	row, column := random(rng, true, 1, 4), random(rng, true, 3, 1)
-	small := Scalar(Float32, 0.25)
-	truth, err := Apply(&Node{Op: "Less"}, []*Array{signed, small})
-	if err != nil {
-		panic(err)
-	}
-	list := []operatorCase{
-		{"Where", []*Array{truth, signed, row}, nil},
-		{"And", []*Array{truth, truth}, nil},
-		{"Cast", []*Array{signed}, []Attribute{Int("to", int(Float16))}},
-		{"Cast", []*Array{Scalar(Float32, -2.7)}, []Attribute{Int("to", int(Int64))}},
-		{"Cast", []*Array{signed}, []Attribute{Int("to", int(Bool))}},
-		{"Div", []*Array{IntVector(7, -7, 9), IntVector(2)}, nil},
-		{"Concat", []*Array{x, random(rng, false, 2, 2, 7, 6)}, []Attribute{Int("axis", 1)}},
-		{"Expand", []*Array{column, IntVector(2, 3, 4)}, nil},
-		{"Flatten", []*Array{x}, []Attribute{Int("axis", 2)}},
-		{"Pad", []*Array{x, IntVector(0, 0, 1, 2, 0, 0, 3, 0)}, nil},
-		{"Pad", []*Array{x, IntVector(0, 1, 0, 0, 0, 0, 0, 1), Scalar(Float32, 9)}, nil},
-		{"Reshape", []*Array{x, IntVector(0, -1, 6)}, nil},
-		{"Shape", []*Array{x}, []Attribute{Int("start", 2), Int("end", 4)}},
-		{"Slice", []*Array{x, IntVector(1, -4), IntVector(5, 1000), IntVector(2, -1)}, nil},
-		{"Transpose", []*Array{x}, []Attribute{Ints("perm", 0, 2, 3, 1)}},
-		{"BatchNormalization", []*Array{x, random(rng, true, 3), random(rng, false, 3), random(rng, false, 3), random(rng, true, 3)}, []Attribute{Float("epsilon", 0.01)}},
-		{"Conv", []*Array{x, random(rng, false, 4, 3, 3, 3)}, []Attribute{Ints("pads", 1, 1, 1, 1)}},
-		{"Conv", []*Array{x, random(rng, false, 4, 3, 3, 2), random(rng, false, 4)}, []Attribute{Ints("pads", 0, 1, 2, 0), Ints("strides", 2, 3)}},
-		{"Conv", []*Array{x, random(rng, false, 5, 3, 7, 7)}, []Attribute{Ints("pads", 3, 3, 3, 3), Ints("strides", 2, 2)}},
-		{"Conv", []*Array{random(rng, false, 1, 9, 6, 5), random(rng, false, 2, 9, 3, 3)}, []Attribute{Ints("pads", 1, 1, 1, 1), Ints("strides", 1, 2)}},
-		{"Conv", []*Array{random(rng, false, 1, 4, 6, 5), random(rng, false, 2, 4, 2, 2)}, nil},
-		{"Conv", []*Array{x, random(rng, false, 2, 3, 1, 1)}, []Attribute{Ints("strides", 2, 2)}},
-		{"Gemm", []*Array{signed, random(rng, false, 5, 4), random(rng, false, 5)}, []Attribute{Int("transB", 1)}},
-		{"Gemm", []*Array{signed, random(rng, false, 3, 2)}, []Attribute{Int("transA", 1), Float("alpha", 0.5)}},
-		{"MatMul", []*Array{signed, random(rng, false, 4, 2)}, nil},
-		{"MaxPool", []*Array{x}, []Attribute{Ints("kernel_shape", 3, 3), Ints("strides", 2, 2), Ints("pads", 0, 0, 1, 2)}},
-		{"MaxPool", []*Array{x}, []Attribute{Ints("kernel_shape", 3, 2), Ints("pads", 1, 0, 1, 1)}},
-		{"AveragePool", []*Array{x}, []Attribute{Ints("kernel_shape", 3, 3), Ints("pads", 1, 1, 1, 1), Int("count_include_pad", 1)}},
-		{"AveragePool", []*Array{x}, []Attribute{Ints("kernel_shape", 3, 3), Ints("pads", 1, 1, 1, 1)}},
-		{"GlobalAveragePool", []*Array{x}, nil},
-	}
-	for _, op := range []string{"Abs", "Exp", "Neg", "Relu", "Identity"} {
-		list = append(list, operatorCase{op, []*Array{signed}, nil})
-	}
-	for _, op := range []string{"Sqrt", "Log"} {
-		list = append(list, operatorCase{op, []*Array{positive}, nil})
-	}
-	for _, op := range []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"} {
-		list = append(list, operatorCase{op, []*Array{signed, row}, nil}, operatorCase{op, []*Array{column, row}, nil}, operatorCase{op, []*Array{small, signed}, nil})
-	}
-	for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin"} {
-		list = append(list, operatorCase{op, []*Array{x, IntVector(2, 3)}, []Attribute{Int("keepdims", 0)}},
-			operatorCase{op, []*Array{x, IntVector(-1, 0)}, nil}, operatorCase{op, []*Array{x}, []Attribute{Int("keepdims", 0)}})
-	}
-	for i, sides := range [][2]int{{7, 6}, {3, 2}, {3, 2}, {14, 5}, {5, 14}, {20, 33}} {
-		list = append(list, operatorCase{"Resize", []*Array{x, nil, nil, IntVector(sides[0], sides[1])}, []Attribute{
-			String("mode", "linear"), Int("antialias", 1), Int("exclude_outside", i%2), String("coordinate_transformation_mode", "half_pixel"), Ints("axes", 2, 3)}})
-	}
-	return list
-}
-
 // model computes one node of constants.
-func (c operatorCase) model(out *Array) *Model {
-	n := Node{Name: "node", Op: c.op, Outputs: []string{"y"}, Attributes: c.attributes}
-	m := &Model{IRVersion: 8, Opset: 18}
-	for i, a := range c.in {
+func model(c onnxtest.Case, out *onnx.Array) *onnx.Model {
+	n := onnx.Node{Name: "node", Op: c.Op, Outputs: []string{"y"}, Attributes: c.Attributes}
+	m := &onnx.Model{IRVersion: 8, Opset: 18}
+	for i, a := range c.In {
 		if a == nil {
 			n.Inputs = append(n.Inputs, "")
 			continue
@@ -105,27 +26,27 @@ func (c operatorCase) model(out *Array) *Model {
 		n.Inputs = append(n.Inputs, fmt.Sprint("x", i))
 		m.Graph.Initializers = append(m.Graph.Initializers, a.Tensor(n.Inputs[i]))
 	}
-	info := ValueInfo{Name: "y", Type: out.Type}
+	info := onnx.ValueInfo{Name: "y", Type: out.Type}
 	for _, d := range out.Dims {
-		info.Dims = append(info.Dims, Dim{Size: d})
+		info.Dims = append(info.Dims, onnx.Dim{Size: d})
 	}
-	m.Graph.Name, m.Graph.Nodes, m.Graph.Outputs = "g", []Node{n}, []ValueInfo{info}
+	m.Graph.Name, m.Graph.Nodes, m.Graph.Outputs = "g", []onnx.Node{n}, []onnx.ValueInfo{info}
 	return m
 }
 
 // TestOperatorsAgreeWithOnnxruntime runs every operator there too.
 func TestOperatorsAgreeWithOnnxruntime(t *testing.T) {
 	dir := t.TempDir()
-	all, want := cases(), []*Array{}
+	all, want := onnxtest.Cases(), []*onnx.Array{}
 	tried := map[string]bool{}
 	for i, c := range all {
-		tried[c.op] = true
-		out, err := Apply(&Node{Op: c.op, Attributes: c.attributes}, c.in)
+		tried[c.Op] = true
+		out, err := onnx.Apply(&onnx.Node{Op: c.Op, Attributes: c.Attributes}, c.In)
 		if err != nil {
-			t.Fatalf("%s: %v", c.op, err)
+			t.Fatalf("%s: %v", c.Op, err)
 		}
-		want = append(want, out)
-		b, err := c.model(out).Marshal()
+		want = append(want, out[0])
+		b, err := model(c, out[0]).Marshal()
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, fmt.Sprint(i, ".onnx")), b, 0o644)
 		}
@@ -133,8 +54,8 @@ func TestOperatorsAgreeWithOnnxruntime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for op := range operators {
-		if !tried[op] {
+	for _, op := range onnx.Operators() {
+		if !tried[op] && op != "Upsample" && op != "Gelu" { // which Resize took the place of, and which version 20 adds
 			t.Errorf("%s is not tried", op)
 		}
 	}
@@ -155,7 +76,7 @@ func TestOperatorsAgreeWithOnnxruntime(t *testing.T) {
 		}
 		near := func(x, y float64) bool { return math.Abs(x-y) <= 1e-5*(1+math.Abs(y)) }
 		if !slices.EqualFunc(got, w.Data, near) {
-			t.Errorf("%s of %v, %+v: got %.4g, onnxruntime has %.4g", all[i].op, w.Dims, all[i].attributes, w.Data[:min(9, len(w.Data))], got[:min(9, len(got))])
+			t.Errorf("%s of %v, %+v: got %.4g, onnxruntime has %.4g", all[i].Op, w.Dims, all[i].Attributes, w.Data[:min(9, len(w.Data))], got[:min(9, len(got))])
 		}
 	}
 }

@@ -64,7 +64,24 @@ func Unmarshal(b []byte) (*Model, error) {
 	if err == nil && len(m.Graph.Outputs) == 0 {
 		err = errors.New("its graph has no output")
 	}
+	if err == nil && m.Opset < 7 {
+		err = fmt.Errorf("it has version %d of the operators, want 7 or later; onnx.version_converter converts it", m.Opset)
+	}
+	if m.Opset < 13 {
+		m.markSoftmax()
+	}
 	return m, err
+}
+
+// oldSoftmax is an attribute of ours for a Softmax of before version 13, which had another meaning.
+const oldSoftmax = "alike.before13"
+
+func (m *Model) markSoftmax() {
+	for i := range m.Graph.Nodes {
+		if n := &m.Graph.Nodes[i]; n.Op == "Softmax" {
+			n.Attributes = append(n.Attributes, Int(oldSoftmax, 1))
+		}
+	}
 }
 
 func (m *Model) unmarshalOpset(b []byte) error {

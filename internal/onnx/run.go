@@ -17,8 +17,8 @@ type Program struct {
 	frees   [][]string // by node: the tensors that it uses last
 }
 
-// operator computes a node's only output. Inputs that are left out are nil. Values are computed in
-// float64 and rounded to the type of the output afterwards.
+// operator computes a node's first output, the only one that is known. Inputs that are left out are nil. Values are
+// computed in float64 and rounded to the type of the output afterwards.
 type operator func(n *Node, in []*Array) (*Array, error)
 
 // Load checks that all of a model can be run, and decodes its weights.
@@ -41,21 +41,23 @@ func Load(m *Model) (*Program, error) {
 	}
 	for i := range m.Graph.Nodes {
 		n := &m.Graph.Nodes[i]
-		if operators[n.Op] == nil {
-			return nil, fmt.Errorf("node %s: the operator %s is not known; have %s", n.Name, n.Op, strings.Join(slices.Sorted(maps.Keys(operators)), ", "))
+		if !Known(n.Op) {
+			return nil, fmt.Errorf("node %s: the operator %s is not known; have %s", n.Name, n.Op, strings.Join(Operators(), ", "))
 		}
-		if len(n.Outputs) != 1 {
-			return nil, fmt.Errorf("node %s (%s) has %d outputs, want 1", n.Name, n.Op, len(n.Outputs))
+		if len(n.Outputs) == 0 {
+			return nil, fmt.Errorf("node %s (%s) has no output", n.Name, n.Op)
 		}
 		for _, name := range n.Inputs {
 			if !known[name] {
 				return nil, fmt.Errorf("node %s (%s) uses %q, which nothing before it makes", n.Name, n.Op, name)
 			}
 		}
-		if known[n.Outputs[0]] {
-			return nil, fmt.Errorf("%q is made twice", n.Outputs[0])
+		for _, name := range n.Made() {
+			if known[name] {
+				return nil, fmt.Errorf("%q is made twice", name)
+			}
+			known[name] = true
 		}
-		known[n.Outputs[0]] = true
 	}
 	for _, v := range m.Graph.Outputs {
 		if !known[v.Name] {
@@ -110,7 +112,9 @@ func (p *Program) Run(inputs ...*Array) ([]*Array, error) {
 		if err != nil {
 			return nil, fmt.Errorf("node %s (%s): %w", g.Nodes[i].Name, g.Nodes[i].Op, err)
 		}
-		values[g.Nodes[i].Outputs[0]] = out
+		for k, name := range g.Nodes[i].Made() {
+			values[name] = out[k]
+		}
 		for _, name := range p.frees[i] {
 			delete(values, name)
 		}
@@ -125,7 +129,7 @@ func (p *Program) Run(inputs ...*Array) ([]*Array, error) {
 	return outputs, nil
 }
 
-func apply(n *Node, values map[string]*Array) (out *Array, err error) {
+func apply(n *Node, values map[string]*Array) ([]*Array, error) {
 	in := make([]*Array, len(n.Inputs))
 	for i, name := range n.Inputs {
 		in[i] = values[name]
@@ -133,22 +137,43 @@ func apply(n *Node, values map[string]*Array) (out *Array, err error) {
 	return Apply(n, in)
 }
 
-// Apply computes one node. A fault in it is an error, though operators index their inputs freely.
-func Apply(n *Node, in []*Array) (out *Array, err error) {
+// Made are the outputs that are computed: all of a Split, the first of any other.
+func (n *Node) Made() []string {
+	if n.Op == "Split" {
+		return n.Outputs
+	}
+	return n.Outputs[:1]
+}
+
+// Operators are the names of those that Apply computes.
+func Operators() []string { return slices.Sorted(maps.Keys(operators)) }
+
+// Known says whether Apply computes nodes of an operator.
+func Known(op string) bool { return op == "Split" || operators[op] != nil }
+
+// Apply computes one node: what it makes. A fault in it is an error, though operators index their inputs freely.
+func Apply(n *Node, in []*Array) (out []*Array, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			out, err = nil, fmt.Errorf("its inputs do not fit: %v", p)
 		}
 	}()
-	op := operators[n.Op]
-	if op == nil {
-		return nil, errors.New("the operator is not known")
+	switch op := operators[n.Op]; {
+	case n.Op == "Split":
+		out, err = split(n, in)
+	case op == nil:
+		err = errors.New("the operator is not known")
+	default:
+		out = make([]*Array, 1)
+		out[0], err = op(n, in)
 	}
-	out, err = op(n, in)
-	if err == nil {
-		out.round()
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	for _, a := range out {
+		a.round()
+	}
+	return out, nil
 }
 
 // check compares a value with what the file says of it; axes of one name have one length.

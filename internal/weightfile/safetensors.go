@@ -10,27 +10,46 @@ import (
 	"github.com/nlpodyssey/safetensors"
 )
 
-func readSafetensors(path string) (map[string]Tensor, error) {
+// Stored is a tensor as a file of safetensors holds it, little endian.
+type Stored struct {
+	DType safetensors.DType
+	Dims  []int
+	Data  []byte
+}
+
+// ReadSafetensors returns all tensors of a file of safetensors by their names, in whatever type they have.
+func ReadSafetensors(path string) (map[string]Stored, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	st, err := safetensors.Deserialize(file)
 	if err != nil {
-		return nil, fmt.Errorf("not a safetensors file: %w", err)
+		return nil, fmt.Errorf("%s: not a safetensors file: %w", path, err)
 	}
-	tensors := map[string]Tensor{}
+	tensors := map[string]Stored{}
 	for _, name := range st.Names() {
 		view, _ := st.Tensor(name)
-		data := floats(view.DType(), view.Data())
-		if data == nil {
-			continue
-		}
-		t := Tensor{Data: data}
+		t := Stored{DType: view.DType(), Data: view.Data()}
 		for _, d := range view.Shape() {
 			t.Dims = append(t.Dims, int(d))
 		}
 		tensors[name] = t
+	}
+	return tensors, nil
+}
+
+// floatsOf are the tensors of floating-point numbers.
+func floatsOf(path string) (map[string]Tensor, error) {
+	all, err := ReadSafetensors(path)
+	if err != nil {
+		return nil, err
+	}
+	tensors := map[string]Tensor{}
+	for name, t := range all {
+		if data := floats(t.DType, t.Data); data != nil {
+			tensors[name] = Tensor{t.Dims, data}
+		}
 	}
 	return tensors, nil
 }

@@ -165,10 +165,14 @@ func (c *collector) collect(name string, value any, depth int) error {
 
 func readTorch(path string) (map[string]Tensor, error) {
 	entries, _, err := readPickle(path)
-	if err != nil {
-		return nil, err
+	var tensors map[string]Tensor
+	if err == nil {
+		tensors, err = decode(entries)
 	}
-	return decode(entries)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return tensors, nil
 }
 
 // decode copies the floating-point numbers. Tensors may show the same storage; all together are to have no

@@ -27,11 +27,11 @@ func Read(path string) (map[string]Tensor, error) {
 	}
 	read := readTorch
 	if isSafetensors(path) {
-		read = readSafetensors
+		read = floatsOf
 	}
 	tensors, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	if len(tensors) == 0 {
 		return nil, fmt.Errorf("%s holds no tensor of floating-point numbers; of a network that was saved whole, save its state_dict()", path)

@@ -85,11 +85,11 @@ var unary = [endUnary]func(x float32) float32{
 	Log:      log,
 	Tanh:     tanh,
 	Logistic: logistic,
+	Erf:      erf,
 	Expm1:    inFloat64(math.Expm1),
 	Log1p:    inFloat64(math.Log1p),
 	Sin:      inFloat64(math.Sin),
 	Cos:      inFloat64(math.Cos),
-	Erf:      inFloat64(math.Erf),
 }
 
 func inFloat64(f func(float64) float64) func(float32) float32 {

@@ -98,6 +98,9 @@ func tanhAVX512(dst *float32, x *float32, n int, dx int)
 func logisticAVX512(dst *float32, x *float32, n int, dx int)
 
 //go:noescape
+func erfAVX512(dst *float32, x *float32, n int, dx int)
+
+//go:noescape
 func selectOpAVX512(dst *float32, x *float32, y *float32, z *float32, n int, dx int, dy int, dz int)
 
 //go:noescape
@@ -195,6 +198,9 @@ func tanhAVX2(dst *float32, x *float32, n int, dx int)
 
 //go:noescape
 func logisticAVX2(dst *float32, x *float32, n int, dx int)
+
+//go:noescape
+func erfAVX2(dst *float32, x *float32, n int, dx int)
 
 //go:noescape
 func selectOpAVX2(dst *float32, x *float32, y *float32, z *float32, n int, dx int, dy int, dz int)

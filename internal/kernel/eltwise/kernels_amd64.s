@@ -894,6 +894,66 @@ loop:
 	VZEROUPPER
 	RET
 
+// func erfAVX512(dst *float32, x *float32, n int, dx int)
+// Requires: AVX, AVX512F
+TEXT ·erfAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ dx+24(FP), BX
+
+loop:
+	VMOVUPS      (DX), Z0
+	VBROADCASTSS constants<>+164(SB), Z1
+	VBROADCASTSS constants<>+168(SB), Z2
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z1, Z0
+	VMULPS       Z0, Z0, Z1
+	VBROADCASTSS constants<>+172(SB), Z2
+	VBROADCASTSS constants<>+176(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VBROADCASTSS constants<>+180(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VBROADCASTSS constants<>+184(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VBROADCASTSS constants<>+188(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VBROADCASTSS constants<>+192(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VBROADCASTSS constants<>+196(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VMULPS       Z2, Z0, Z0
+	VBROADCASTSS constants<>+200(SB), Z2
+	VBROADCASTSS constants<>+204(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VBROADCASTSS constants<>+208(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VBROADCASTSS constants<>+212(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VBROADCASTSS constants<>+216(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VBROADCASTSS constants<>+0(SB), Z3
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z3, Z1, Z2
+	VDIVPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, DX
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
 // func selectOpAVX512(dst *float32, x *float32, y *float32, z *float32, n int, dx int, dy int, dz int)
 // Requires: AVX, AVX512F
 TEXT ·selectOpAVX512(SB), NOSPLIT, $0-64
@@ -1734,12 +1794,12 @@ loop:
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VPSRAD       $0x01, Y1, Y2
-	VBROADCASTSS constants<>+164(SB), Y3
+	VBROADCASTSS constants<>+220(SB), Y3
 	VPADDD       Y3, Y2, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y3, Y0, Y0
 	VPSUBD       Y2, Y1, Y1
-	VBROADCASTSS constants<>+164(SB), Y2
+	VBROADCASTSS constants<>+220(SB), Y2
 	VPADDD       Y2, Y1, Y1
 	VPSLLD       $0x17, Y1, Y1
 	VMULPS       Y1, Y0, Y0
@@ -1781,12 +1841,12 @@ loop:
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VPSRAD       $0x01, Y1, Y2
-	VBROADCASTSS constants<>+164(SB), Y3
+	VBROADCASTSS constants<>+220(SB), Y3
 	VPADDD       Y3, Y2, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y3, Y0, Y0
 	VPSUBD       Y2, Y1, Y1
-	VBROADCASTSS constants<>+164(SB), Y2
+	VBROADCASTSS constants<>+220(SB), Y2
 	VPADDD       Y2, Y1, Y1
 	VPSLLD       $0x17, Y1, Y1
 	VMULPS       Y1, Y0, Y0
@@ -2016,12 +2076,12 @@ loop:
 	VADDPS       Y7, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VPSRAD       $0x01, Y6, Y7
-	VBROADCASTSS constants<>+164(SB), Y8
+	VBROADCASTSS constants<>+220(SB), Y8
 	VPADDD       Y8, Y7, Y8
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y5, Y5
 	VPSUBD       Y7, Y6, Y6
-	VBROADCASTSS constants<>+164(SB), Y7
+	VBROADCASTSS constants<>+220(SB), Y7
 	VPADDD       Y7, Y6, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y5, Y5
@@ -2095,12 +2155,12 @@ loop:
 	VADDPS       Y7, Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VPSRAD       $0x01, Y6, Y7
-	VBROADCASTSS constants<>+164(SB), Y8
+	VBROADCASTSS constants<>+220(SB), Y8
 	VPADDD       Y8, Y7, Y8
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y5, Y5
 	VPSUBD       Y7, Y6, Y6
-	VBROADCASTSS constants<>+164(SB), Y7
+	VBROADCASTSS constants<>+220(SB), Y7
 	VPADDD       Y7, Y6, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y5, Y5
@@ -2170,12 +2230,12 @@ loop:
 	VADDPS       Y3, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VPSRAD       $0x01, Y2, Y3
-	VBROADCASTSS constants<>+164(SB), Y4
+	VBROADCASTSS constants<>+220(SB), Y4
 	VPADDD       Y4, Y3, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y1, Y1
 	VPSUBD       Y3, Y2, Y2
-	VBROADCASTSS constants<>+164(SB), Y3
+	VBROADCASTSS constants<>+220(SB), Y3
 	VPADDD       Y3, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y1, Y1
@@ -2226,12 +2286,12 @@ loop:
 	VADDPS       Y3, Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VPSRAD       $0x01, Y2, Y3
-	VBROADCASTSS constants<>+164(SB), Y4
+	VBROADCASTSS constants<>+220(SB), Y4
 	VPADDD       Y4, Y3, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y1, Y1
 	VPSUBD       Y3, Y2, Y2
-	VBROADCASTSS constants<>+164(SB), Y3
+	VBROADCASTSS constants<>+220(SB), Y3
 	VPADDD       Y3, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y1, Y1
@@ -2242,6 +2302,110 @@ loop:
 	VBROADCASTSS constants<>+0(SB), Y2
 	VADDPS       Y1, Y2, Y1
 	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         BX, DX
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+// func erfAVX2(dst *float32, x *float32, n int, dx int)
+// Requires: AVX, FMA3
+TEXT ·erfAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ dx+24(FP), BX
+
+loop:
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS constants<>+164(SB), Y1
+	VBROADCASTSS constants<>+168(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y1, Y0
+	VMULPS       Y0, Y0, Y1
+	VBROADCASTSS constants<>+172(SB), Y2
+	VBROADCASTSS constants<>+176(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+180(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+184(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+188(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+192(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+196(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VMULPS       Y2, Y0, Y0
+	VBROADCASTSS constants<>+200(SB), Y2
+	VBROADCASTSS constants<>+204(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+208(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+212(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+216(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+0(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VDIVPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS constants<>+164(SB), Y1
+	VBROADCASTSS constants<>+168(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y1, Y0
+	VMULPS       Y0, Y0, Y1
+	VBROADCASTSS constants<>+172(SB), Y2
+	VBROADCASTSS constants<>+176(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+180(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+184(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+188(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+192(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+196(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VMULPS       Y2, Y0, Y0
+	VBROADCASTSS constants<>+200(SB), Y2
+	VBROADCASTSS constants<>+204(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+208(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+212(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+216(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VBROADCASTSS constants<>+0(SB), Y3
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y3, Y1, Y2
+	VDIVPS       Y2, Y0, Y0
 	VMOVUPS      Y0, 32(AX)
 	ADDQ         BX, DX
 	ADDQ         $0x40, AX
@@ -2361,5 +2525,19 @@ DATA constants<>+148(SB)/4, $0x3e088393
 DATA constants<>+152(SB)/4, $0xbeaaaa99
 DATA constants<>+156(SB)/4, $0x40000000
 DATA constants<>+160(SB)/4, $0x3f200000
-DATA constants<>+164(SB)/4, $0x0000007f
-GLOBL constants<>(SB), RODATA|NOPTR, $168
+DATA constants<>+164(SB)/4, $0x407ae148
+DATA constants<>+168(SB)/4, $0xc07ae148
+DATA constants<>+172(SB)/4, $0xb25be52f
+DATA constants<>+176(SB)/4, $0x369aa8a4
+DATA constants<>+180(SB)/4, $0x39c5878d
+DATA constants<>+184(SB)/4, $0x3b7b9186
+DATA constants<>+188(SB)/4, $0x3d5e2ef1
+DATA constants<>+192(SB)/4, $0x3e3d942f
+DATA constants<>+196(SB)/4, $0x3f906ebb
+DATA constants<>+200(SB)/4, $0x3882dc15
+DATA constants<>+204(SB)/4, $0x3aaa97eb
+DATA constants<>+208(SB)/4, $0x3c7cce5a
+DATA constants<>+212(SB)/4, $0x3de936b1
+DATA constants<>+216(SB)/4, $0x3efeabf0
+DATA constants<>+220(SB)/4, $0x0000007f
+GLOBL constants<>(SB), RODATA|NOPTR, $224

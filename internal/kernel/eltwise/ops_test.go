@@ -91,6 +91,7 @@ func TestPolynomialsAgainstFloat64(t *testing.T) {
 		{Exp, math.Exp, -104, 88.7228, 1.02},
 		{Log, math.Log, 0, math.MaxFloat32, 0.83},
 		{Tanh, math.Tanh, -10, 10, 1.34},
+		{Erf, math.Erf, -6, 6, 6},
 		{Logistic, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -104, 20, 2.41},
 	} {
 		r := rand.New(rand.NewPCG(3, 3))

@@ -69,6 +69,8 @@ func kernelAVX512(op Op, dst, x, y, z *float32, n, dx, dy, dz int) bool {
 		tanhAVX512(dst, x, n, dx)
 	case Logistic:
 		logisticAVX512(dst, x, n, dx)
+	case Erf:
+		erfAVX512(dst, x, n, dx)
 	case selectOp:
 		selectOpAVX512(dst, x, y, z, n, dx, dy, dz)
 	case mulAddOp:
@@ -144,6 +146,8 @@ func kernelAVX2(op Op, dst, x, y, z *float32, n, dx, dy, dz int) bool {
 		tanhAVX2(dst, x, n, dx)
 	case Logistic:
 		logisticAVX2(dst, x, n, dx)
+	case Erf:
+		erfAVX2(dst, x, n, dx)
 	case selectOp:
 		selectOpAVX2(dst, x, y, z, n, dx, dy, dz)
 	case mulAddOp:

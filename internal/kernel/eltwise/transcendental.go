@@ -6,7 +6,7 @@ import (
 	"alike/internal/kernel/fma"
 )
 
-// The polynomials below are those of Cephes (S. Moshier, single precision),
+// The polynomials below, but for erf's, are those of Cephes (S. Moshier, single precision),
 // evaluated with fused multiply-adds. gen/ holds the same steps for vector units;
 // a change here is a change there.
 
@@ -98,4 +98,19 @@ func logistic(x float32) float32 {
 		return e / (1 + e)
 	}
 	return 1 / (1 + e)
+}
+
+// erf(x) = x P(x²)/Q(x²) on |x| < erfLimit, fitted there to a relative error of 2e-9; beyond it is ±1 in float32.
+const erfLimit = 3.92
+
+var (
+	erfP = []float32{-1.27995881e-8, 4.60919e-6, 3.76757613e-4, 3.83862993e-3, 5.42439856e-2, 1.85135588e-1, 1.12837923}
+	erfQ = []float32{6.23987653e-5, 1.30152458e-3, 1.54300574e-2, 1.13873847e-1, 4.97405529e-1, 1}
+)
+
+// erf returns the error function.
+func erf(x float32) float32 {
+	x = smallest(erfLimit, largest(-erfLimit, x)) // NaN passes
+	s := x * x
+	return x * horner(s, erfP) / horner(s, erfQ)
 }

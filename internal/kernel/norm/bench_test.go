@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"alike/internal/kernel/cpu"
+	"alike/internal/kernel/page"
 	"alike/internal/kernel/pool"
 )
 
@@ -15,7 +16,7 @@ func BenchmarkNorm(b *testing.B) {
 	p := pool.New(0)
 	defer p.Close()
 	var s Scratch
-	x, y, dy, dx := make([]float32, 1<<23), make([]float32, 1<<23), make([]float32, 1<<23), make([]float32, 1<<23)
+	x, y, dy, dx := page.Floats(1<<23), page.Floats(1<<23), page.Floats(1<<23), page.Floats(1<<23)
 	for i := range x {
 		x[i], dy[i] = float32(i%1000)/1000, float32(i%77-33)
 	}

@@ -293,11 +293,11 @@ func fold(op string, shape shapes.Shape, in []*value, attributes ...onnx.Attribu
 	for i, v := range in {
 		arrays[i] = v.constant
 	}
-	a, err := onnx.Apply(&onnx.Node{Op: op, Attributes: attributes}, arrays)
+	made, err := onnx.Apply(&onnx.Node{Op: op, Attributes: attributes}, arrays)
 	if err != nil {
 		return nil, err
 	}
-	return &value{shape: shape, constant: a}, nil
+	return &value{shape: shape, constant: made[0]}, nil
 }
 
 // known says whether all are constants.

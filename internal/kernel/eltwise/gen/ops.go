@@ -43,6 +43,7 @@ var ops = []op{
 	{"Log", x1, logarithm},
 	{"Tanh", x1, tanh},
 	{"Logistic", x1, logistic},
+	{"Erf", x1, erf},
 	{"selectOp", x3, func(s set, v ...vec) vec { return s.blend(s.compare(ne, v[0], s.float(0)), v[1], v[2]) }},
 	{"mulAddOp", x3, func(s set, v ...vec) vec { return s.fma(v[0], v[1], v[2]) }},
 }
@@ -135,4 +136,17 @@ func logistic(s set, v ...vec) vec {
 	e := s.exp(s.or(x, s.bits(signBit)))
 	top := s.blend(s.compare(lt, x, s.float(0)), e, s.float(1))
 	return s.div(top, s.add(s.float(1), e))
+}
+
+const erfLimit = 3.92
+
+var (
+	erfP = []float32{-1.27995881e-8, 4.60919e-6, 3.76757613e-4, 3.83862993e-3, 5.42439856e-2, 1.85135588e-1, 1.12837923}
+	erfQ = []float32{6.23987653e-5, 1.30152458e-3, 1.54300574e-2, 1.13873847e-1, 4.97405529e-1, 1}
+)
+
+func erf(s set, v ...vec) vec {
+	x := s.min(s.float(erfLimit), s.max(s.float(-erfLimit), v[0]))
+	square := s.mul(x, x)
+	return s.div(s.mul(x, s.horner(square, erfP)), s.horner(square, erfQ))
 }

@@ -85,14 +85,16 @@ func (k kernel) sum(acc [][]reg.VecVirtual, at Mem) {
 	middle := local("middle")
 	Label("middle")
 	inner := Load(Param("inner"), GP64())
+	k.neighbours(acc, a, row, row3, b, aInner, bInner, inner)
 	Label("inner")
-	k.multiply(acc, a, row, row3, b)
+	k.multiply(acc, a, row, row3, b, 0)
 	for _, p := range a {
 		ADDQ(aInner, p)
 	}
 	ADDQ(bInner, b)
 	DECQ(inner)
 	JNZ(LabelRef("inner"))
+	Label("summed")
 	advance(a, b, "AfterInner")
 	DECQ(middle)
 	JNZ(LabelRef("middle"))
@@ -101,15 +103,41 @@ func (k kernel) sum(acc [][]reg.VecVirtual, at Mem) {
 	JNZ(LabelRef("outer"))
 }
 
-// multiply adds one column of A times one row of B to the accumulators.
-func (k kernel) multiply(acc [][]reg.VecVirtual, a []reg.Register, row, row3, b reg.Register) {
+// neighbours runs the inner loop four terms at a time where the terms of A and of B are
+// neighbours: pointers move once for all four, which matters with two units.
+func (k kernel) neighbours(acc [][]reg.VecVirtual, a []reg.Register, row, row3, b, aInner, bInner, inner reg.Register) {
+	const terms = 4
+	CMPQ(aInner, U8(4))
+	JNE(LabelRef("inner"))
+	CMPQ(bInner, I32(4*k.lanes*k.vectors))
+	JNE(LabelRef("inner"))
+	SUBQ(U8(terms), inner)
+	JLT(LabelRef("rest"))
+	Label("neighbours")
+	for n := range terms {
+		k.multiply(acc, a, row, row3, b, n)
+	}
+	for _, p := range a {
+		ADDQ(U8(4*terms), p)
+	}
+	ADDQ(I32(4*terms*k.lanes*k.vectors), b)
+	SUBQ(U8(terms), inner)
+	JGE(LabelRef("neighbours"))
+	Label("rest")
+	ADDQ(U8(terms), inner)
+	JZ(LabelRef("summed"))
+}
+
+// multiply adds column n of A times row n of B, counted from where a and b are, to the
+// accumulators. Where they are not neighbours n is 0.
+func (k kernel) multiply(acc [][]reg.VecVirtual, a []reg.Register, row, row3, b reg.Register, n int) {
 	bv := make([]reg.VecVirtual, k.vectors)
 	for j := range bv {
 		bv[j] = k.vec()
-		VMOVUPS(Mem{Base: b, Disp: 4 * k.lanes * j}, bv[j])
+		VMOVUPS(Mem{Base: b, Disp: 4 * k.lanes * (j + n*k.vectors)}, bv[j])
 	}
 	for i := range acc {
-		m := Mem{Base: a[i/k.rows]}
+		m := Mem{Base: a[i/k.rows], Disp: 4 * n}
 		switch i % k.rows {
 		case 1, 2:
 			m.Index, m.Scale = row, uint8(i%k.rows)
