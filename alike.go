@@ -208,7 +208,7 @@ func (m *Model) Finetune(ctx context.Context, f train.Finetune, bank, queries da
 		return eval.Score{}, fmt.Errorf("%s is a file of ONNX, whose network stays as it is: train a head on its embeddings ('alike train ice --from-features'), or measure it by 'alike eval knn' and 'linear'", m.name)
 	}
 	if f.Dir != "" && !filepath.IsAbs(f.Dir) {
-		f.Dir = filepath.Join(m.run.Dir, f.Dir)
+		f.Dir = filepath.Join(m.name, f.Dir)
 	}
 	return f.Score(ctx, m.trained, m.layer, bank, queries, progress)
 }

@@ -260,7 +260,11 @@ func (c *classifier) train(ctx context.Context, f Finetune, bank dataset.Dataset
 	start, saved, total := time.Now(), time.Now(), schedule.Total()
 	l.start(loading, c.done, total)
 	for step := c.done; step < total; step++ {
-		b, ok := l.next()
+		var b batch
+		ok := ctx.Err() == nil // whatever is ready
+		if ok {
+			b, ok = l.next()
+		}
 		if !ok {
 			if f.Dir == "" {
 				return fmt.Errorf("fine-tuning: stopped at step %d of %d; nothing is kept: %w", step, total, context.Cause(ctx))

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 
 	"github.com/dustin/go-humanize"
@@ -36,6 +38,9 @@ func (a *app) memoryFlag(c *cobra.Command) *cobra.Command {
 			return misuse("--max-memory %q: want bytes such as 2GiB, at least %s, which measuring takes however few the images", *text, humanize.IBytes(measuringBytes))
 		}
 		a.memory = memory{limit: int64(n), dir: args[0]}
+		if info, err := os.Stat(args[0]); err == nil && !info.IsDir() {
+			a.memory.dir = filepath.Dir(args[0]) // of a network that is a file
+		}
 		before := debug.SetMemoryLimit(a.memory.limit) // the collector works harder than exceed it
 		defer debug.SetMemoryLimit(before)
 		return errors.Join(run(c, args), a.memory.release())
