@@ -307,8 +307,6 @@ func TestTheNextNodeIsAsked(t *testing.T) {
 
 // TestFailuresAreSentences checks what users read.
 func TestFailuresAreSentences(t *testing.T) {
-	gone := weaviatetest.NewFake(t)
-	gone.Close()
 	locked := weaviatetest.NewFake(t)
 	locked.Token = "secret"
 	broken := weaviatetest.NewFake(t)
@@ -322,6 +320,8 @@ func TestFailuresAreSentences(t *testing.T) {
 	}
 	full := weaviatetest.NewFake(t)
 	create(t, connected(t, "", full.Host()), 8)
+	gone := weaviatetest.NewFake(t) // the last, so that no other gets its port
+	gone.Close()
 	tests := []struct {
 		name, token string
 		server      *weaviatetest.Fake
