@@ -161,7 +161,7 @@ func TestScoresAndAddedImagesInABrowser(t *testing.T) {
 	site, stop = page(t, index, "--edit")
 	v.do(chromedp.Navigate("about:blank"), chromedp.Navigate(site+"#"+added))
 	v.until(loaded)
-	v.until(fmt.Sprintf(`document.body.dataset.done === "yes" && document.querySelector("#about").textContent.startsWith("61 images")`))
+	v.until(`document.body.dataset.done === "yes" && document.querySelector("#about").textContent.startsWith("61 images")`)
 	v.do(chromedp.Click("#results li:first-child button", chromedp.ByQuery)) // among whose neighbours it is
 	v.until(`!document.querySelector("#said").textContent.includes("images like added")`)
 	v.until(fmt.Sprintf(`[...document.querySelectorAll("#results img")].some((i) => i.closest("[data-id='%s']") && i.naturalWidth === 100)`, added))

@@ -194,10 +194,7 @@ func (a *app) inner(ctx context.Context, args ...string) ([]byte, error) {
 
 // commandLine is how this command was called, with paths as names.
 func commandLine(c *cobra.Command) string {
-	words := []string{c.CommandPath()}
-	for _, w := range c.Flags().Args() {
-		words = append(words, w)
-	}
+	words := append([]string{c.CommandPath()}, c.Flags().Args()...)
 	for _, name := range []string{"scale", "data", "labelled", "epochs", "images", "size", "seeds"} {
 		if f := c.Flags().Lookup(name); f.Changed {
 			value := f.Value.String()
