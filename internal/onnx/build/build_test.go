@@ -169,7 +169,7 @@ func compare(t *testing.T, b compute.Backend, dir, name string, side int) {
 		t.Fatal(err)
 	}
 	got, _ := tensors.CopyFlatData[float32](out[0])
-	raw, err := os.ReadFile(filepath.Join(dir, name+".out"))
+	raw, err := os.ReadFile(filepath.Join(dir, name+".f32"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,10 +215,13 @@ func TestTheInterpreterAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		raw, _ := os.ReadFile(filepath.Join("testdata", name+".out"))
-		want := make([]float32, len(raw)/4)
-		if _, err := binary.Decode(raw, binary.LittleEndian, want); err != nil {
+		raw, err := os.ReadFile(filepath.Join("testdata", name+".f32"))
+		if err != nil {
 			t.Fatal(err)
+		}
+		want := make([]float32, len(raw)/4)
+		if _, err := binary.Decode(raw, binary.LittleEndian, want); err != nil || len(want) != len(out[0].Data) {
+			t.Fatalf("%s: %d values, want %d: %v", name, len(out[0].Data), len(want), err)
 		}
 		for i, w := range want {
 			if d := out[0].Data[i] - float64(w); !(math.Abs(d) <= 1e-5*(1+math.Abs(float64(w)))) {

@@ -1,7 +1,7 @@
 # Exports networks with random weights as ONNX, with what PyTorch gives for images that pixels() makes.
 # usage: torch_networks.py FOLDER NAME...
 #   tiny-cnn and tiny-vit are written here; other names are torchvision's.
-# Writes NAME.onnx, and NAME.out: what the images give, float32.
+# Writes NAME.onnx, and NAME.f32: what the images give, float32.
 import sys
 import warnings
 
@@ -108,6 +108,6 @@ for name in sys.argv[2:]:
     x = pixels(2, side)
     path = sys.argv[1] + "/" + name
     with torch.no_grad():
-        net(x).numpy().tofile(path + ".out")
+        net(x).numpy().tofile(path + ".f32")
     torch.onnx.export(net, x, path + ".onnx", opset_version=opset, input_names=["images"], output_names=["out"],
                       dynamic_axes={"images": {0: "batch"}, "out": {0: "batch"}})
