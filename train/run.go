@@ -109,7 +109,11 @@ func Open(dir string) (*Run, error) {
 	r := &Run{Dir: dir}
 	document, err := os.ReadFile(r.configPath())
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not a run: it has no config.yaml; 'alike train' makes runs", dir)
+		why := "it has no config.yaml; of a folder of images, 'alike train simclr --data FOLDER' makes one"
+		if _, err := os.Stat(dir); err != nil {
+			why = "there is nothing of that name; 'alike train' makes runs"
+		}
+		return nil, fmt.Errorf("%s is not a run: %s", dir, why)
 	}
 	if err == nil {
 		r.Config, err = parse(document, 0)

@@ -125,7 +125,11 @@ func list(names []string) []string { return append([]string{}, names...) }
 // sayEmbedded says what an embedding job did, and what has changed since the last.
 func (a *app) sayEmbedded(out string, d dataset.Dataset, r embed.Result) {
 	if r.Ignored != "" {
-		a.say("%s was there already but cannot be built on: %s; all images were embedded", out, r.Ignored)
+		graph := ""
+		if index.Is(out) {
+			graph = ", and a graph that it had is gone"
+		}
+		a.say("%s was there already but cannot be built on: %s; all images were embedded anew%s", out, r.Ignored, graph)
 	}
 	a.saySkipped(d.Name(), r.Skipped)
 	a.say("%d images passed the network, %d were embedded by a job that was stopped, %d are unchanged", r.Embedded, r.Resumed, r.Unchanged)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alike/index"
 	"alike/train"
 )
 
@@ -33,6 +34,9 @@ func (a *app) info() *cobra.Command {
 		}
 		if info, err := os.Stat(args[0]); err == nil && info.Mode().IsRegular() {
 			return a.describeFile(args[0], info.Size(), *asJSON)
+		}
+		if index.Is(args[0]) {
+			return fmt.Errorf("%[1]s is an index: 'alike index info %[1]s' says what it holds", args[0])
 		}
 		run, err := train.Open(args[0])
 		if err != nil {

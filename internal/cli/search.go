@@ -98,6 +98,9 @@ server's own graph, and filtered by --class only.`,
 			return err
 		}
 		hits := found[0]
+		if len(hits) == 0 {
+			a.say("no image has such a class or path: --class takes whole names, --path a pattern of the whole id")
+		}
 		if *out != "" {
 			if err := gallery.draw(*out, q, hits); err != nil {
 				return err
