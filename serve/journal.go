@@ -222,6 +222,22 @@ func frameOf(changes []change) []byte {
 	return b
 }
 
+// Idle says in an error that a server has the journal open. One that is not there is idle.
+func Idle(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() // which frees the lock
+	if err := lock(f); err != nil {
+		return fmt.Errorf("a server has %s open (%w); stop it first", path, err)
+	}
+	return nil
+}
+
 // reset forgets all changes: they are kept elsewhere.
 func (j *journal) reset() error {
 	_, err := j.file.Seek(journalHeader, io.SeekStart)

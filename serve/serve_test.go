@@ -441,6 +441,12 @@ func TestWritesOutliveTheServer(t *testing.T) {
 	if _, err := other.Open(t.Context(), about, &colours{}, gallery(t), Journal{Path: path}); err == nil || !strings.Contains(err.Error(), "another server writes to it") {
 		t.Errorf("a second server: %v", err)
 	}
+	if err := Idle(path); err == nil || !strings.Contains(err.Error(), "stop it first") {
+		t.Errorf("a journal that is open is idle: %v", err)
+	}
+	if err := Idle(filepath.Join(t.TempDir(), "none")); err != nil {
+		t.Errorf("a journal that is not there: %v", err)
+	}
 	s.service.Load().close()
 	s, found := open()
 	defer s.service.Load().close()

@@ -11,6 +11,7 @@ import (
 	"alike/embed"
 	"alike/index"
 	"alike/index/weaviate"
+	"alike/serve"
 )
 
 func (a *app) embed() *cobra.Command {
@@ -75,6 +76,11 @@ that others trained (docs/interop.md).`,
 		if *shard != "" {
 			if job.Shard, err = embed.ParseShard(*shard); err != nil {
 				return misuse("--shard %w", err)
+			}
+		}
+		if index.Is(*out) {
+			if err := serve.Idle(journalOf(*out)); err != nil {
+				return err
 			}
 		}
 		model, err := a.model(args[0], which)
