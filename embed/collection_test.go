@@ -101,13 +101,14 @@ func TestShardsFillOneCollection(t *testing.T) {
 // TestKilledJobsFillACollection kills a job again and again, while it embeds and while it writes.
 func TestKilledJobsFillACollection(t *testing.T) {
 	dir := t.TempDir()
-	server := weaviatetest.NewFake(t)
-	server.Fail = func(_ http.ResponseWriter, r *http.Request) bool {
-		if r.URL.Path == "/v1/batch/objects" {
-			time.Sleep(200 * time.Millisecond)
+	server := weaviatetest.NewFake(t, func(f *weaviatetest.Fake) {
+		f.Fail = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/v1/batch/objects" {
+				time.Sleep(200 * time.Millisecond)
+			}
+			return false
 		}
-		return false
-	}
+	})
 	kills := 0
 	for {
 		cmd := exec.Command(os.Args[0])

@@ -46,9 +46,13 @@ type object struct {
 	Vector     []float32      `json:"vector,omitempty"`
 }
 
-// NewFake starts a server that ends with the test.
-func NewFake(t testing.TB) *Fake {
+// NewFake starts a server that ends with the test. What other processes are to find is set
+// before it listens.
+func NewFake(t testing.TB, set ...func(*Fake)) *Fake {
 	f := &Fake{classes: map[string]json.RawMessage{}, objects: map[string]object{}}
+	for _, s := range set {
+		s(f)
+	}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
