@@ -24,6 +24,7 @@ import (
 	_ "alike/dataset/builtin" // the generated images, for all who open data
 	"alike/eval"
 	"alike/index"
+	"alike/infer"
 	"alike/pretrained"
 	"alike/train"
 )
@@ -119,8 +120,8 @@ func (m *Model) openRun(dir string, o Options) (err error) {
 
 // Close frees the engine; the model is of no use afterwards.
 func (m *Model) Close() {
-	if s, ok := m.network.(*stacked); ok {
-		s.close()
+	if n, ok := m.network.(interface{ Close() }); ok { // of programs and engines of its own
+		n.Close()
 	}
 	m.engine.Finalize()
 }
@@ -142,7 +143,7 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 		}
 		set.Images = append(set.Images, dataset.FromImage(img))
 	}
-	flat, err := m.network.Embed(ctx, set, m.layer, nil)
+	flat, err := m.embed(ctx, set, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -180,13 +181,19 @@ func (m *Model) EmbedEach(ctx context.Context, data dataset.Dataset, views int, 
 	return m.network.EmbedEach(ctx, data, m.layer, views, visit)
 }
 
+// embed returns the embeddings [N, Dim()] of a data set; progress may be nil.
+func (m *Model) embed(ctx context.Context, data dataset.Dataset, progress func(done int)) ([]float32, error) {
+	each := func(visit func(i int, h []float32, err error) error) error { return m.EmbedEach(ctx, data, 0, visit) }
+	return infer.Collect(each, data.Len(), m.Dim(), progress)
+}
+
 // Layer is the embedding: "h" or "z".
 func (m *Model) Layer() string { return m.layer }
 
 // Features embeds a data set for evaluation or an index. split is its name in
 // the protocols of scores; progress, if set, is told how many images are done.
 func (m *Model) Features(ctx context.Context, data dataset.Dataset, split string, progress func(done int)) (*eval.Features, error) {
-	flat, err := m.network.Embed(ctx, data, m.layer, progress)
+	flat, err := m.embed(ctx, data, progress)
 	if err != nil {
 		return nil, err
 	}

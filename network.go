@@ -13,7 +13,6 @@ type network interface {
 	Dim(layer string) int
 	Size() int
 	Subject(name string) eval.Subject
-	Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error)
 	EmbedEach(ctx context.Context, data dataset.Dataset, layer string, views int, visit func(i int, h []float32, err error) error) error
 	Prepare(img dataset.Image) []float32
 	EmbedPrepared(ctx context.Context, prepared [][]float32, layer string) ([]float32, error)

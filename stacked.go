@@ -9,7 +9,6 @@ import (
 
 	"alike/dataset"
 	"alike/index"
-	"alike/infer"
 	"alike/pretrained"
 	"alike/train"
 )
@@ -50,12 +49,6 @@ func openBase(of train.Base, backend string) (*Model, error) {
 
 // Size is the side of the images that the encoder sees.
 func (s *stacked) Size() int { return s.of.Size }
-
-// Embed returns the embeddings of features, or of images by way of them.
-func (s *stacked) Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error) {
-	return infer.Collect(func(visit func(int, []float32, error) error) error { return s.EmbedEach(ctx, data, layer, 0, visit) },
-		data.Len(), s.Dim(layer), progress)
-}
 
 // EmbedEach visits the embeddings of features, or of images and of views as the encoder makes them.
 func (s *stacked) EmbedEach(ctx context.Context, data dataset.Dataset, layer string, views int, visit func(i int, h []float32, err error) error) error {
@@ -113,8 +106,8 @@ func (s *stacked) EmbedPrepared(ctx context.Context, prepared [][]float32, layer
 	return s.above(ctx, h, layer)
 }
 
-// close frees the encoder, if it was opened.
-func (s *stacked) close() {
+// Close frees the encoder, if it was opened.
+func (s *stacked) Close() {
 	if s.opened != nil {
 		s.opened.Close()
 	}

@@ -247,13 +247,6 @@ func (m *Model) pass(out, in []float32) error {
 	return nil
 }
 
-// Embed returns the embeddings [N, Dim] of all images of data, row-major and unnormalised.
-// progress, if set, is told how many images are done.
-func (m *Model) Embed(ctx context.Context, data dataset.Dataset, layer string, progress func(done int)) ([]float32, error) {
-	return infer.Collect(func(visit func(int, []float32, error) error) error { return m.EmbedEach(ctx, data, layer, 0, visit) },
-		data.Len(), m.dim, progress)
-}
-
 // EmbedEach calls visit with each image of data, in order: with its embeddings [1+views, Dim], of the image as it is
 // prepared and of augmented views, crops and flips as metric learning makes them; or with the error of an image that
 // cannot be read. It ends with the first error of visit.

@@ -13,6 +13,7 @@ import (
 	"alike/augment"
 	"alike/backend"
 	"alike/dataset"
+	"alike/infer"
 	"alike/internal/onnx"
 	"alike/internal/rng"
 )
@@ -106,7 +107,8 @@ func TestEmbeddingsAgreeWithTheInterpreter(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			got, err := m.Embed(t.Context(), set, m.Layer(), nil)
+			each := func(visit func(int, []float32, error) error) error { return m.EmbedEach(t.Context(), set, m.Layer(), 0, visit) }
+			got, err := infer.Collect(each, set.Len(), m.Dim(""), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

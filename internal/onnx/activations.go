@@ -82,10 +82,10 @@ func modulo(n *Node, in []*Array) (*Array, error) {
 // SoftmaxAxes are the axes that a Softmax sums over: one, or before version 13 that one and all behind it.
 func SoftmaxAxes(n *Node, rank int) (from, to int, err error) {
 	if n.Attribute(oldSoftmax) != nil {
-		from, err = within(n.IntOr("axis", 1), rank)
+		from, err = n.Axis(1, rank)
 		return from, rank, err
 	}
-	from, err = within(n.IntOr("axis", -1), rank)
+	from, err = n.Axis(-1, rank)
 	return from, from + 1, err
 }
 
@@ -122,7 +122,7 @@ func softmax(n *Node, in []*Array) (*Array, error) {
 // layerNormalization is γ (x - μ) / sqrt(v + ε) + β with mean and variance over the axes from axis on.
 func layerNormalization(n *Node, in []*Array) (*Array, error) {
 	x := in[0]
-	axis, err := within(n.IntOr("axis", -1), len(x.Dims))
+	axis, err := n.Axis(-1, len(x.Dims))
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func logSoftmax(n *Node, in []*Array) (*Array, error) {
 
 // lpNormalization divides by the length along an axis.
 func lpNormalization(n *Node, in []*Array) (*Array, error) {
-	axis, err := within(n.IntOr("axis", -1), len(in[0].Dims))
+	axis, err := n.Axis(-1, len(in[0].Dims))
 	if err != nil {
 		return nil, err
 	}

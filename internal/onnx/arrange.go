@@ -22,6 +22,17 @@ func within(at, length int) (int, error) {
 	return from0, nil
 }
 
+// Axis is the axis among rank that the attribute names, or else absent, counted from 0.
+func (n *Node) Axis(absent, rank int) (int, error) { return axisOf(n.IntOr("axis", absent), rank) }
+
+func axisOf(at, rank int) (int, error) {
+	axis, err := within(at, rank)
+	if err != nil {
+		err = fmt.Errorf("there is no axis %d among %d", at, rank)
+	}
+	return axis, err
+}
+
 func transpose(n *Node, in []*Array) (*Array, error) {
 	order, err := n.Permutation(len(in[0].Dims))
 	if err != nil {
@@ -81,7 +92,7 @@ func ReshapeDims(n *Node, from, to []int) ([]int, error) {
 }
 
 func flatten(n *Node, in []*Array) (*Array, error) {
-	axis, err := within(n.IntOr("axis", 1), len(in[0].Dims)+1)
+	axis, err := n.Axis(1, len(in[0].Dims)+1)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +116,7 @@ func shapeOf(n *Node, in []*Array) (*Array, error) {
 }
 
 func expand(_ *Node, in []*Array) (*Array, error) {
-	dims, err := commonShape(in[0].Dims, in[1].Ints())
+	dims, err := CommonShape(in[0].Dims, in[1].Ints())
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +124,7 @@ func expand(_ *Node, in []*Array) (*Array, error) {
 }
 
 func concat(n *Node, in []*Array) (*Array, error) {
-	axis, err := within(n.IntOr("axis", 0), len(in[0].Dims))
+	axis, err := n.Axis(0, len(in[0].Dims))
 	if err != nil {
 		return nil, err
 	}
@@ -346,7 +357,7 @@ func gather(n *Node, in []*Array) (*Array, error) {
 
 // Places are the axis of a Gather, and the places on it that are listed.
 func Places(n *Node, dims []int, list *Array) (axis int, places []int, err error) {
-	if axis, err = within(n.IntOr("axis", 0), len(dims)); err != nil {
+	if axis, err = n.Axis(0, len(dims)); err != nil {
 		return 0, nil, err
 	}
 	places = list.Ints()
@@ -410,7 +421,7 @@ func UnsqueezeDims(n *Node, dims []int, list *Array) ([]int, error) {
 
 // Parts are the axis of a Split and the length of each part.
 func Parts(n *Node, dims []int, list *Array) (axis int, parts []int, err error) {
-	if axis, err = within(n.IntOr("axis", 0), len(dims)); err != nil {
+	if axis, err = n.Axis(0, len(dims)); err != nil {
 		return 0, nil, err
 	}
 	parts = n.IntsOr("split", 0, 0)

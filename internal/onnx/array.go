@@ -59,7 +59,7 @@ func IntVector(v ...int) *Array {
 func (a *Array) As(t ElemType) *Array {
 	b := &Array{t, a.Dims, make([]float64, len(a.Data))}
 	for i, v := range a.Data {
-		if isFloat(a.Type) && t != Bool && !isFloat(t) { // towards zero
+		if a.Type.IsFloat() && t != Bool && !t.IsFloat() { // towards zero
 			v = math.Trunc(v)
 		}
 		b.Data[i] = v
@@ -67,8 +67,6 @@ func (a *Array) As(t ElemType) *Array {
 	b.round()
 	return b
 }
-
-func isFloat(t ElemType) bool { return t == Float32 || t == Float16 || t == Float64 }
 
 // round makes the values those of the array's type.
 func (a *Array) round() {
@@ -217,8 +215,8 @@ func (a *Array) Broadcast(dims []int) (*Array, error) {
 	return a.gather(dims, 0, steps), nil
 }
 
-// commonShape is what shapes that are computed with element by element become.
-func commonShape(shapes ...[]int) ([]int, error) {
+// CommonShape is what shapes that are computed with element by element become.
+func CommonShape(shapes ...[]int) ([]int, error) {
 	var common []int
 	for _, s := range shapes {
 		for len(common) < len(s) {

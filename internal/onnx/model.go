@@ -184,6 +184,9 @@ var elemTypes = map[ElemType]struct {
 // Bytes is the size of one value; 0 for a type that is not read.
 func (t ElemType) Bytes() int { return elemTypes[t].bytes }
 
+// IsFloat says whether values of the type are floating-point numbers.
+func (t ElemType) IsFloat() bool { return t == Float32 || t == Float16 || t == Float64 }
+
 func (t ElemType) String() string {
 	if e, ok := elemTypes[t]; ok {
 		return e.name

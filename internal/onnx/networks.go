@@ -307,7 +307,7 @@ func matMul(_ *Node, in []*Array) (*Array, error) {
 	if b.Dims[len(b.Dims)-2] != k || a.Type != b.Type {
 		return nil, fmt.Errorf("%s %v times %s %v", a.Type, a.Dims, b.Type, b.Dims)
 	}
-	batch, err := commonShape(a.Dims[:len(a.Dims)-2], b.Dims[:len(b.Dims)-2])
+	batch, err := CommonShape(a.Dims[:len(a.Dims)-2], b.Dims[:len(b.Dims)-2])
 	if err != nil {
 		return nil, err
 	}

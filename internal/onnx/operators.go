@@ -74,7 +74,7 @@ func together(in ...*Array) ([]*Array, error) {
 	for _, a := range in {
 		shapes = append(shapes, a.Dims)
 	}
-	dims, err := commonShape(shapes...)
+	dims, err := CommonShape(shapes...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func binary2(f func(x, y float64) float64) operator {
 
 // divide drops the remainder of integers.
 func divide(n *Node, in []*Array) (*Array, error) {
-	if isFloat(in[0].Type) {
+	if in[0].Type.IsFloat() {
 		return binary2(func(x, y float64) float64 { return x / y })(n, in)
 	}
 	return binary2(func(x, y float64) float64 { return math.Trunc(x / y) })(n, in)
@@ -155,12 +155,11 @@ func (n *Node) Axes(in *Array, rank int) ([]int, error) {
 		axes = in.Ints()
 	}
 	for i, a := range axes {
-		if a < 0 {
-			axes[i] += rank
+		at, err := axisOf(a, rank)
+		if err != nil {
+			return nil, err
 		}
-		if axes[i] < 0 || axes[i] >= rank {
-			return nil, fmt.Errorf("there is no axis %d among %d", a, rank)
-		}
+		axes[i] = at
 	}
 	return axes, nil
 }

@@ -15,12 +15,9 @@ import (
 
 // axisOf is an axis that an attribute names, counted from 0.
 func axisOf(n *onnx.Node, absent, rank int) int {
-	axis := n.IntOr("axis", absent)
-	if axis < 0 {
-		axis += rank
-	}
-	if axis < 0 || axis >= rank {
-		panic(fmt.Errorf("there is no axis %d among %d", n.IntOr("axis", absent), rank))
+	axis, err := n.Axis(absent, rank)
+	if err != nil {
+		panic(err)
 	}
 	return axis
 }
@@ -230,21 +227,9 @@ func tile(b *builder, _ *onnx.Node, in []*Value) []*Value {
 
 // expand repeats axes of length 1.
 func expand(b *builder, _ *onnx.Node, in []*Value) []*Value {
-	to := in[1].array().Ints()
-	rank := max(len(to), len(in[0].dims))
-	dims := slices.Repeat([]int{1}, rank)
-	copy(dims[rank-len(to):], to)
-	for i, d := range in[0].dims {
-		at := rank - len(in[0].dims) + i
-		if dims[at] != d && dims[at] != 1 && d != 1 {
-			panic(fmt.Errorf("%v does not become %v", in[0].dims, to))
-		}
-		dims[at] = max(dims[at], d)
-	}
-	if sizeOf(dims) > mostValues || slices.Contains(dims, 0) {
-		panic(fmt.Errorf("it makes a tensor of %v", dims))
-	}
-	return []*Value{b.made(in[0].typ, BroadcastToDims(in[0].spread(identity(rank)), dims...), identity(rank))}
+	dims := commonShape(in[0].dims, in[1].array().Ints())
+	order := identity(len(dims))
+	return []*Value{b.made(in[0].typ, BroadcastToDims(in[0].spread(order), dims...), order)}
 }
 
 // pad adds a constant around, or repeats what lies at the border.

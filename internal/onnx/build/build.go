@@ -25,30 +25,13 @@ type Network struct {
 	Input  onnx.ValueInfo // the images
 	Output string
 
-	opset   int64
 	nodes   []*onnx.Node // that the output depends on, each after those that it uses
 	weights map[string]*weight
 }
 
-// Tensors are the names that New takes: those of the graph's outputs, then of all else that nodes make.
-func Tensors(m *onnx.Model) []string {
-	var names []string
-	for _, v := range m.Graph.Outputs {
-		names = append(names, v.Name)
-	}
-	for i := range m.Graph.Nodes {
-		for _, name := range m.Graph.Nodes[i].Outputs {
-			if name != "" && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
-}
-
 // New finds what a tensor depends on, and checks that all of it is known.
 func New(m *onnx.Model, output string) (*Network, error) {
-	n := &Network{Output: output, opset: m.Opset, weights: map[string]*weight{}}
+	n := &Network{Output: output, weights: map[string]*weight{}}
 	for i := range m.Graph.Initializers {
 		t := &m.Graph.Initializers[i]
 		n.weights[t.Name] = &weight{tensor: t, key: fmt.Sprint("w", i)}
@@ -141,7 +124,6 @@ func Operators() []string { return slices.Sorted(maps.Keys(operators)) }
 type builder struct {
 	scope *model.Scope
 	graph *Graph
-	opset int64
 	left  int // values that may still be computed beforehand
 }
 
@@ -156,7 +138,7 @@ const (
 // NHWC if last says so, else NCHW. Weights become variables of the scope, shared by all programs that are built in
 // it. It panics as graph building does, with an error that names the node.
 func (n *Network) Build(scope *model.Scope, images *Node, last bool) *Value {
-	b := &builder{scope: scope, graph: images.Graph(), opset: n.opset, left: mostKnown}
+	b := &builder{scope: scope, graph: images.Graph(), left: mostKnown}
 	for _, w := range n.weights {
 		b.left += 4 * len(w.tensor.Raw) / max(1, w.tensor.Type.Bytes())
 	}
@@ -257,7 +239,7 @@ func (b *builder) renamed(n *onnx.Node, in []*Value) *Value {
 	case "Identity", "Dropout":
 		return in[0]
 	case "Cast":
-		if to := onnx.ElemType(n.IntOr("to", 0)); isFloat(in[0].typ) && isFloat(to) { // all of which are float32 here
+		if to := onnx.ElemType(n.IntOr("to", 0)); in[0].typ.IsFloat() && to.IsFloat() { // all of which are float32 here
 			v := *in[0]
 			v.typ = onnx.Float32
 			return &v
@@ -275,8 +257,4 @@ func (b *builder) renamed(n *onnx.Node, in []*Value) *Value {
 		}
 	}
 	return nil
-}
-
-func isFloat(t onnx.ElemType) bool {
-	return t == onnx.Float32 || t == onnx.Float16 || t == onnx.Float64
 }

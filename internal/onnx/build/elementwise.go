@@ -165,7 +165,7 @@ func truncated(x *Node) *Node { return Mul(Sign(x), Floor(Abs(x))) }
 
 // divide drops the remainder of integers.
 func divide(b *builder, n *onnx.Node, in []*Value) []*Value {
-	if isFloat(in[0].typ) {
+	if in[0].typ.IsFloat() {
 		return pairwise(Div)(b, n, in)
 	}
 	return pairwise(func(x, y *Node) *Node { return truncated(Div(x, y)) })(b, n, in)
@@ -207,7 +207,7 @@ func cast(b *builder, n *onnx.Node, in []*Value) []*Value {
 		x = ConvertDType(x, dtypes.Float32)
 	case in[0].typ != onnx.Bool && to == onnx.Bool:
 		x = NotEqual(x, ScalarZero(b.graph, dtypes.Float32))
-	case isFloat(in[0].typ) && !isFloat(to) && to != onnx.Bool:
+	case in[0].typ.IsFloat() && !to.IsFloat() && to != onnx.Bool:
 		x = truncated(x)
 	}
 	return []*Value{b.made(to, x, in[0].order)}
@@ -215,12 +215,7 @@ func cast(b *builder, n *onnx.Node, in []*Value) []*Value {
 
 func where(b *builder, _ *onnx.Node, in []*Value) []*Value {
 	nodes, order := b.together(in[:3]...)
-	dims := make([]int, len(order))
-	for _, x := range nodes {
-		for i, d := range x.Shape().Dimensions {
-			dims[i] = max(dims[i], d)
-		}
-	}
+	dims := commonShape(nodes[0].Shape().Dimensions, nodes[1].Shape().Dimensions, nodes[2].Shape().Dimensions)
 	for i, x := range nodes {
 		nodes[i] = BroadcastToDims(x, dims...)
 	}

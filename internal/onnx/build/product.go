@@ -92,24 +92,12 @@ func (b *builder) linear(x, w *Value) *Value {
 // stacked multiplies x [..., M, K] and y [..., K, N], matrix by matrix, where they lie.
 func (b *builder) stacked(x, y *Value) *Value {
 	rank := max(len(x.dims), len(y.dims))
-	batch := slices.Repeat([]int{1}, rank-2)
-	for _, v := range []*Value{x, y} {
-		for i, d := range v.dims[:len(v.dims)-2] {
-			at := rank - len(v.dims) + i
-			if batch[at] != d && batch[at] != 1 && d != 1 {
-				panic(fmt.Errorf("%v times %v", x.dims, y.dims))
-			}
-			batch[at] = max(batch[at], d)
-		}
-	}
+	batch := commonShape(x.dims[:len(x.dims)-2], y.dims[:len(y.dims)-2])
 	full := func(v *Value) *Value {
-		dims := slices.Concat(batch, v.dims[len(v.dims)-2:])
+		dims := commonShape(slices.Concat(batch, v.dims[len(v.dims)-2:]))
 		if slices.Equal(dims, v.dims) {
 			v.at()
 			return v
-		}
-		if sizeOf(dims) > mostValues {
-			panic(fmt.Errorf("it makes a tensor of %v", dims))
 		}
 		return b.made(v.typ, BroadcastToDims(v.spread(identity(rank)), dims...), identity(rank))
 	}

@@ -61,7 +61,7 @@ func (b *builder) constant(a *onnx.Array) *Value {
 // Dims is the value's shape.
 func (v *Value) Dims() []int { return v.dims }
 
-func (v *Value) known() bool { return v.node == nil || v.constant != nil || v.weight != nil }
+func (v *Value) known() bool { return v.constant != nil || v.weight != nil }
 
 // array is the value of what is known.
 func (v *Value) array() *onnx.Array {
@@ -159,18 +159,9 @@ func (v *Value) arranged(order []int) *Node {
 	}
 	long := func(axis int) bool { return v.dims[axis] == 1 }
 	if slices.Equal(slices.DeleteFunc(slices.Clone(v.order), long), slices.DeleteFunc(slices.Clone(order), long)) {
-		dims := make([]int, len(order))
-		for i, axis := range order {
-			dims[i] = v.dims[axis]
-		}
-		return Reshape(node, dims...)
+		return Reshape(node, permuted(v.dims, order)...)
 	}
-	where := inverse(v.order)
-	permutation := make([]int, len(order))
-	for i, axis := range order {
-		permutation[i] = where[axis]
-	}
-	return TransposeAllAxes(node, permutation...)
+	return TransposeAllAxes(node, permuted(inverse(v.order), order)...)
 }
 
 // Plain is the value's node in the order of the file.
@@ -187,14 +178,7 @@ func (v *Value) transposed(permutation []int) *Value {
 		t.dims, t.order = t.constant.Dims, identity(len(permutation))
 		return &t
 	}
-	back := inverse(permutation)
-	t.dims, t.order = make([]int, len(permutation)), make([]int, len(permutation))
-	for i, axis := range permutation {
-		t.dims[i] = v.dims[axis]
-	}
-	for i, axis := range v.order {
-		t.order[i] = back[axis]
-	}
+	t.dims, t.order = permuted(v.dims, permutation), permuted(inverse(permutation), v.order)
 	return &t
 }
 
@@ -205,11 +189,7 @@ func (v *Value) reshaped(dims []int) *Value {
 		return v.b.constant(&onnx.Array{Type: a.Type, Dims: dims, Data: a.Data})
 	}
 	if order, ok := v.regrouped(dims); ok {
-		to := make([]int, len(dims))
-		for i, axis := range order {
-			to[i] = dims[axis]
-		}
-		return v.b.made(v.typ, Reshape(v.at(), to...), order)
+		return v.b.made(v.typ, Reshape(v.at(), permuted(dims, order)...), order)
 	}
 	return v.b.made(v.typ, Reshape(v.Plain(), dims...), identity(len(dims)))
 }
@@ -287,19 +267,11 @@ func (b *builder) together(in ...*Value) (nodes []*Node, order []int) {
 			order, size = v.order, n
 		}
 	}
-	common := make([]int, rank)
+	var all [][]int
 	for _, v := range in {
-		for i, d := range v.dims {
-			at := rank - len(v.dims) + i
-			if common[at] > 1 && d > 1 && d != common[at] {
-				panic(fmt.Errorf("the shapes %v and %v do not fit each other", in[0].dims, v.dims))
-			}
-			common[at] = max(common[at], d)
-		}
+		all = append(all, v.dims)
 	}
-	if sizeOf(common) > mostValues {
-		panic(fmt.Errorf("it makes a tensor of %v", common))
-	}
+	commonShape(all...)
 	for _, v := range in {
 		nodes = append(nodes, v.spread(order))
 	}
@@ -325,12 +297,38 @@ func (v *Value) spread(order []int) *Node {
 	return Reshape(node, dims...)
 }
 
+// commonShape is what shapes that are computed with element by element become.
+func commonShape(all ...[]int) []int {
+	dims, err := onnx.CommonShape(all...)
+	if err != nil {
+		panic(err)
+	}
+	for _, d := range dims {
+		if d < 1 {
+			panic(fmt.Errorf("it makes a tensor of %v", dims))
+		}
+	}
+	if sizeOf(dims) > mostValues {
+		panic(fmt.Errorf("it makes a tensor of %v", dims))
+	}
+	return dims
+}
+
 func identity(n int) []int {
 	order := make([]int, n)
 	for i := range order {
 		order[i] = i
 	}
 	return order
+}
+
+// permuted are the values of an order of axes, in that order.
+func permuted(values, order []int) []int {
+	out := make([]int, len(order))
+	for i, axis := range order {
+		out[i] = values[axis]
+	}
+	return out
 }
 
 func inverse(order []int) []int {
