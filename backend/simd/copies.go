@@ -14,6 +14,15 @@ func stepsOf(x shapes.Shape) []int {
 	return steps
 }
 
+// offset is where element i of an array of such dimensions lies, whose neighbours along each axis are steps apart.
+func offset(i int, dims, steps []int) (at int) {
+	for axis := len(dims) - 1; axis >= 0; axis-- {
+		at += i % dims[axis] * steps[axis]
+		i /= dims[axis]
+	}
+	return at
+}
+
 // lowerTranspose copies in the order of the result, row after row.
 func (c *compiler) lowerTranspose(n *node) bool {
 	x, perm := n.inputs[0].shape(), n.attrs.(axesAttr)
@@ -58,11 +67,7 @@ func (c *compiler) emitView(name string, n *node, start int, from []int) {
 		rows := max(1, together/row)
 		c.backend.pool.Run((len(dst)/row+rows-1)/rows, func(task int) {
 			for r := task * rows; r < min((task+1)*rows, len(dst)/row); r++ {
-				at := start
-				for i, rest := len(dims)-2, r; i >= 0; i-- {
-					at += rest % dims[i] * from[i]
-					rest /= dims[i]
-				}
+				at := start + offset(r, dims[:len(dims)-1], from)
 				out := dst[r*row : (r+1)*row]
 				if step == 1 {
 					copy(out, src[at:])

@@ -60,14 +60,8 @@ func (c *compiler) lowerStack(n *node) bool {
 	c.emit("products", reads, []int{y}, func(m *memory) {
 		x, w, z := m.floats(reads[0]), m.floats(reads[1]), m.floats(y)
 		c.backend.pool.Run(matrices, func(i int) {
-			fromX, fromW := 0, 0
-			for axis, rest := len(dims)-1, i; axis >= 0; axis-- {
-				fromX += rest % dims[axis] * l.batch[axis]
-				fromW += rest % dims[axis] * r.batch[axis]
-				rest /= dims[axis]
-			}
 			a := args
-			a.A, a.B, a.C = x[fromX:], w[fromW:], z[i*a.M*a.N:][:a.M*a.N]
+			a.A, a.B, a.C = x[offset(i, dims, l.batch):], w[offset(i, dims, r.batch):], z[i*a.M*a.N:][:a.M*a.N]
 			gemm.Run(c.backend.pool, c.backend.level, &a)
 		})
 	})

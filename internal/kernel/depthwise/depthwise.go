@@ -44,8 +44,9 @@ func Forward(p *pool.Pool, lv cpu.Level, s Shape, x, w, y []float32) {
 				}
 			}
 			to := out[j*s.C:][:s.C]
-			done := pixel(lv, to, image, w, taps)
-			pixelGeneric(to[done:], image, w, taps, done)
+			if done := pixel(lv, to, image, w, taps); done < len(to) {
+				pixelGeneric(to[done:], image, w, taps, done)
+			}
 		}
 	})
 }

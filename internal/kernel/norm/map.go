@@ -28,6 +28,9 @@ func (m *Map) Channels(from, n int) *Map {
 	}
 	t := newTable(0, n)
 	part := func(v []float32) []float32 {
+		if t.width == n {
+			return v[from : from+n]
+		}
 		out := make([]float32, t.width)
 		copy(out, v[from:from+n])
 		t.repeat(out)
@@ -40,11 +43,12 @@ func (m *Map) Channels(from, n int) *Map {
 // channels, of y's length. y may be x.
 func (m *Map) Apply(lv cpu.Level, y, x []float32) {
 	f := Forward[float32]{X: x[:len(y)], Y: y, ReLU: m.relu}
-	t := newTable(len(y), m.cols)
-	if t.rows > 0 {
-		normalize(lv, &f, m.affine, span{0, t.rows, t.width, t.width})
+	width := len(m.mean) // the table's
+	rows, left := len(y)/width, len(y)%width
+	if rows > 0 {
+		normalize(lv, &f, m.affine, span{0, rows, width, width})
 	}
-	if t.left > 0 {
-		normalize(lv, &f, m.affine, span{t.rows * t.width, 1, t.left, t.width})
+	if left > 0 {
+		normalize(lv, &f, m.affine, span{rows * width, 1, left, width})
 	}
 }
