@@ -8,7 +8,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 
 	"alike/internal/kernel/conv"
-	"alike/internal/kernel/gemm"
 	"alike/internal/kernel/reduce"
 )
 
@@ -90,33 +89,6 @@ func (c *compiler) describeConv(s conv.Shape) {
 	last := &c.steps[len(c.steps)-1]
 	last.shape = fmt.Sprintf("%d x %dx%dx%d -> %dx%dx%d, %dx%d", s.N, s.H, s.W, s.C, s.OutH, s.OutW, s.O, s.KH, s.KW)
 	last.flops = 2 * float64(s.N*s.OutH*s.OutW*s.O) * float64(s.KH*s.KW*s.C)
-}
-
-// lowerDot recognises products of two matrices.
-func (c *compiler) lowerDot(n *node) bool {
-	attr := n.attrs.(dotAttr)
-	l, r := n.inputs[0].shape(), n.inputs[1].shape()
-	if len(attr.lhsBatch) > 0 {
-		return c.lowerStack(n)
-	}
-	if l.Rank() != 2 || r.Rank() != 2 || len(attr.lhsContract) != 1 || !isFloat32(l) || !isFloat32(r) {
-		return false
-	}
-	transA, transB := attr.lhsContract[0] == 0, attr.rhsContract[0] == 1
-	args := gemm.Args{
-		M: n.shapes[0].Dimensions[0], N: n.shapes[0].Dimensions[1], K: l.Dimensions[attr.lhsContract[0]],
-		LDA: l.Dimensions[1], TransA: transA, LDB: r.Dimensions[1], TransB: transB, LDC: n.shapes[0].Dimensions[1],
-	}
-	reads, y := c.slotsOf(n.inputs), c.result(n.outs[0])
-	c.emit("product", reads, []int{y}, func(m *memory) {
-		a := args
-		a.A, a.B, a.C = m.floats(reads[0]), m.floats(reads[1]), m.floats(y)
-		gemm.Run(c.backend.pool, c.backend.level, &a)
-	})
-	last := &c.steps[len(c.steps)-1]
-	last.shape = fmt.Sprintf("%d x %d x %d", args.M, args.N, args.K)
-	last.flops = 2 * float64(args.M*args.N) * float64(args.K)
-	return true
 }
 
 // lowerReduce recognises reductions of neighbouring axes.

@@ -38,9 +38,9 @@ func stackOf(x shapes.Shape, contract, batch []int) (s stacked, ok bool) {
 	return s, s.summed == 1 || s.free == 1
 }
 
-// lowerStack recognises products of stacks of matrices, [..., M, K] and [..., K, N] with their axes in any order in
-// which a matrix has rows: as attention has them, which are not moved.
-func (c *compiler) lowerStack(n *node) bool {
+// lowerDot recognises products of matrices, [M, K] and [K, N], and of stacks of them, [..., M, K] and [..., K, N], with
+// their axes in any order in which a matrix has rows: as attention has them, which are not moved.
+func (c *compiler) lowerDot(n *node) bool {
 	attr := n.attrs.(dotAttr)
 	l, ok1 := stackOf(n.inputs[0].shape(), attr.lhsContract, attr.lhsBatch)
 	r, ok2 := stackOf(n.inputs[1].shape(), attr.rhsContract, attr.rhsBatch)
@@ -57,7 +57,11 @@ func (c *compiler) lowerStack(n *node) bool {
 		args.LDB = r.free
 	}
 	reads, y, matrices := c.slotsOf(n.inputs), c.result(n.outs[0]), sizeOf(dims)
-	c.emit("products", reads, []int{y}, func(m *memory) {
+	name, shape := "product", fmt.Sprintf("%d x %d x %d", args.M, args.N, args.K)
+	if len(dims) > 0 {
+		name, shape = "products", fmt.Sprintf("%d of %s", matrices, shape)
+	}
+	c.emit(name, reads, []int{y}, func(m *memory) {
 		x, w, z := m.floats(reads[0]), m.floats(reads[1]), m.floats(y)
 		c.backend.pool.Run(matrices, func(i int) {
 			a := args
@@ -66,8 +70,7 @@ func (c *compiler) lowerStack(n *node) bool {
 		})
 	})
 	last := &c.steps[len(c.steps)-1]
-	last.shape = fmt.Sprintf("%d of %d x %d x %d", matrices, args.M, args.N, args.K)
-	last.flops = 2 * float64(matrices*args.M*args.N) * float64(args.K)
+	last.shape, last.flops = shape, 2*float64(matrices*args.M*args.N)*float64(args.K)
 	return true
 }
 
