@@ -2,6 +2,9 @@ package eval
 
 import "math"
 
+// z95 is how many standard deviations a normal 95 % interval reaches to each side.
+const z95 = 1.959963984540054
+
 // Wilson returns the 95 % confidence interval of a share of which hits in n
 // were observed (Wilson 1927): the shares p whose expectation the observation
 // lies within z = 1.96 standard deviations of,
@@ -15,7 +18,7 @@ func Wilson(hits, n int) [2]float64 {
 	if n == 0 {
 		return [2]float64{0, 1}
 	}
-	const z = 1.959963984540054
+	const z = z95
 	m, share := float64(n), float64(hits)/float64(n)
 	centre := share + z*z/(2*m)
 	reach := z * math.Sqrt(share*(1-share)/m+z*z/(4*m*m))

@@ -106,11 +106,13 @@ func expectedInformation(rows, columns []int, total int) (sum float64) {
 	}
 	f := func(n int) float64 { return logFactorial[n] }
 	classes, clusters := sizes(rows), sizes(columns)
+	ofClusters := slices.Sorted(maps.Keys(clusters))
 	for _, a := range slices.Sorted(maps.Keys(classes)) {
-		for _, b := range slices.Sorted(maps.Keys(clusters)) {
+		for _, b := range ofClusters {
 			alike := float64(classes[a] * clusters[b])
+			margins := f(a) + f(b) + f(total-a) + f(total-b) - f(total)
 			for n := max(1, a+b-total); n <= min(a, b); n++ {
-				logP := f(a) + f(b) + f(total-a) + f(total-b) - f(total) - f(n) - f(a-n) - f(b-n) - f(total-a-b+n)
+				logP := margins - f(n) - f(a-n) - f(b-n) - f(total-a-b+n)
 				share := float64(n) / float64(total)
 				sum += alike * math.Exp(logP) * share * math.Log(float64(total)*float64(n)/(float64(a)*float64(b)))
 			}

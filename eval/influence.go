@@ -143,7 +143,7 @@ func reach(n int, influence func(i int) float64) float64 {
 	for i := range n {
 		sum += influence(i) * influence(i)
 	}
-	return 1.959963984540054 * math.Sqrt(sum)
+	return z95 * math.Sqrt(sum)
 }
 
 // intervals are how far AUC, EER and TAR at each rate reach up and down.

@@ -117,7 +117,7 @@ func (m NMI) interval(ctx context.Context, t *table, a agreement, value float64)
 		}
 		resampled[r] = a.of(t, counts)
 	})
-	reach := 1.959963984540054 * deviation(resampled)
+	reach := z95 * deviation(resampled)
 	return [2]float64{max(a.least(), value-reach), min(1, value+reach)}, err
 }
 
