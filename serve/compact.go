@@ -113,7 +113,7 @@ func (j *journal) takeOver() (err error) {
 	}
 	defer func() {
 		if err != nil {
-			j.broken = fmt.Errorf("journal %s cannot be written (%w); writes are refused until the server is started again", j.path, err)
+			j.fail(err)
 		}
 	}()
 	if _, err = j.file.Seek(0, io.SeekStart); err == nil {

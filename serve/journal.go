@@ -202,11 +202,16 @@ func (j *journal) append(changes []change) error {
 		err = j.file.Sync()
 	}
 	if err != nil {
-		j.broken = fmt.Errorf("journal %s cannot be written (%w); writes are refused until the server is started again", j.path, err)
-		return j.broken
+		return j.fail(err)
 	}
 	j.bytes.Add(int64(len(b)))
 	return nil
+}
+
+// fail refuses all writes from now on, and says so.
+func (j *journal) fail(err error) error {
+	j.broken = fmt.Errorf("journal %s cannot be written (%w); writes are refused until the server is started again", j.path, err)
+	return j.broken
 }
 
 // frameOf is a frame of changes.

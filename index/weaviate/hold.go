@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/weaviate/weaviate/entities/models"
 
@@ -98,7 +97,7 @@ func counter(progress func(done int), done int) func(n int) {
 // CheckCount compares the number of objects with what is wanted: at least so many, or, if
 // nobody else writes to the collection, exactly. A replica that lags behind is waited for.
 func (c *Collection) CheckCount(ctx context.Context, want int, alone bool) error {
-	p := pause{next: c.transport.wait, until: time.Now().Add(c.transport.patience / 5)}
+	p := c.transport.pause(c.transport.patience / 5)
 	for {
 		n, err := c.Count(ctx)
 		if err != nil {

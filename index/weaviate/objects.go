@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/go-openapi/strfmt"
 	"github.com/google/uuid"
@@ -91,7 +90,7 @@ func (c *Collection) Get(ctx context.Context, id string) (e index.Entry, vector 
 // put writes objects, and returns when most replicas have acknowledged each of them. Objects
 // that a server could not write are sent again, as requests are, for a fifth of the time.
 func (c *Collection) put(ctx context.Context, objects []*models.Object) error {
-	p := pause{next: c.transport.wait, until: time.Now().Add(c.transport.patience / 5)}
+	p := c.transport.pause(c.transport.patience / 5)
 	for {
 		results, err := c.client.Batch().ObjectsBatcher().WithObjects(objects...).WithConsistencyLevel(quorum).Do(ctx)
 		if err != nil {

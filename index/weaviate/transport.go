@@ -31,11 +31,6 @@ type transport struct {
 
 const longestWait = 5 * time.Second
 
-// fault is a sentence for the user.
-type fault struct{ text string }
-
-func (f *fault) Error() string { return f.text }
-
 // again is why a request is to be repeated.
 type again struct {
 	why   string
@@ -44,9 +39,14 @@ type again struct {
 
 func (a *again) Error() string { return a.why }
 
+// pause is a pause that grows, for so long in all.
+func (t *transport) pause(long time.Duration) pause {
+	return pause{next: t.wait, until: time.Now().Add(long)}
+}
+
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	p := pause{next: t.wait, until: time.Now().Add(t.patience)}
+	p := t.pause(t.patience)
 	for try := 1; ; try++ {
 		at := t.at.Load()
 		resp, err := t.try(req, t.hosts[int(at)%len(t.hosts)])
@@ -57,13 +57,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.at.CompareAndSwap(at, at+1)
 		if !t.reached.Load() {
 			if try >= len(t.hosts) {
-				return nil, &fault{fmt.Sprintf("no Weaviate server answers at %s (%s); start it, or name the HOST:PORT where it listens", strings.Join(t.hosts, ", "), repeat.why)}
+				return nil, fmt.Errorf("no Weaviate server answers at %s (%s); start it, or name the HOST:PORT where it listens", strings.Join(t.hosts, ", "), repeat.why)
 			}
 			continue
 		}
 		if err := p.sleep(req.Context(), repeat.after); err != nil {
 			if errors.Is(err, errNoPatience) {
-				err = &fault{fmt.Sprintf("the Weaviate server at %s does not take a request for %s (%s); what it has acknowledged is there: try again later", strings.Join(t.hosts, ", "), t.patience, repeat.why)}
+				err = fmt.Errorf("the Weaviate server at %s does not take a request for %s (%s); what it has acknowledged is there: try again later", strings.Join(t.hosts, ", "), t.patience, repeat.why)
 			}
 			return nil, err
 		}
@@ -105,9 +105,9 @@ func (t *transport) try(req *http.Request, host string) (resp *http.Response, er
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		if t.token == "" {
-			return nil, &fault{fmt.Sprintf("the Weaviate server at %s demands a token; put it in the environment's %s", host, TokenVariable)}
+			return nil, fmt.Errorf("the Weaviate server at %s demands a token; put it in the environment's %s", host, TokenVariable)
 		}
-		return nil, &fault{fmt.Sprintf("the Weaviate server at %s refuses the token in %s: %s", host, TokenVariable, sentence(resp.StatusCode, body))}
+		return nil, fmt.Errorf("the Weaviate server at %s refuses the token in %s: %s", host, TokenVariable, sentence(resp.StatusCode, body))
 	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
 		return nil, &again{sentence(resp.StatusCode, body), time.Duration(seconds) * time.Second}
