@@ -107,7 +107,9 @@ func TestEmbeddingsAgreeWithTheInterpreter(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			each := func(visit func(int, []float32, error) error) error { return m.EmbedEach(t.Context(), set, m.Layer(), 0, visit) }
+			each := func(visit func(int, []float32, error) error) error {
+				return m.EmbedEach(t.Context(), set, m.Layer(), 0, visit)
+			}
 			got, err := infer.Collect(each, set.Len(), m.Dim(""), nil)
 			if err != nil {
 				t.Fatal(err)
