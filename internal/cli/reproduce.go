@@ -162,21 +162,13 @@ func (a *app) planTrial(t *reproduce.Trial) error {
 				}
 			}
 		}
-		left, err := t.Left(own)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\n", c.Name, len(own), done, left.Round(time.Minute))
-	}
-	left, err := t.Left(jobs)
-	if err != nil {
-		return err
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\n", c.Name, len(own), done, t.Left(own).Round(time.Minute))
 	}
 	distinct := map[string]bool{}
 	for _, j := range jobs {
 		distinct[j.Name] = true
 	}
-	fmt.Fprintf(w, "all, what they share once\t%d\t\t%s\n", len(distinct), left.Round(time.Minute))
+	fmt.Fprintf(w, "all, what they share once\t%d\t\t%s\n", len(distinct), t.Left(jobs).Round(time.Minute))
 	return w.Flush()
 }
 
@@ -185,6 +177,11 @@ func (a *app) inner(ctx context.Context, args ...string) ([]byte, error) {
 	if a.backend != "" {
 		args = append(args, "--backend", a.backend)
 	}
+	return Output(ctx, args...)
+}
+
+// Output runs a command line and returns what it prints; what it says besides is its error.
+func Output(ctx context.Context, args ...string) ([]byte, error) {
 	var out, errs bytes.Buffer
 	if code := Run(ctx, args, strings.NewReader(""), &out, &errs); code != exitDone {
 		return nil, fmt.Errorf("alike %s: %s", strings.Join(args, " "), strings.TrimPrefix(strings.TrimSpace(errs.String()), "alike: "))

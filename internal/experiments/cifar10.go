@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"alike/internal/reproduce"
+)
 
 // cifar10 compares ISIF with its baseline, instance discrimination, and with
 // SimCLR by weighted kNN: trained on five classes without their labels, measured
@@ -30,9 +34,9 @@ func cifar10(l *lab) error {
 			start, startOff = append(start, scores[0]["untrained/knn_accuracy"]), append(startOff, scores[1]["untrained/knn_accuracy"])
 		}
 		if i == 0 {
-			fmt.Printf("| *the untrained network* | h | %s | %s |\n", interval(start), interval(startOff))
+			fmt.Printf("| *the untrained network* | h | %s | %s |\n", reproduce.Interval(start), reproduce.Interval(startOff))
 		}
-		fmt.Printf("| %s | %s | %s | %s |\n", m.name, m.layer, interval(on), interval(off))
+		fmt.Printf("| %s | %s | %s | %s |\n", m.name, m.layer, reproduce.Interval(on), reproduce.Interval(off))
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"slices"
+
+	"alike/internal/reproduce"
 )
 
 // cub64 compares ICE with its baselines on birds of species that were not
@@ -26,7 +28,7 @@ func cub64(l *lab) error {
 			for _, r := range results {
 				values = append(values, r[prefix+metric])
 			}
-			fmt.Printf(" %s |", interval(values))
+			fmt.Printf(" %s |", reproduce.Interval(values))
 		}
 		fmt.Println()
 	}

@@ -9,13 +9,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 
 	"alike/internal/cli"
 	"alike/internal/reproduce"
@@ -29,7 +27,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	l := &lab{ctx: ctx, data: os.Args[2], Lab: reproduce.Lab{Dir: filepath.Join("runs", os.Args[1]), Alike: call}}
+	l := &lab{ctx: ctx, data: os.Args[2], Lab: reproduce.Lab{Dir: filepath.Join("runs", os.Args[1]), Alike: cli.Output}}
 	if err := tables[os.Args[1]](l); err != nil {
 		fmt.Fprintln(os.Stderr, "experiments:", err)
 		os.Exit(1)
@@ -46,15 +44,6 @@ type lab struct {
 	data string
 }
 
-// call runs a command and returns what it prints.
-func call(ctx context.Context, args ...string) ([]byte, error) {
-	var out, errs bytes.Buffer
-	if code := cli.Run(ctx, args, strings.NewReader(""), &out, &errs); code != 0 {
-		return nil, fmt.Errorf("alike %s: %s", strings.Join(args, " "), errs.String())
-	}
-	return out.Bytes(), nil
-}
-
 // run trains and measures, unless that has been done, and returns the scores of each
 // measurement: a map from subject and metric to value.
 func (l *lab) run(name string, train []string, evals ...[]string) (list []map[string]float64, err error) {
@@ -64,7 +53,8 @@ func (l *lab) run(name string, train []string, evals ...[]string) (list []map[st
 	}
 	for _, args := range evals {
 		values := map[string]float64{}
-		for _, s := range r.Scores[strings.Join(args, " ")] {
+		scores, _ := r.Of(args)
+		for _, s := range scores {
 			switch subject := filepath.Base(s.Subject.Name); {
 			case subject != name:
 				values[subject+"/"+s.Metric] = s.Value
@@ -79,7 +69,3 @@ func (l *lab) run(name string, train []string, evals ...[]string) (list []map[st
 	}
 	return list, nil
 }
-
-// interval is the mean of some values in percent, and half the width of its
-// 95 % interval by Student's t.
-func interval(values []float64) string { return reproduce.Interval(values) }

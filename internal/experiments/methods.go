@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"alike/internal/reproduce"
+)
 
 // methods compares all methods that need no labels on CIFAR-10: a small network,
 // the same steps, batch, optimiser and views for all, their own heads and losses.
@@ -39,7 +43,7 @@ func methods(l *lab) error {
 	}
 	fmt.Println("| method | kNN | linear |\n|---|---|---|")
 	for _, r := range rows {
-		fmt.Printf("| %s | %s | %s |\n", r.name, interval(knn[r.name]), interval(linear[r.name]))
+		fmt.Printf("| %s | %s | %s |\n", r.name, reproduce.Interval(knn[r.name]), reproduce.Interval(linear[r.name]))
 	}
 	return nil
 }

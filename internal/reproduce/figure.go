@@ -151,10 +151,8 @@ func allMeasures(_ context.Context, r *Results) ([]Figure, error) {
 	}
 	if len(r.Variants) == 1 { // the measures are the rows
 		v := r.Variants[0]
-		for i, m := range r.Claim.Measures {
-			values := make([][]float64, 1)
-			values[0] = percent(r.values(v.Name, m.Name))
-			d.Rows = append(d.Rows, dotRow{r.Claim.Measures[i].Name, values})
+		for _, m := range r.Claim.Measures {
+			d.Rows = append(d.Rows, dotRow{m.Name, [][]float64{percent(r.values(v.Name, m.Name))}})
 		}
 		d.Series = []string{v.Name}
 		return []Figure{d.figure("runs")}, nil

@@ -37,6 +37,14 @@ type Record struct {
 	Scores  map[string][]eval.Score `json:"scores"`         // by the arguments of 'alike eval'
 }
 
+// Of are the scores of a measurement, by the arguments of 'alike eval'; false if it has not been made.
+func (r *Record) Of(args []string) ([]eval.Score, bool) {
+	scores, ok := r.Scores[keyOf(args)]
+	return scores, ok
+}
+
+func keyOf(args []string) string { return strings.Join(args, " ") }
+
 // Run trains with the arguments of 'alike train' and measures with those of each 'alike
 // eval', to which the run's directory is added. Other arguments under the
 // same name are another run, which takes the place of the old one.
@@ -60,8 +68,7 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 		}
 	}
 	for _, args := range evals {
-		key := strings.Join(args, " ")
-		if _, ok := r.Scores[key]; ok {
+		if _, ok := r.Of(args); ok {
 			continue
 		}
 		err := l.timed(name, r, func() error {
@@ -72,7 +79,7 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 			if r.Scores == nil {
 				r.Scores = map[string][]eval.Score{}
 			}
-			r.Scores[key], err = scoresOf(text)
+			r.Scores[keyOf(args)], err = scoresOf(text)
 			return err
 		})
 		if err != nil {

@@ -1,9 +1,9 @@
 package reproduce
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	"alike/dataset"
 	"alike/eval"
@@ -37,7 +37,8 @@ func (r *Results) score(variant, measure string, seed int) (s eval.Score, of run
 		if m.Name != measure {
 			continue
 		}
-		for _, s := range runs[seed].Scores[strings.Join(m.Eval, " ")] {
+		scores, _ := runs[seed].Of(m.Eval)
+		for _, s := range scores {
 			if s.Metric == m.Metric {
 				return s, runs[seed], true
 			}
@@ -79,14 +80,8 @@ func (r *Results) best(variants []string, measure string) (best string) {
 
 // judge applies a test.
 func (r *Results) judge(ctx context.Context, t Test) (Outcome, error) {
-	by := t.By
-	if by == "" {
-		by = r.Claim.Measures[0].Name
-	}
-	lessBy := t.LessBy
-	if lessBy == "" {
-		lessBy = by
-	}
+	by := cmp.Or(t.By, r.Claim.Measures[0].Name)
+	lessBy := cmp.Or(t.LessBy, by)
 	o := Outcome{Says: t.Says, Verdict: NotRun}
 	if r.missing(t.More, by) || r.missing(t.Less, lessBy) {
 		return o, nil

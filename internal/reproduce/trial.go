@@ -8,7 +8,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"alike/dataset"
@@ -35,7 +34,8 @@ type Job struct {
 	Train   []string
 	Done    bool
 
-	units float64 // of time, in runs of length 1
+	units   float64 // of time, in runs of length 1
+	seconds float64 // that it took, if it is done
 }
 
 // Title names a job for people.
@@ -75,7 +75,7 @@ func (t *Trial) Jobs() (jobs []Job, err error) {
 				if err != nil {
 					return nil, err
 				}
-				j.Done = complete(r, c)
+				j.see(r)
 				jobs = append(jobs, j)
 				count[c]++
 			}
@@ -87,13 +87,20 @@ func (t *Trial) Jobs() (jobs []Job, err error) {
 	return jobs, nil
 }
 
+// see takes from a run's record whether the job is done, and how long it took.
+func (j *Job) see(r *Record) {
+	if j.Done = complete(r, j.Claim); j.Done {
+		j.seconds = r.Seconds
+	}
+}
+
 // complete says whether a run is done, with all measurements of a claim.
 func complete(r *Record, c *Claim) bool {
 	if r == nil || !r.Done {
 		return false
 	}
 	for _, m := range c.Measures {
-		if _, ok := r.Scores[strings.Join(m.Eval, " ")]; !ok {
+		if _, ok := r.Of(m.Eval); !ok {
 			return false
 		}
 	}
@@ -101,7 +108,7 @@ func complete(r *Record, c *Claim) bool {
 }
 
 // Left is an estimate of the time that jobs still take, from those that are done.
-func (t *Trial) Left(jobs []Job) (time.Duration, error) {
+func (t *Trial) Left(jobs []Job) time.Duration {
 	seconds, units, left := 0.0, 0.0, 0.0
 	seen := map[string]bool{}
 	for _, j := range jobs {
@@ -113,17 +120,13 @@ func (t *Trial) Left(jobs []Job) (time.Duration, error) {
 			left += j.units
 			continue
 		}
-		r, err := t.Record(j.Name)
-		if err != nil {
-			return 0, err
-		}
-		seconds, units = seconds+r.Seconds, units+j.units
+		seconds, units = seconds+j.seconds, units+j.units
 	}
 	each := t.Scale.Seconds
 	if units > 0 {
 		each = seconds / units
 	}
-	return time.Duration(each * left * float64(time.Second)), nil
+	return time.Duration(each * left * float64(time.Second))
 }
 
 // Run does what is not done yet, until ctx ends or the time is over, in which
@@ -140,18 +143,14 @@ func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format s
 		if err != nil {
 			return false, err
 		}
-		if j.Done = complete(r, j.Claim); j.Done {
+		if j.see(r); j.Done {
 			continue
-		}
-		left, err := t.Left(jobs)
-		if err != nil {
-			return false, err
 		}
 		if limit > 0 && time.Since(start) >= limit {
 			said("the time is over after %d of %d runs", i, len(jobs))
 			return false, nil
 		}
-		said("run %d of %d, about %s left: %s", i+1, len(jobs), left.Round(time.Second), j.Title())
+		said("run %d of %d, about %s left: %s", i+1, len(jobs), t.Left(jobs).Round(time.Second), j.Title())
 		if err := t.pack(ctx, j.Claim); err != nil {
 			return false, err
 		}
@@ -159,10 +158,10 @@ func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format s
 		for _, m := range j.Claim.Measures {
 			evals = append(evals, m.Eval)
 		}
-		if _, err := t.Lab.Run(ctx, j.Name, j.Train, evals...); err != nil {
+		if r, err = t.Lab.Run(ctx, j.Name, j.Train, evals...); err != nil {
 			return false, fmt.Errorf("%s: %w", j.Title(), err)
 		}
-		j.Done = true
+		j.see(r)
 	}
 	return true, nil
 }
