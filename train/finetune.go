@@ -255,10 +255,9 @@ func (c *classifier) train(ctx context.Context, f Finetune, bank dataset.Dataset
 		return err
 	}
 	defer exec.Finalize()
-	loading, stop := context.WithCancel(ctx)
-	defer stop()
 	start, saved, total := time.Now(), time.Now(), schedule.Total()
-	l.start(loading, c.done, total)
+	stop := l.start(ctx, c.done, total)
+	defer stop()
 	for step := c.done; step < total; step++ {
 		var b batch
 		ok := ctx.Err() == nil // whatever is ready

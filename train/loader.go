@@ -69,8 +69,10 @@ func (c *Config) newLoader(data dataset.Dataset) (*loader, error) {
 	}, nil
 }
 
-// start prepares the batches of steps [from, to), in order, until ctx is done.
-func (l *loader) start(ctx context.Context, from, to int) {
+// start prepares the batches of steps [from, to), in order, until ctx is done. stop ends it, and
+// returns when nothing is read or copied any more; batches that nobody took are let go.
+func (l *loader) start(ctx context.Context, from, to int) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	l.ready = make(chan batch, l.loading.Ahead)
 	l.free = make(chan batch, l.loading.Ahead+2) // and one being filled, one in use
 	for range cap(l.free) {
@@ -96,6 +98,14 @@ func (l *loader) start(ctx context.Context, from, to int) {
 			}
 		}
 	}()
+	return func() {
+		cancel()
+		for b := range l.ready {
+			if b.err == nil {
+				b.inputs.finalize()
+			}
+		}
+	}
 }
 
 // next returns the batch of the next step; recycle gives its buffer back.

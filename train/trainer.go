@@ -184,8 +184,6 @@ func (t *trainer) last() int {
 }
 
 func (t *trainer) loop(ctx context.Context) error {
-	loading, stop := context.WithCancel(ctx)
-	defer stop()
 	t.start = time.Now()
 	t.savedAt = t.start
 	if t.opt.StepTime > 0 {
@@ -199,7 +197,8 @@ func (t *trainer) loop(ctx context.Context) error {
 			t.opt.Log.Info("loading", slog.String("with", why))
 		}
 	}
-	t.loader.start(loading, t.state.Step, t.last())
+	stop := t.loader.start(ctx, t.state.Step, t.last())
+	defer stop()
 	if t.state.Step == 0 {
 		if err := t.initialise(); err != nil {
 			return err
