@@ -147,11 +147,9 @@ func (w Window) addTap(sum, pixels []float64, height, width, ky, kx int, weights
 	}
 }
 
-// batchNormalization is γ (x - μ) / sqrt(v + ε) + β with the statistics that are given.
+// batchNormalization is γ (x - μ) / sqrt(v + ε) + β with the statistics that are given, or in training with those of x,
+// as PyTorch's exporter writes out weights that are standardised before they are used.
 func batchNormalization(n *Node, in []*Array) (*Array, error) {
-	if n.IntOr("training_mode", 0) != 0 {
-		return nil, errors.New("it is in training")
-	}
 	x, scale, shift, mean, variance := in[0], in[1], in[2], in[3], in[4]
 	channels, epsilon := x.Dims[1], n.FloatOr("epsilon", 1e-5)
 	for _, a := range in[1:] {
@@ -160,11 +158,29 @@ func batchNormalization(n *Node, in []*Array) (*Array, error) {
 		}
 	}
 	y, plane := NewArray(x.Type, x.Dims...), strides(x.Dims)[1]
+	if n.IntOr("training_mode", 0) != 0 {
+		mean, variance = channelStatistics(x, plane)
+	}
 	for i, v := range x.Data {
 		c := i / plane % channels
 		y.Data[i] = scale.Data[c]*(v-mean.Data[c])/math.Sqrt(variance.Data[c]+epsilon) + shift.Data[c]
 	}
 	return y, nil
+}
+
+// channelStatistics are mean and variance (÷ n) of each channel of [N, C, ...], of plane values each.
+func channelStatistics(x *Array, plane int) (mean, variance *Array) {
+	channels := x.Dims[1]
+	mean, variance = NewArray(x.Type, channels), NewArray(x.Type, channels)
+	share := float64(channels) / float64(len(x.Data))
+	for i, v := range x.Data {
+		mean.Data[i/plane%channels] += v * share
+	}
+	for i, v := range x.Data {
+		c := i / plane % channels
+		variance.Data[c] += (v - mean.Data[c]) * (v - mean.Data[c]) * share
+	}
+	return mean, variance
 }
 
 // Counts are, along an axis, of how many pixels each window holds that are inside the image, or if pads says so not

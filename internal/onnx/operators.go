@@ -52,7 +52,7 @@ func init() { // which breaks the cycle by Apply
 		"BatchNormalization": batchNormalization, "LayerNormalization": layerNormalization, "Conv": conv, "Gemm": gemm, "MatMul": matMul,
 		"MaxPool": maxPool, "AveragePool": averagePool, "GlobalAveragePool": globalAveragePool, "GlobalMaxPool": globalMaxPool, "Resize": resize, "Upsample": resize,
 
-		"Cast": cast, "Concat": concat, "Constant": constant, "ConstantOfShape": constantOfShape, "DepthToSpace": depthToSpace, "Einsum": einsum, "Expand": expand, "Flatten": flatten,
+		"Cast": cast, "Concat": concat, "Constant": constant, "ConstantOfShape": constantOfShape, "CumSum": cumulativeSum, "DepthToSpace": depthToSpace, "Einsum": einsum, "Expand": expand, "Flatten": flatten,
 		"Gather": gather, "Pad": pad, "Range": rangeOf, "Reshape": reshape, "ScatterND": scatterND, "Shape": shapeOf, "Size": sizeOf, "SpaceToDepth": spaceToDepth,
 		"Slice": slice, "Squeeze": squeeze, "Tile": tile, "Transpose": transpose, "Unsqueeze": unsqueeze, "Where": where,
 	}
@@ -222,6 +222,36 @@ func reduction(start float64, f func(sum, x float64) float64, finish func(sum fl
 		}
 		return out, nil
 	}
+}
+
+// cumulativeSum is the sum of what comes before along an axis, and with it unless it is exclusive; from the end in reverse.
+func cumulativeSum(n *Node, in []*Array) (*Array, error) {
+	x := in[0]
+	axis, err := axisOf(in[1].Ints()[0], len(x.Dims))
+	if err != nil {
+		return nil, err
+	}
+	length, step := x.Dims[axis], strides(x.Dims)[axis]
+	out := NewArray(x.Type, x.Dims...)
+	for i := range x.Data {
+		if i/step%length != 0 {
+			continue // not the first of a line
+		}
+		sum := 0.0
+		for k := range length {
+			at := i + k*step
+			if n.IntOr("reverse", 0) != 0 {
+				at = i + (length-1-k)*step
+			}
+			if n.IntOr("exclusive", 0) != 0 {
+				out.Data[at] = sum
+			}
+			if sum += x.Data[at]; n.IntOr("exclusive", 0) == 0 {
+				out.Data[at] = sum
+			}
+		}
+	}
+	return out, nil
 }
 
 func cast(n *Node, in []*Array) (*Array, error) {

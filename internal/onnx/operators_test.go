@@ -80,3 +80,41 @@ func TestOperatorsAgreeWithOnnxruntime(t *testing.T) {
 		}
 	}
 }
+
+// TestBatchNormInTrainingTakesItsOwnStatistics: the same as with those of its input given.
+func TestBatchNormInTrainingTakesItsOwnStatistics(t *testing.T) {
+	x := onnx.NewArray(onnx.Float32, 2, 3, 4, 5)
+	for i := range x.Data {
+		x.Data[i] = float64(i*i%37) / 7
+	}
+	perChannel := func(values ...float64) *onnx.Array {
+		return &onnx.Array{Type: onnx.Float32, Dims: []int{3}, Data: values}
+	}
+	mean, variance := perChannel(0, 0, 0), perChannel(0, 0, 0)
+	for c := range 3 {
+		var list []float64
+		for n := range 2 {
+			list = append(list, x.Data[(n*3+c)*20:][:20]...)
+		}
+		for _, v := range list {
+			mean.Data[c] += v / 40
+		}
+		for _, v := range list {
+			variance.Data[c] += math.Pow(v-mean.Data[c], 2) / 40
+		}
+	}
+	scale, shift, none := perChannel(1, 2, -1), perChannel(0, 0.5, 3), perChannel(0, 0, 0)
+	training, err := onnx.Apply(&onnx.Node{Op: "BatchNormalization", Attributes: []onnx.Attribute{onnx.Int("training_mode", 1)}}, []*onnx.Array{x, scale, shift, none, none})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := onnx.Apply(&onnx.Node{Op: "BatchNormalization"}, []*onnx.Array{x, scale, shift, mean, variance})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range given[0].Data {
+		if got := training[0].Data[i]; math.Abs(got-want) > 1e-12*(1+math.Abs(want)) {
+			t.Fatalf("value %d is %g, want %g", i, got, want)
+		}
+	}
+}

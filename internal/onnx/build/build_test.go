@@ -237,7 +237,11 @@ const networksVariable = "ALIKE_TORCHVISION"
 
 // TestTorchvision exports torchvision's networks with random weights and compares: four, or those that are asked for.
 // All these have agreed: resnet18 mobilenet_v3_small efficientnet_b0 regnet_y_400mf densenet121 shufflenet_v2_x1_0
-// googlenet convnext_tiny vit_b_16 swin_t.
+// googlenet convnext_tiny vit_b_16 swin_t; transformers.CLIPVision transformers.ViT transformers.Swin; and timm's
+// vit_small_patch14_dinov2 vit_base_patch16_siglip_224 eva02_tiny_patch14_224 deit3_small_patch16_224 beit_base_patch16_224
+// xcit_nano_12_p16_224 swinv2_cr_tiny_ns_224 levit_128s mixer_s32_224 coatnet_nano_rw_224 edgenext_xx_small fastvit_t8
+// efficientvit_b0 mobileone_s0 convnextv2_atto nfnet_l0 hrnet_w18_small ghostnet_100 resnext50_32x4d seresnext50_32x4d.
+// Of timm.resnetv2_50x1_bit PyTorch's own float32 is 1e-5 of the length from its float64, which is what is demanded here.
 func TestTorchvision(t *testing.T) {
 	if testing.Short() {
 		t.Skip("exports and runs large networks")

@@ -119,6 +119,8 @@ func Cases() []Case {
 		{"Squeeze", []*onnx.Array{column, onnx.IntVector(-1)}, none},
 		{"Squeeze", []*onnx.Array{column}, none},
 		{"Unsqueeze", []*onnx.Array{signed, onnx.IntVector(0, -1)}, none},
+		{"CumSum", []*onnx.Array{x, onnx.Scalar(onnx.Int64, 2)}, none},
+		{"CumSum", []*onnx.Array{x, onnx.Scalar(onnx.Int64, -1)}, []onnx.Attribute{onnx.Int("exclusive", 1), onnx.Int("reverse", 1)}},
 		{"Range", []*onnx.Array{onnx.Scalar(onnx.Int64, 3), onnx.Scalar(onnx.Int64, -8), onnx.Scalar(onnx.Int64, -3)}, none},
 		{"Tile", []*onnx.Array{signed, onnx.IntVector(2, 3)}, none},
 		{"ScatterND", []*onnx.Array{signed, {Type: onnx.Int64, Dims: []int{2, 1}, Data: []float64{2, 0}}, random(rng, false, 2, 4)}, none},

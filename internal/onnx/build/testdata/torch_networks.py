@@ -1,6 +1,6 @@
 # Exports networks with random weights as ONNX, with what PyTorch gives for images that pixels() makes.
 # usage: torch_networks.py FOLDER NAME...
-#   tiny-cnn and tiny-vit are written here; other names are torchvision's.
+#   tiny-cnn and tiny-vit are written here; timm.NAME is timm's, transformers.CLASS is Hugging Face's, other names are torchvision's.
 # Writes NAME.onnx, and NAME.f32: what the images give, float32.
 import sys
 import warnings
@@ -84,11 +84,30 @@ class TinyViT(nn.Module):
         return self.norm(self.blocks(x))
 
 
+class Tower(nn.Module):
+    """A vision tower of Hugging Face's, of the usual shape: its class, as transformers.CLIPVision."""
+
+    def __init__(self, name):
+        super().__init__()
+        import transformers
+        net = getattr(transformers, name + ("ModelWithProjection" if name.startswith("CLIP") else "Model"))
+        self.tower = net(getattr(transformers, name + "Config")())
+
+    def forward(self, x):
+        y = self.tower(pixel_values=x)
+        return y.image_embeds if "image_embeds" in y else y.pooler_output
+
+
 def build(name):
     if name == "tiny-cnn":
         return TinyCNN(), 32, 17
     if name == "tiny-vit":
         return TinyViT(), 32, 13
+    if name.startswith("timm."):
+        import timm
+        return timm.create_model(name.removeprefix("timm."), num_classes=0, **({"img_size": 224} if "dinov2" in name else {})), 224, 14
+    if name.startswith("transformers."):
+        return Tower(name.removeprefix("transformers.")), 224, 14
     import torchvision
     opset = {"convnext_tiny": 17, "vit_b_16": 17, "efficientnet_b0": 16, "mobilenet_v3_small": 15}
     return getattr(torchvision.models, name)(weights=None), 224, opset.get(name, 13)
