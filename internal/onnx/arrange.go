@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
-// The operators that move values, and make shapes.
+// The operators that move values.
 
 // within counts an axis, or a place, from 0.
 func within(at, length int) (int, error) {
@@ -31,96 +30,6 @@ func axisOf(at, rank int) (int, error) {
 		err = fmt.Errorf("there is no axis %d among %d", at, rank)
 	}
 	return axis, err
-}
-
-func transpose(n *Node, in []*Array) (*Array, error) {
-	order, err := n.Permutation(len(in[0].Dims))
-	if err != nil {
-		return nil, err
-	}
-	return in[0].Transpose(order), nil
-}
-
-// Permutation says of a Transpose which axis of its input each axis of its output is; without an attribute they are
-// reversed.
-func (n *Node) Permutation(rank int) ([]int, error) {
-	order := n.IntsOr("perm", rank, 0)
-	if n.Attribute("perm") == nil {
-		for i := range order {
-			order[i] = rank - 1 - i
-		}
-	}
-	seen := make([]bool, rank)
-	for _, a := range order {
-		if len(order) != rank || a < 0 || a >= rank || seen[a] {
-			return nil, fmt.Errorf("%v is no order of %d axes", order, rank)
-		}
-		seen[a] = true
-	}
-	return order, nil
-}
-
-func reshape(n *Node, in []*Array) (*Array, error) {
-	dims, err := ReshapeDims(n, in[0].Dims, in[1].Ints())
-	if err != nil {
-		return nil, err
-	}
-	return &Array{in[0].Type, dims, slices.Clone(in[0].Data)}, nil
-}
-
-// ReshapeDims is what a Reshape makes of a shape: -1 stands for what is left, 0 for what it was.
-func ReshapeDims(n *Node, from, to []int) ([]int, error) {
-	dims, free, known := slices.Clone(to), -1, 1
-	for i, d := range dims {
-		switch {
-		case d == -1 && free < 0:
-			free = i
-			continue
-		case d == 0 && n.IntOr("allowzero", 0) == 0 && i < len(from):
-			dims[i] = from[i]
-		}
-		known *= dims[i]
-	}
-	total, err := size(from)
-	if free >= 0 && known > 0 {
-		dims[free] = total / known
-	}
-	if n, err2 := size(dims); err != nil || err2 != nil || n != total {
-		return nil, fmt.Errorf("%v does not become %v", from, to)
-	}
-	return dims, nil
-}
-
-func flatten(n *Node, in []*Array) (*Array, error) {
-	axis, err := n.Axis(1, len(in[0].Dims)+1)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := size(in[0].Dims[:axis])
-	if err != nil || rows == 0 {
-		return nil, errors.New("there is nothing to flatten")
-	}
-	return &Array{in[0].Type, []int{rows, len(in[0].Data) / rows}, slices.Clone(in[0].Data)}, nil
-}
-
-func shapeOf(n *Node, in []*Array) (*Array, error) {
-	dims := in[0].Dims
-	at := func(i int) int {
-		if i < 0 {
-			i += len(dims)
-		}
-		return min(max(i, 0), len(dims))
-	}
-	from := at(n.IntOr("start", 0))
-	return IntVector(dims[from:max(from, at(n.IntOr("end", len(dims))))]...), nil
-}
-
-func expand(_ *Node, in []*Array) (*Array, error) {
-	dims, err := CommonShape(in[0].Dims, in[1].Ints())
-	if err != nil {
-		return nil, err
-	}
-	return in[0].Broadcast(dims)
 }
 
 func concat(n *Node, in []*Array) (*Array, error) {
@@ -369,56 +278,6 @@ func Places(n *Node, dims []int, list *Array) (axis int, places []int, err error
 	return axis, places, nil
 }
 
-func squeeze(n *Node, in []*Array) (*Array, error) {
-	dims, err := SqueezeDims(n, in[0].Dims, input(in, 1))
-	return &Array{in[0].Type, dims, slices.Clone(in[0].Data)}, err
-}
-
-// SqueezeDims drops axes of length 1: those that are named, or all.
-func SqueezeDims(n *Node, dims []int, list *Array) ([]int, error) {
-	axes, err := n.Axes(list, len(dims))
-	if err != nil {
-		return nil, err
-	}
-	var rest []int
-	for i, d := range dims {
-		named := slices.Contains(axes, i)
-		if named && d != 1 {
-			return nil, fmt.Errorf("axis %d of %v is not of length 1", i, dims)
-		}
-		if !named && (len(axes) > 0 || d != 1) {
-			rest = append(rest, d)
-		}
-	}
-	return rest, nil
-}
-
-func unsqueeze(n *Node, in []*Array) (*Array, error) {
-	dims, err := UnsqueezeDims(n, in[0].Dims, input(in, 1))
-	return &Array{in[0].Type, dims, slices.Clone(in[0].Data)}, err
-}
-
-// UnsqueezeDims adds axes of length 1, at places in the result.
-func UnsqueezeDims(n *Node, dims []int, list *Array) ([]int, error) {
-	count := len(n.IntsOr("axes", 0, 0))
-	if list != nil {
-		count = len(list.Data)
-	}
-	axes, err := n.Axes(list, len(dims)+count)
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(axes)
-	out := slices.Clone(dims)
-	for i, a := range axes {
-		if a > len(out) || i > 0 && a == axes[i-1] {
-			return nil, fmt.Errorf("axes %v cannot be added to %v", axes, dims)
-		}
-		out = slices.Insert(out, a, 1)
-	}
-	return out, nil
-}
-
 // Parts are the axis of a Split and the length of each part.
 func Parts(n *Node, dims []int, list *Array) (axis int, parts []int, err error) {
 	if axis, err = n.Axis(0, len(dims)); err != nil {
@@ -466,56 +325,6 @@ func split(n *Node, in []*Array) ([]*Array, error) {
 	return out, nil
 }
 
-// constant is the value that the node states.
-func constant(n *Node, _ []*Array) (*Array, error) {
-	for _, a := range n.Attributes {
-		switch a.Name {
-		case "value":
-			if a.Tensor != nil {
-				return a.Tensor.Array()
-			}
-		case "value_float":
-			return Scalar(Float32, float64(a.Float)), nil
-		case "value_int":
-			return Scalar(Int64, float64(a.Int)), nil
-		case "value_ints":
-			return IntVector(n.IntsOr(a.Name, 0, 0)...), nil
-		case "value_floats":
-			return FromFloat32(a.Floats, len(a.Floats)), nil
-		}
-	}
-	return nil, errors.New("it states no numbers")
-}
-
-func constantOfShape(n *Node, in []*Array) (*Array, error) {
-	fill := Scalar(Float32, 0)
-	if a := n.Attribute("value"); a != nil && a.Tensor != nil {
-		var err error
-		if fill, err = a.Tensor.Array(); err != nil {
-			return nil, err
-		}
-	}
-	out := NewArray(fill.Type, in[0].Ints()...)
-	for i := range out.Data {
-		out.Data[i] = fill.Data[0]
-	}
-	return out, nil
-}
-
-// rangeOf is start, start + delta, ... below the limit.
-func rangeOf(_ *Node, in []*Array) (*Array, error) {
-	start, limit, delta := in[0].Data[0], in[1].Data[0], in[2].Data[0]
-	count := math.Max(0, math.Ceil((limit-start)/delta))
-	if !(count <= mostValues) {
-		return nil, fmt.Errorf("a range from %g to %g by %g", start, limit, delta)
-	}
-	out := NewArray(in[0].Type, int(count))
-	for i := range out.Data {
-		out.Data[i] = start + float64(i)*delta
-	}
-	return out, nil
-}
-
 func tile(_ *Node, in []*Array) (*Array, error) {
 	out := in[0]
 	for axis, times := range in[1].Ints() {
@@ -556,70 +365,4 @@ func scatterND(_ *Node, in []*Array) (*Array, error) {
 		copy(data.Data[place:][:row], updates.Data[i*row:][:row])
 	}
 	return data, nil
-}
-
-func sizeOf(_ *Node, in []*Array) (*Array, error) {
-	return Scalar(Int64, float64(len(in[0].Data))), nil
-}
-
-// depthToSpace makes of channels blocks of pixels.
-func depthToSpace(n *Node, in []*Array) (*Array, error) {
-	s, d := n.IntOr("blocksize", 1), in[0].Dims
-	if s < 1 || d[1]%(s*s) != 0 {
-		return nil, fmt.Errorf("%d channels do not become blocks of %d pixels", d[1], s)
-	}
-	c := d[1] / (s * s)
-	parts, order := []int{d[0], s, s, c, d[2], d[3]}, []int{0, 3, 4, 1, 5, 2}
-	if n.StringOr("mode", "DCR") == "CRD" {
-		parts, order = []int{d[0], c, s, s, d[2], d[3]}, []int{0, 1, 4, 2, 5, 3}
-	}
-	y := (&Array{in[0].Type, parts, in[0].Data}).Transpose(order)
-	return &Array{y.Type, []int{d[0], c, d[2] * s, d[3] * s}, y.Data}, nil
-}
-
-// spaceToDepth makes of blocks of pixels channels.
-func spaceToDepth(n *Node, in []*Array) (*Array, error) {
-	s, d := n.IntOr("blocksize", 1), in[0].Dims
-	if s < 1 || d[2]%s != 0 || d[3]%s != 0 {
-		return nil, fmt.Errorf("%d x %d pixels are not made of blocks of %d", d[2], d[3], s)
-	}
-	y := (&Array{in[0].Type, []int{d[0], d[1], d[2] / s, s, d[3] / s, s}, in[0].Data}).Transpose([]int{0, 3, 5, 1, 2, 4})
-	return &Array{y.Type, []int{d[0], d[1] * s * s, d[2] / s, d[3] / s}, y.Data}, nil
-}
-
-// einsum joins two tensors by an equation, e.g. bhid,bhjd->bhij: the sum of their products over the letters that the
-// result lacks.
-func einsum(n *Node, in []*Array) (*Array, error) {
-	equation := strings.ReplaceAll(n.StringOr("equation", ""), " ", "")
-	left, result, _ := strings.Cut(equation, "->")
-	terms := strings.Split(left, ",")
-	if len(terms) != 2 || len(in) != 2 || strings.Contains(equation, ".") {
-		return nil, fmt.Errorf("the equation %q is not known", equation)
-	}
-	lengths, letters := map[rune]int{}, result
-	for i, term := range terms {
-		for axis, letter := range term {
-			lengths[letter] = in[i].Dims[axis]
-			if !strings.ContainsRune(letters, letter) {
-				letters += string(letter)
-			}
-		}
-	}
-	var dims []int
-	for _, letter := range letters {
-		dims = append(dims, lengths[letter])
-	}
-	steps := func(term string, dims []int) []int { // of each letter in a tensor
-		by, own := make([]int, len(letters)), strides(dims)
-		for axis, letter := range term {
-			by[strings.IndexRune(letters, letter)] += own[axis]
-		}
-		return by
-	}
-	x, y := in[0].gather(dims, 0, steps(terms[0], in[0].Dims)), in[1].gather(dims, 0, steps(terms[1], in[1].Dims))
-	out := NewArray(x.Type, dims[:len(result)]...)
-	for i := range x.Data {
-		out.Data[i*len(out.Data)/len(x.Data)] += x.Data[i] * y.Data[i]
-	}
-	return out, nil
 }
