@@ -291,6 +291,13 @@ func TestConvolutions(t *testing.T) {
 		{"a dilated kernel", layer(2, 9, 8, 3, 3, 5).with(func(c *convolution) { c.kernelDilations = []int{2, 2}; c.pads = [][2]int{{2, 2}, {1, 0}} }), true},
 		{"an unlikely dilated kernel", layer(2, 9, 8, 3, 3, 5).with(func(c *convolution) { c.kernelDilations = []int{1, 3} }), true},
 		{"groups", layer(2, 6, 7, 6, 3, 10).with(func(c *convolution) { c.w[2] = 3; c.channelGroups = 2; c.pads = [][2]int{{1, 1}, {1, 1}} }), true},
+		{"many groups", layer(2, 6, 7, 96, 3, 48).with(func(c *convolution) { c.w[2], c.channelGroups, c.fast = 4, 24, true }), true},
+		{"wide groups", layer(2, 6, 7, 80, 3, 160).with(func(c *convolution) { c.w[2], c.channelGroups, c.fast = 40, 2, true }), true},
+		{"a prime number of groups, dilated", layer(1, 6, 7, 33, 3, 22).with(func(c *convolution) { c.w[2], c.channelGroups, c.kernelDilations = 3, 11, []int{2, 2} }), true},
+		{"groups, channels first", layer(2, 6, 7, 12, 3, 8).with(func(c *convolution) {
+			c.x, c.w, c.channelGroups = []int{2, 12, 6, 7}, []int{8, 3, 3, 3}, 4
+			c.axes = compute.ConvolveAxesConfig{InputChannels: 1, InputSpatial: []int{2, 3}, KernelInputChannels: 1, KernelSpatial: []int{2, 3}, OutputChannels: 1, OutputSpatial: []int{2, 3}}
+		}), true},
 		{"groups with strides", layer(2, 6, 7, 6, 3, 9).with(func(c *convolution) {
 			c.w[2] = 2
 			c.channelGroups = 3

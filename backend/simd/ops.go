@@ -117,6 +117,9 @@ func (f *function) ConvGeneral(input, kernel compute.Value, axes compute.Convolv
 	inputDilations, kernelDilations []int, channelGroups, batchGroups int) (compute.Value, error) {
 	attr := convAttr{axes.Clone(), slices.Clone(strides), slices.Clone(paddings), slices.Clone(inputDilations), slices.Clone(kernelDilations),
 		max(channelGroups, 1) * max(batchGroups, 1)}
+	if batchGroups <= 1 && f.hasGroups(input, kernel, attr) {
+		return f.grouped(input, kernel, attr)
+	}
 	return f.single(compute.OpTypeConvGeneral, attr, []compute.Value{input, kernel}, func(g compute.Function, in []compute.Value) ([]compute.Value, error) {
 		return one(g.ConvGeneral(in[0], in[1], attr.axes, attr.strides, attr.paddings, attr.inputDilations, attr.kernelDilations, channelGroups, batchGroups))
 	})
