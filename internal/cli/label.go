@@ -26,8 +26,9 @@ func (a *app) label() *cobra.Command {
 		Short: "Label all images from the labels of a few",
 		Long: `Give every image a class, from a few whose class is known: labels spread along the
 images that are most like each other (Zhou et al. 2004). --examples is a file of lines
-"image,class", where image is an id as 'alike search' prints it. The examples are also
-labelled by each other, in five parts, which says how far the rest can be trusted.
+"image,class", where image is an id as 'alike search' prints it; lines of what --out
+wrote will do. The examples are also labelled by each other, in five parts, which
+says how far the rest can be trusted.
 
 --out gets a line for each image: its class, and the confidence, the class's share of
 all that reached the image; an image that nothing reaches has none.`,
@@ -121,7 +122,7 @@ func readExamples(path string, g *gallery) (known []int, classes []string, err e
 	}
 	defer file.Close()
 	r := csv.NewReader(bufio.NewReader(file))
-	r.FieldsPerRecord = 2
+	r.FieldsPerRecord = -1
 	class := map[int]string{}
 	for {
 		record, err := r.Read()
@@ -131,8 +132,12 @@ func readExamples(path string, g *gallery) (known []int, classes []string, err e
 		if err != nil {
 			return nil, nil, fmt.Errorf(`--examples %s: %w; want lines "image,class"`, path, err)
 		}
-		row, ok := g.index.Find(record[0])
 		line, _ := r.FieldPos(0)
+		listed := len(record) == 3 // with a confidence, as --out writes it
+		if len(record) != 2 && !listed {
+			return nil, nil, fmt.Errorf(`--examples %s: line %d has %d fields; want "image,class", or a line of what --out wrote`, path, line, len(record))
+		}
+		row, ok := g.index.Find(record[0])
 		if before := class[row]; ok && before != "" && before != record[1] {
 			return nil, nil, fmt.Errorf("--examples %s: line %d: %s is %q, before it was %q", path, line, record[0], record[1], before)
 		}
@@ -141,6 +146,8 @@ func readExamples(path string, g *gallery) (known []int, classes []string, err e
 			continue // a header
 		case !ok:
 			return nil, nil, fmt.Errorf("--examples %s: line %d: there is no image %s", path, line, record[0])
+		case record[1] == "" && listed:
+			continue // nothing had reached it
 		case record[1] == "":
 			return nil, nil, fmt.Errorf("--examples %s: line %d: %s has no class", path, line, record[0])
 		}

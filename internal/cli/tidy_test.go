@@ -104,8 +104,12 @@ func TestTidy(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	decode(t, &labels, "label", at("x.index"), "--examples", at("labels.csv")) // its own list, corrected
+	if labels.Examples < 200 {
+		t.Errorf("%d examples in a list of 300 labels", labels.Examples)
+	}
 
-	bad := map[string]string{"conflict.csv": "IMG,a\nIMG,b\n", "unknown.csv": "IMG,a\nnowhere,b\n", "one.csv": "IMG,a\n", "wide.csv": "IMG,a,b\n"}
+	bad := map[string]string{"conflict.csv": "IMG,a\nIMG,b\n", "unknown.csv": "IMG,a\nnowhere,b\n", "one.csv": "IMG,a\n", "wide.csv": "IMG,a,b,c\n"}
 	for name, text := range bad {
 		if err := os.WriteFile(at(name), []byte(strings.ReplaceAll(text, "IMG", all.Clusters[0].Images[0].ID)), 0o600); err != nil {
 			t.Fatal(err)
@@ -123,7 +127,7 @@ func TestTidy(t *testing.T) {
 		{[]string{"label", at("x.index"), "--examples", at("conflict.csv")}, `is "b", before it was "a"`},
 		{[]string{"label", at("x.index"), "--examples", at("unknown.csv")}, "line 2: there is no image nowhere"},
 		{[]string{"label", at("x.index"), "--examples", at("one.csv")}, "1 classes, want at least 2"},
-		{[]string{"label", at("x.index"), "--examples", at("wide.csv")}, "wrong number of fields"},
+		{[]string{"label", at("x.index"), "--examples", at("wide.csv")}, "line 1 has 4 fields; want \"image,class\""},
 	} {
 		if code, _, errs := call(t, tc.args...); code == exitDone || !strings.Contains(errs, tc.want) {
 			t.Errorf("%v: status %d, %q, want %q", tc.args, code, errs, tc.want)
