@@ -27,17 +27,26 @@ func push(memory, newest *Node) *Node {
 	return Concatenate([]*Node{newest, Slice(memory, AxisRange(0, k-n))}, 0)
 }
 
+// trailingScope is where such a network lies below Scope.
+const trailingScope = "key"
+
+// OnlineName is the dotted name of the online network's tensor that a tensor of the trailing network follows, or the
+// name itself.
+func OnlineName(name string) string {
+	return strings.TrimPrefix(name, Scope+"."+trailingScope+".")
+}
+
 // trailing is a second network whose weights k trail those w of the online one,
 //
 //	k ← m k + (1 - m) w
 //
-// before each step, from k = w at first. Its batch norms have statistics of their own. The online
-// network must have been built; nothing gets a gradient through this one.
+// before each step, from k = w at first. Frozen weights stay, and its batch norms have statistics of their
+// own. The online network must have been built; neither a gradient nor an optimiser changes this one.
 func (s *Step) trailing(momentum *Node) func(x *Node) *Node {
-	g, store, scope := momentum.Graph(), s.Scope.Store(), s.Scope.At("key")
+	g, store, scope := momentum.Graph(), s.Scope.Store(), s.Scope.At(trailingScope)
 	var online []*model.Variable
 	for v := range store.IterVariables() {
-		if v.Trainable && v.InUseByGraph(g) && !strings.HasPrefix(v.Path(), s.Scope.Scope()+"/") && !strings.HasPrefix(v.Path(), optimize.StatePath+"/") {
+		if v.InUseByGraph(g) && v.DType().IsFloat() && !strings.HasPrefix(v.Path(), s.Scope.Scope()+"/") && !strings.HasPrefix(v.Path(), optimize.StatePath+"/") {
 			online = append(online, v)
 		}
 	}
@@ -47,8 +56,11 @@ func (s *Step) trailing(momentum *Node) func(x *Node) *Node {
 		if k == nil {
 			k = store.VariableWithValue(path, clone(w))
 		}
-		m := ConvertDType(momentum, w.DType())
-		k.SetTrainable(false).SetNodeValue(Add(Mul(m, k.NodeValue(g)), Mul(OneMinus(m), w.NodeValue(g))))
+		k.SetTrainable(false)
+		if w.Trainable {
+			m := ConvertDType(momentum, w.DType())
+			k.SetNodeValue(Add(Mul(m, k.NodeValue(g)), Mul(OneMinus(m), w.NodeValue(g))))
+		}
 	}
 	return func(x *Node) *Node { return StopGradient(s.Network(scope, x)) }
 }

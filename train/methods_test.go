@@ -2,12 +2,18 @@ package train
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
 
 	"alike/dataset"
 	"alike/dataset/builtin"
@@ -159,6 +165,67 @@ func TestLabelsThatAreMissing(t *testing.T) {
 		change(&c)
 		if err := c.Resolve(64, c.classes); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// TestTheTrailingNetworkOnlyTrails takes steps with much weight decay: a weight of the second network is the
+// average that its paper defines, to the last bits, and whatever is frozen in the first is so in the second.
+func TestTheTrailingNetworkOnlyTrails(t *testing.T) {
+	images, err := builtin.Sprites(t.Context(), dataset.Train, 64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"moco", "byol"} {
+		for _, freeze := range [][]string{nil, {"conv1", "layer1", "*.running_*"}} {
+			t.Run(fmt.Sprint(name, freeze), func(t *testing.T) {
+				c := methodConfig(t, name, "", images)
+				c.Freeze, c.Optimizer = freeze, choice(t, "sgd", map[string]any{"weight_decay": 0.3, "momentum": 0.9})
+				momentum := map[string]float64{"moco": 0.999, "byol": 0.996}[name] // done is 0
+				r, err := Create(filepath.Join(t.TempDir(), "run"), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				store := model.NewStore()
+				p, err := newProgram(engine(t, ""), store, &r.Config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, q := range p.params {
+					if strings.Contains(q.path, "/key/") {
+						t.Fatalf("%s is trained", q.path)
+					}
+				}
+				rows := 2 * c.Batch
+				for step := range 3 {
+					before := weights(store)
+					in := inputs{noise(&r.Config, rows), tensors.FromShape(shapes.Make(dtypes.Int32, rows)), tensors.FromShape(shapes.Make(dtypes.Int32, rows))}
+					if _, err := p.run(in, 0.1, 0); err != nil {
+						t.Fatal(err)
+					}
+					trails := 0
+					for path, after := range weights(store) {
+						online, ok := strings.CutPrefix(path, methodPath+"/key")
+						statistic := isStatistic(path)
+						if !ok || statistic && freeze == nil {
+							continue // its statistics are its own
+						}
+						trails++
+						for i, got := range after {
+							want := before[online][i]
+							if !statistic {
+								want = momentum*before[path][i] + (1-momentum)*before[online][i]
+							}
+							if !(math.Abs(got-want) <= 1e-6*(1e-3+math.Abs(want))) {
+								t.Fatalf("step %d: %s[%d] is %g, want %g", step, path, i, got, want)
+							}
+						}
+					}
+					if trails < 10 {
+						t.Fatalf("only %d tensors trail", trails)
+					}
+				}
+			})
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"alike/method"
 	"alike/optimize"
 )
 
@@ -44,8 +45,10 @@ func isOfEncoder(name string) bool {
 	return !slices.Contains([]string{headScope, lossScope, strings.Trim(methodPath, "/"), strings.Trim(optimize.StatePath, "/")}, part)
 }
 
-// frozen says whether the tensor of a dotted name keeps the value that it begins with.
+// frozen says whether the tensor of a dotted name keeps the value that it begins with, or
+// follows one that does.
 func (c *Config) frozen(name string) bool {
+	name = method.OnlineName(name)
 	return slices.ContainsFunc(c.Freeze, func(pattern string) bool { return chooses(pattern, name) })
 }
 

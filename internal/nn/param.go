@@ -73,18 +73,24 @@ func FanIn(fanIn int) Init {
 	}
 }
 
-// Param returns the scope's trainable variable of that name. One that does not
-// exist yet is created with values drawn on the host, so that every backend
+// Param returns the scope's variable of that name. One that does not
+// exist yet is created, trainable, with values drawn on the host, so that every backend
 // starts from the same ones: from the stream keyed by the store's seed and
-// the parameter's dotted name. A frozen one is not trainable. It panics if the variable exists with another shape.
+// the parameter's dotted name. A frozen one is not trainable, one that others have made so stays it.
+// It panics if the variable exists with another shape.
 func Param(scope *model.Scope, name string, shape shapes.Shape, init Init) *model.Variable {
-	trainable := !isFrozen(scope, name)
+	var v *model.Variable
 	if scope.GetVariable(name) != nil {
-		return scope.VariableWithShape(name, shape).SetTrainable(trainable)
+		v = scope.VariableWithShape(name, shape)
+	} else {
+		seed := model.GetRootParamOr(scope.Store(), SeedParam, uint64(0))
+		stream := rng.New(rng.Init, seed, hash(dotted(scope, name)))
+		v = scope.VariableWithValue(name, draw(shape, init, stream))
 	}
-	seed := model.GetRootParamOr(scope.Store(), SeedParam, uint64(0))
-	stream := rng.New(rng.Init, seed, hash(dotted(scope, name)))
-	return scope.VariableWithValue(name, draw(shape, init, stream)).SetTrainable(trainable)
+	if isFrozen(scope, name) {
+		v.SetTrainable(false)
+	}
+	return v
 }
 
 // statistic returns the scope's variable of that name that no gradient
