@@ -118,3 +118,42 @@ func TestBatchNormInTrainingTakesItsOwnStatistics(t *testing.T) {
 		}
 	}
 }
+
+// TestSoftmaxOfOldVersionsIsOverAllAxesFromOne: before version 13 its axis was where what is summed begins.
+func TestSoftmaxOfOldVersionsIsOverAllAxesFromOne(t *testing.T) {
+	x := onnx.NewArray(onnx.Float32, 2, 3, 4)
+	for i := range x.Data {
+		x.Data[i] = float64(i%5) / 3
+	}
+	for _, op := range []string{"Softmax", "LogSoftmax"} {
+		m := model(onnxtest.Case{Op: op, In: []*onnx.Array{x}}, x)
+		m.Opset = 11
+		b, err := m.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err = onnx.Unmarshal(b); err != nil {
+			t.Fatal(err)
+		}
+		p, err := onnx.Load(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := p.Run()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row := range 2 {
+			sum := 0.0
+			for _, y := range out[0].Data[row*12:][:12] {
+				if op == "LogSoftmax" {
+					y = math.Exp(y)
+				}
+				sum += y
+			}
+			if math.Abs(sum-1) > 1e-6 {
+				t.Errorf("%s: row %d sums to %g, want 1", op, row, sum)
+			}
+		}
+	}
+}

@@ -73,12 +73,12 @@ func Unmarshal(b []byte) (*Model, error) {
 	return m, err
 }
 
-// oldSoftmax is an attribute of ours for a Softmax of before version 13, which had another meaning.
+// oldSoftmax is an attribute of ours for a Softmax, or its logarithm, of before version 13, which had another meaning.
 const oldSoftmax = "alike.before13"
 
 func (m *Model) markSoftmax() {
 	for i := range m.Graph.Nodes {
-		if n := &m.Graph.Nodes[i]; n.Op == "Softmax" {
+		if n := &m.Graph.Nodes[i]; n.Op == "Softmax" || n.Op == "LogSoftmax" {
 			n.Attributes = append(n.Attributes, Int(oldSoftmax, 1))
 		}
 	}
