@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"gonum.org/v1/gonum/floats"
 	"pgregory.net/rapid"
 
 	"alike/internal/kernel/pool"
@@ -156,6 +158,49 @@ func TestStandardisation(t *testing.T) {
 	for i, v := range got.Data {
 		if !(math.Abs(float64(v)-want[i]) < 1e-6) {
 			t.Fatalf("got %g, want %g", got.Data, want)
+		}
+	}
+}
+
+// TestAFitEndsWhereRoundingStopsTheLineSearch: on these features it once asked for one place for ever.
+func TestAFitEndsWhereRoundingStopsTheLineSearch(t *testing.T) {
+	p := pool.New(0)
+	defer p.Close()
+	for _, tc := range []struct {
+		seed uint64
+		l2   float64
+	}{{286, 0.1}, {322, 0.1}} {
+		r := rand.New(rand.NewPCG(tc.seed, 1))
+		n, d, classes, latent := 200+r.IntN(800), 2+r.IntN(60), 2+r.IntN(9), 1+r.IntN(4)
+		x := &Features{N: n, D: d, Data: make([]float32, n*d), Labels: make([]int, n)}
+		mix := make([]float64, latent*d)
+		for i := range mix {
+			mix[i] = r.NormFloat64()
+		}
+		for i := range n {
+			x.Labels[i] = r.IntN(classes)
+			z := make([]float64, latent)
+			for j := range z {
+				z[j] = r.NormFloat64() + float64(x.Labels[i]>>j&1)
+			}
+			for k := range d {
+				v := 0.1 * r.NormFloat64()
+				for j := range z {
+					v += z[j] * mix[j*d+k]
+				}
+				x.Data[i*d+k] = float32(v)
+			}
+		}
+		m := newLogistic(p, x, classes, tc.l2)
+		w, _, err := m.fit(t.Context(), make([]float64, classes*(d+1)), 300)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.again <= noMove {
+			t.Errorf("seed %d: the line search ended by itself; take features where it does not", tc.seed)
+		}
+		if m.evaluate(w); floats.Norm(m.gradient, 2) > 1e-3 {
+			t.Errorf("seed %d: it ended at a gradient of %g", tc.seed, floats.Norm(m.gradient, 2))
 		}
 	}
 }

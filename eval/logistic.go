@@ -24,6 +24,7 @@ type logistic struct {
 
 	weights  []float32 // W, for products
 	at       []float64 // where value and gradient were computed
+	again    int       // times in a row that it was asked for them there once more
 	value    float64
 	gradient []float64
 	parts    []part
@@ -59,6 +60,10 @@ func newLogistic(p *pool.Pool, x *Features, classes int, l2 float64) *logistic {
 	return m
 }
 
+// noMove is how often in a row the line search may ask for the place where it is: where rounding leaves it nothing
+// to gain, it can do so for ever.
+const noMove = 10_000
+
 // fit minimises the objective from a start and returns where it got to. It ends
 // when ten iterations have gained less than a millionth, or where float32 has no
 // more to give.
@@ -75,6 +80,9 @@ func (m *logistic) fit(ctx context.Context, start []float64, maxIterations int) 
 		Status: func() (optimize.Status, error) {
 			if ctx.Err() != nil {
 				return optimize.Failure, context.Cause(ctx)
+			}
+			if m.again > noMove {
+				return optimize.StepConvergence, nil
 			}
 			return optimize.NotTerminated, nil
 		},
@@ -98,9 +106,10 @@ func (m *logistic) fit(ctx context.Context, start []float64, maxIterations int) 
 // evaluate computes value and gradient at w, unless it just did.
 func (m *logistic) evaluate(w []float64) {
 	if slices.Equal(w, m.at) {
+		m.again++
 		return
 	}
-	m.at = append(m.at[:0], w...)
+	m.at, m.again = append(m.at[:0], w...), 0
 	weights, bias := split(m.weights, w)
 	m.pool.Run(parts, func(i int) { m.parts[i].evaluate(m, weights, bias) })
 
