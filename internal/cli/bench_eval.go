@@ -26,6 +26,8 @@ type evalBench struct {
 	Classes       int `json:"classes"`
 	Restarts      int `json:"restarts"`
 	MaxIterations int `json:"max_iterations"`
+
+	room eval.Room
 }
 
 // benchMetrics are the measurements that bench eval times.
@@ -51,7 +53,7 @@ var benchMetrics = []struct {
 	}},
 	{"linear", func(ctx context.Context, b evalBench, f *eval.Features) ([]eval.Score, error) {
 		m := eval.DefaultLinear()
-		m.MaxIterations = b.MaxIterations
+		m.MaxIterations, m.Room = b.MaxIterations, b.room
 		queries := *f // the same rows, which the probe takes for others
 		return one(m)(ctx, f, &queries)
 	}},
@@ -77,7 +79,7 @@ func (a *app) benchEval() *cobra.Command {
 centres: kNN, retrieval with a CMC curve, cluster, verification and the linear probe. It
 says how long each takes, and the most memory that the process has held beside the
 embeddings.`,
-		Example: "  alike bench eval --images 20000\n  alike bench eval --images 200000 --dim 512 --classes 1000 --metrics knn,retrieval --json",
+		Example: "  alike bench eval --images 20000\n  alike bench eval --images 200000 --dim 512 --classes 1000 --metrics knn,retrieval --json\n  alike bench eval --images 200000 --max-memory 1.3GiB",
 		Args:    exactly(),
 	}
 	b := evalBench{Restarts: eval.DefaultNMI().Restarts, MaxIterations: eval.DefaultLinear().MaxIterations}
@@ -97,7 +99,11 @@ embeddings.`,
 				return misuse("--metrics %s: have %s", name, strings.Join(names, ", "))
 			}
 		}
-		f := b.features()
+		b.room = a.memory.room
+		f, err := b.features()
+		if err != nil {
+			return err
+		}
 		var all []measured
 		for _, m := range benchMetrics {
 			if !slices.Contains(*metrics, m.name) {
@@ -136,19 +142,23 @@ embeddings.`,
 		}
 		return w.Flush()
 	}
-	return c
+	return a.memoryFlag(c)
 }
 
 // features are embeddings of length 1 that lie around a centre for each class, so far from it
 // that classes overlap.
-func (b evalBench) features() *eval.Features {
+func (b evalBench) features() (*eval.Features, error) {
 	const noise = 3
 	r := rand.New(rand.NewPCG(1, 0))
 	centres := make([]float32, b.Classes*b.Dim)
 	for i := range centres {
 		centres[i] = float32(r.NormFloat64())
 	}
-	f := &eval.Features{N: b.Images, D: b.Dim, Data: make([]float32, b.Images*b.Dim), Labels: make([]int, b.Images)}
+	data, err := b.room(b.Images * b.Dim)
+	if err != nil {
+		return nil, err
+	}
+	f := &eval.Features{N: b.Images, D: b.Dim, Data: data, Labels: make([]int, b.Images)}
 	for i := range f.N {
 		f.Labels[i] = i % b.Classes
 		centre := centres[f.Labels[i]*b.Dim:]
@@ -157,7 +167,7 @@ func (b evalBench) features() *eval.Features {
 		}
 	}
 	f.Normalize()
-	return f
+	return f, nil
 }
 
 // resetPeakMemory makes the peak that of what comes now, where the system can.

@@ -25,7 +25,7 @@ type memory struct {
 	mapped []func() error // frees what lies in files
 }
 
-// memoryFlag adds --max-memory to a command that measures the embeddings of a RUN.
+// memoryFlag adds --max-memory to a command that measures the embeddings of a RUN, or made-up ones.
 func (a *app) memoryFlag(c *cobra.Command) *cobra.Command {
 	text := c.Flags().String("max-memory", "", "memory for the embeddings and what measures them, e.g. 2GiB; embeddings beyond that are kept in the folder of the run while they are measured, and the scores are the same (default: no limit)")
 	run := c.RunE
@@ -37,9 +37,12 @@ func (a *app) memoryFlag(c *cobra.Command) *cobra.Command {
 		if err != nil || n < measuringBytes || n > math.MaxInt64 {
 			return misuse("--max-memory %q: want bytes such as 2GiB, at least %s, which measuring takes however few the images", *text, humanize.IBytes(measuringBytes))
 		}
-		a.memory = memory{limit: int64(n), dir: args[0]}
-		if info, err := os.Stat(args[0]); err == nil && !info.IsDir() {
-			a.memory.dir = filepath.Dir(args[0]) // of a network that is a file
+		a.memory = memory{limit: int64(n), dir: os.TempDir()}
+		if len(args) > 0 {
+			a.memory.dir = args[0]
+			if info, err := os.Stat(args[0]); err == nil && !info.IsDir() {
+				a.memory.dir = filepath.Dir(args[0]) // of a network that is a file
+			}
 		}
 		before := debug.SetMemoryLimit(a.memory.limit) // the collector works harder than exceed it
 		defer debug.SetMemoryLimit(before)

@@ -75,7 +75,10 @@ func TestBenchEval(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &out); err != nil || out.Images != 200 || out.FeaturesBytes != 6400 || len(out.Metrics) != len(benchMetrics) {
 		t.Fatalf("%s\nerror %v", text, err)
 	}
-	f := evalBench{Images: 200, Dim: 8, Classes: 4}.features()
+	f, err := evalBench{Images: 200, Dim: 8, Classes: 4, room: new(memory).room}.features()
+	if err != nil {
+		t.Fatal(err)
+	}
 	want, err := eval.DefaultKNN().Score(t.Context(), f, f)
 	if err != nil || out.Metrics[0].Values["knn_accuracy"] != want.Value || !(want.Value > 0.3 && want.Value < 1) {
 		t.Errorf("%+v, want a kNN accuracy of %g; error %v", out.Metrics[0], want.Value, err)
