@@ -21,7 +21,7 @@ func TestReproduceGoesOnWhereItWas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"alike reproduce head", "**not run yet**: a linear head beats none", "| nonlinear |", "](claims/head-runs.svg)"} {
+	for _, want := range []string{"alike reproduce head", "**Not finished**", "**not run yet**: a linear head beats none", "| nonlinear |", "](claims/head-runs.svg)"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the page lacks %q:\n%s", want, text)
 		}
@@ -38,6 +38,9 @@ func TestReproduceGoesOnWhereItWas(t *testing.T) {
 	}
 	if !strings.Contains(out, "3 of 3 runs") {
 		t.Errorf("all are done:\n%s", out)
+	}
+	if text, err := os.ReadFile(page); err != nil || strings.Contains(string(text), "**Not finished**") {
+		t.Errorf("the page of all runs: %v\n%s", err, text)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"alike/eval"
@@ -17,6 +18,9 @@ func WritePage(path, command string, s Scale, findings []Finding) error {
 	b.WriteString("# The papers' claims on trial\n\n")
 	fmt.Fprintf(&b, "Written by\n\n    %s\n\n", command)
 	fmt.Fprintf(&b, "Scale `%s`: %s. %s\n\n", s.Name, s.Summary, budget(s))
+	if slices.ContainsFunc(findings, func(f Finding) bool { return f.Done < f.Runs }) {
+		b.WriteString("**Not finished**: not all runs of the table below are done, and some verdicts rest on one seed, as they say. The same command goes on where it was.\n\n")
+	}
 	b.WriteString("**held**: the 95 % interval of the difference lies above 0; **contradicted at this scale**: below 0; **did not show at this scale**: it holds 0. " +
 		"With several seeds the interval is Student's t of the paired differences, with one a paired bootstrap over the queries, which says nothing of other seeds. " +
 		"Where the best of several variants is taken, it is chosen by the same scores, which flatters it a little. A verdict is one about small networks and short " +
