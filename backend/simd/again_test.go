@@ -1,10 +1,17 @@
 package simd
 
-import "testing"
+import (
+	"testing"
+
+	"alike/internal/kernel/cpu"
+)
 
 // TestComputedAgain trains with and without computing outputs of blocks again, which changes
 // no bit of a loss: of a step, or of one after the weights have moved.
 func TestComputedAgain(t *testing.T) {
+	if testing.Short() && cpu.Detect() == cpu.Generic {
+		t.Skip("takes minutes in generic Go, whose graphs are the same")
+	}
 	kept := minAgain
 	defer func() { minAgain = kept }()
 	var losses [2][3]float32
