@@ -52,15 +52,9 @@ func (f *sittingFlags) validate() error {
 
 // overlay sets what the flags say.
 func (f *sittingFlags) overlay(s *train.Sittings) {
-	for name, field := range map[string]struct{ to, from *int }{
-		"checkpoint-every": {&s.CheckpointEvery, &f.CheckpointEvery},
-		"keep":             {&s.Keep, &f.Keep},
-		"monitor-every":    {&s.MonitorEvery, &f.MonitorEvery},
-	} {
-		if f.flags.Changed(name) {
-			*field.to = *field.from
-		}
-	}
+	given(f.flags, "checkpoint-every", f.flags.GetInt, &s.CheckpointEvery)
+	given(f.flags, "keep", f.flags.GetInt, &s.Keep)
+	given(f.flags, "monitor-every", f.flags.GetInt, &s.MonitorEvery)
 }
 
 // runTraining trains a run to its end, or to that of the sitting.
