@@ -232,6 +232,7 @@ func cumulativeSum(n *Node, in []*Array) (*Array, error) {
 		return nil, err
 	}
 	length, step := x.Dims[axis], strides(x.Dims)[axis]
+	exclusive, reverse := n.IntOr("exclusive", 0) != 0, n.IntOr("reverse", 0) != 0
 	out := NewArray(x.Type, x.Dims...)
 	for i := range x.Data {
 		if i/step%length != 0 {
@@ -240,14 +241,14 @@ func cumulativeSum(n *Node, in []*Array) (*Array, error) {
 		sum := 0.0
 		for k := range length {
 			at := i + k*step
-			if n.IntOr("reverse", 0) != 0 {
+			if reverse {
 				at = i + (length-1-k)*step
 			}
-			if n.IntOr("exclusive", 0) != 0 {
-				out.Data[at] = sum
-			}
-			if sum += x.Data[at]; n.IntOr("exclusive", 0) == 0 {
-				out.Data[at] = sum
+			before := sum
+			sum += x.Data[at]
+			out.Data[at] = sum
+			if exclusive {
+				out.Data[at] = before
 			}
 		}
 	}
