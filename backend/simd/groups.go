@@ -44,25 +44,27 @@ func (f *function) hasGroups(x, kernel compute.Value, a convAttr) bool {
 }
 
 // grouped writes a convolution of float32 in groups of channels as convolutions without groups.
-func (f *function) grouped(x, kernel compute.Value, attr convAttr) (compute.Value, error) {
+func (f *function) grouped(x, kernel compute.Value, a convAttr) (compute.Value, error) {
 	var (
 		w       = kernel.(*value).shape()
-		in, out = w.Dimensions[attr.axes.KernelInputChannels], w.Dimensions[attr.axes.KernelOutputChannels] / attr.groups
-		joined  = joinedGroups(attr.groups, in, out)
+		in, out = w.Dimensions[a.axes.KernelInputChannels], w.Dimensions[a.axes.KernelOutputChannels] / a.groups
+		joined  = joinedGroups(a.groups, in, out)
 		parts   []compute.Value
 	)
-	kernel, err := f.withoutGroups(kernel, attr, joined, in, out)
-	for i := range attr.groups / joined {
-		var part, own compute.Value
-		if err == nil {
-			part, err = f.section(x, attr.axes.InputChannels, i*joined*in, joined*in)
+	kernel, err := f.withoutGroups(kernel, a, joined, in, out)
+	if err != nil {
+		return nil, err
+	}
+	for i := range a.groups / joined {
+		images, err := f.section(x, a.axes.InputChannels, i*joined*in, joined*in)
+		if err != nil {
+			return nil, err
 		}
-		if err == nil {
-			own, err = f.section(kernel, attr.axes.KernelOutputChannels, i*joined*out, joined*out)
+		own, err := f.section(kernel, a.axes.KernelOutputChannels, i*joined*out, joined*out)
+		if err != nil {
+			return nil, err
 		}
-		if err == nil {
-			part, err = f.ConvGeneral(part, own, attr.axes, attr.strides, attr.paddings, attr.inputDilations, attr.kernelDilations, 1, 1)
-		}
+		part, err := f.ConvGeneral(images, own, a.axes, a.strides, a.paddings, a.inputDilations, a.kernelDilations, 1, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +73,7 @@ func (f *function) grouped(x, kernel compute.Value, attr convAttr) (compute.Valu
 	if len(parts) == 1 {
 		return parts[0], nil
 	}
-	return f.Concatenate(attr.axes.OutputChannels, parts...)
+	return f.Concatenate(a.axes.OutputChannels, parts...)
 }
 
 // withoutGroups is a kernel for joined groups at a time: it has their input channels, and is 0 for those of
