@@ -77,7 +77,7 @@ is written from what is there.
 			return misuse("--data is needed: the SPEC of the images, e.g. cifar-10-binary.tar.gz")
 		}
 		t.Scale = reproduce.Scales[i].With(*epochs, *images, *size, *seeds)
-		t.Alike = a.inner
+		t.Alike, t.Backend = a.inner, a.backend
 		if *page == "" {
 			*page = filepath.Join(t.Dir, "claims.md")
 		}
@@ -122,7 +122,7 @@ func scaleHelp() string {
 	var b strings.Builder
 	b.WriteString("The scales:\n")
 	for _, s := range reproduce.Scales {
-		fmt.Fprintf(&b, "  %s: %s\n", s.Name, s.Summary)
+		fmt.Fprintf(&b, "  %s: %s, %s\n", s.Name, s.Summary, s.Takes)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -192,8 +192,8 @@ func Output(ctx context.Context, args ...string) ([]byte, error) {
 // commandLine is how this command was called, with paths as names.
 func commandLine(c *cobra.Command) string {
 	words := append([]string{c.CommandPath()}, c.Flags().Args()...)
-	for _, name := range []string{"scale", "data", "labelled", "epochs", "images", "size", "seeds"} {
-		if f := c.Flags().Lookup(name); f.Changed {
+	for _, name := range []string{"scale", "data", "labelled", "epochs", "images", "size", "seeds", "only", "backend"} {
+		if f := c.Flags().Lookup(name); f != nil && f.Changed {
 			value := f.Value.String()
 			if strings.ContainsRune(value, os.PathSeparator) {
 				value = filepath.Base(value)

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,6 +93,7 @@ func Choose(names []string) ([]*Claim, error) {
 type Scale struct {
 	Name    string
 	Summary string
+	Takes   string   // how long all claims take
 	Args    []string // of 'alike train': what makes a paper's recipe fit
 	Images  int      // images that are trained on, half as many to test; 0 for all
 	Size    int      // side of the views; 0 for that of the images
@@ -109,12 +111,12 @@ var small = []string{"--encoder", "resnet8", "--set", "encoder.zero_init=false",
 
 // Scales are those that there are.
 var Scales = []Scale{
-	{Name: "cpu", Summary: "ResNet-8 in bfloat16, four to five hours on two cores", Args: small,
+	{Name: "cpu", Summary: "ResNet-8 in bfloat16", Takes: "four to five hours on two cores", Args: small,
 		Images: 20000, Batch: 128, LR: 0.002, Epochs: 10, Seeds: 3, Deeper: "resnet20", Seconds: 115},
-	{Name: "gpu", Summary: "ResNet-18 on all images, a day or two on one graphics card (--backend xla:cuda)",
+	{Name: "gpu", Summary: "ResNet-18 on all images", Takes: "a day or two on one graphics card (--backend xla:cuda)",
 		Args:  []string{"--encoder", "resnet18", "--pixels", "uint8", "--optimizer", "sgd", "--scaling", "none", "--warmup-epochs", "5", "--set", "schedule={decay: cosine, milestones: []}"},
 		Batch: 512, LR: 0.1, Epochs: 100, Seeds: 3, Deeper: "resnet34", Seconds: 900},
-	{Name: "paper", Summary: "the papers' own recipes for images of this size, weeks", Seeds: 3, Deeper: "resnet34", Seconds: 40000},
+	{Name: "paper", Summary: "the papers' own recipes for images of this size", Takes: "weeks", Seeds: 3, Deeper: "resnet34", Seconds: 40000},
 }
 
 // recipeEpochs are SimCLR's on small images, where a scale leaves them to the recipe.
@@ -146,6 +148,22 @@ func (s Scale) training(c *Claim, v Variant, seed int, data string) []string {
 	return slices.Concat(args, v.Args, []string{"--seed", strconv.Itoa(seed), "--monitor-every", "-1", "--keep", "1", "--data", data})
 }
 
+// adaptive is whether the update rule takes no notice of a factor of the gradient.
+func (s Scale) adaptive() bool { return slices.Contains(s.Args, "adamw") }
+
+// batch are the arguments of a batch that is not the scale's. The rate goes with its square
+// root; where the scale leaves it to the recipe, with what that says.
+func (s Scale) batch(b int) []string {
+	args := []string{"--batch", strconv.Itoa(b)}
+	switch {
+	case b == s.Batch:
+		return nil
+	case s.LR > 0:
+		args = append(args, "--lr", strconv.FormatFloat(s.LR*math.Sqrt(float64(b)/float64(s.Batch)), 'g', 4, 64))
+	}
+	return args
+}
+
 // seeds is how many a variant is trained with.
 func (s Scale) seeds(v Variant) int { return min(s.Seeds, cmp.Or(v.Seeds, s.Seeds)) }
 
@@ -157,8 +175,8 @@ func nameOf(training []string) string {
 
 // With is the scale with another budget, 0 for what it has.
 func (s Scale) With(epochs float64, images, size, seeds int) Scale {
-	if s.Epochs > 0 && epochs > 0 {
-		s.Seconds *= epochs / s.Epochs
+	if epochs > 0 {
+		s.Seconds *= epochs / cmp.Or(s.Epochs, recipeEpochs)
 	}
 	if s.Images > 0 && images > 0 {
 		s.Seconds *= float64(images) / float64(s.Images)

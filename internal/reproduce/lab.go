@@ -31,10 +31,11 @@ type Lab struct {
 type Record struct {
 	Train   []string                `json:"train"` // arguments of 'alike train'
 	Done    bool                    `json:"done"`
-	Seconds float64                 `json:"seconds"`        // of training and measuring
-	Weights string                  `json:"weights_sha256"` // of the last checkpoint
-	Loss    []float64               `json:"loss"`           // after each step
-	Scores  map[string][]eval.Score `json:"scores"`         // by the arguments of 'alike eval'
+	Failed  string                  `json:"failed,omitempty"` // why it ended without a result, for good
+	Seconds float64                 `json:"seconds"`          // of training and measuring
+	Weights string                  `json:"weights_sha256"`   // of the last checkpoint
+	Loss    []float64               `json:"loss"`             // after each step
+	Scores  map[string][]eval.Score `json:"scores"`           // by the arguments of 'alike eval'
 }
 
 // Of are the scores of a measurement, by the arguments of 'alike eval'; false if it has not been made.
@@ -47,7 +48,8 @@ func keyOf(args []string) string { return strings.Join(args, " ") }
 
 // Run trains with the arguments of 'alike train' and measures with those of each 'alike
 // eval', to which the run's directory is added. Other arguments under the
-// same name are another run, which takes the place of the old one.
+// same name are another run, which takes the place of the old one. A run that diverged is a
+// result: it has failed, and is not tried again.
 func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...[]string) (*Record, error) {
 	r, err := l.Record(name)
 	if err != nil {
@@ -62,10 +64,13 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 			return nil, err
 		}
 	}
-	if !r.Done {
+	if !r.Done && r.Failed == "" {
 		if err := l.timed(name, r, func() error { return l.train(ctx, name, r) }); err != nil {
 			return nil, err
 		}
+	}
+	if r.Failed != "" {
+		return r, nil
 	}
 	for _, args := range evals {
 		if _, ok := r.Of(args); ok {
@@ -140,6 +145,10 @@ func (l *Lab) train(ctx context.Context, name string, r *Record) error {
 		return err
 	}
 	if _, err := l.Alike(ctx, command...); err != nil {
+		if ctx.Err() == nil && strings.Contains(err.Error(), train.ErrDiverged.Error()) {
+			r.Failed = err.Error()
+			return nil
+		}
 		return err
 	}
 	run, err := train.Open(dir)

@@ -23,8 +23,8 @@ func WritePage(path, command string, s Scale, findings []Finding) error {
 	}
 	b.WriteString("**held**: the 95 % interval of the difference lies above 0; **contradicted at this scale**: below 0; **did not show at this scale**: it holds 0. " +
 		"With several seeds the interval is Student's t of the paired differences, with one a paired bootstrap over the queries, which says nothing of other seeds. " +
-		"Where the best of several variants is taken, it is chosen by the same scores, which flatters it a little. A verdict is one about small networks and short " +
-		"training, not about the papers' own.\n\n| claim | verdict | runs | minutes |\n|---|---|---|---|\n")
+		"Where the best of several variants is taken, it is chosen by the same scores, which flatters it a little, and of all these intervals one in twenty misses by chance. " +
+		"A verdict is one about the sign of a difference, not its size, and about this network and length of training, not the papers' own.\n\n| claim | verdict | runs | minutes |\n|---|---|---|---|\n")
 	for _, f := range findings {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %d of %d | %.0f |\n", f.Name, f.Name, f.Verdict, f.Done, f.Runs, f.Minutes)
 	}
@@ -47,8 +47,12 @@ func WritePage(path, command string, s Scale, findings []Finding) error {
 
 // budget says how long a run is.
 func budget(s Scale) string {
+	epochs, batches := fmt.Sprintf("%g epochs", s.Epochs), fmt.Sprintf("of batches of %d", s.Batch)
 	if s.Epochs == 0 {
-		return "All images, the recipes' own batches, rates and epochs."
+		epochs = "the recipe's epochs"
+	}
+	if s.Batch == 0 {
+		batches = "of the recipe's batches"
 	}
 	images := "all images"
 	if s.Images > 0 {
@@ -58,7 +62,11 @@ func budget(s Scale) string {
 	if s.Size > 0 {
 		size = fmt.Sprintf("%d pixels", s.Size)
 	}
-	return fmt.Sprintf("A run of length 1 sees %s of %s in %g epochs of batches of %d; with labels %g epochs of all images of half of the classes.", images, size, s.Epochs, s.Batch, labelledPasses*s.Epochs)
+	text := fmt.Sprintf("A run of length 1 sees %s of %s in %s %s; ISIF those of half of the classes", images, size, epochs, batches)
+	if s.Epochs > 0 {
+		text += fmt.Sprintf("; with labels %g epochs of all images of half of the classes", labelledPasses*s.Epochs)
+	}
+	return text + "."
 }
 
 func (f *Finding) file(figure Figure) string { return f.Name + "-" + figure.Name + ".svg" }
@@ -75,6 +83,9 @@ func (f *Finding) write(b *strings.Builder, folder string) {
 			fmt.Fprintf(b, ". %s", o.Detail)
 		}
 		b.WriteString("\n")
+	}
+	for _, failed := range f.Failed {
+		fmt.Fprintf(b, "- **failed**: %s\n", failed)
 	}
 	for _, figure := range f.Figures {
 		fmt.Fprintf(b, "\n![%s](%s/%s)\n", figure.Alt, folder, f.file(figure))

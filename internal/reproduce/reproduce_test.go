@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"alike/eval"
+	"alike/train"
 )
 
 func TestTestsNameWhatExists(t *testing.T) {
@@ -85,6 +86,9 @@ func TestOverallCountsWhatDisagrees(t *testing.T) {
 	if got := overall(of(Held, Held)); got != "held" {
 		t.Errorf("two that held: %q", got)
 	}
+	if got := overall([]Outcome{{Verdict: Held, OneSeed: true}, {Verdict: NotShown}}); got != "of 2: 1 held, 1 did not show at this scale (1 of them on one seed)" {
+		t.Errorf("one of two on one seed: %q", got)
+	}
 	if got := overall(of(Held, NotRun, Held)); got != "of 3: 2 held, 1 not run yet" {
 		t.Errorf("one that was not run: %q", got)
 	}
@@ -114,6 +118,14 @@ func TestATestComparesTheBestVariantsSeedBySeed(t *testing.T) {
 	}
 	if o, err = r.judge(t.Context(), Test{More: []string{"a"}, Less: []string{"b", "d"}}); err != nil || o.Verdict != NotRun {
 		t.Errorf("d has no run: %+v, %v", o, err)
+	}
+}
+
+func TestTheBestIsThatOfSharedSeeds(t *testing.T) {
+	r := results(map[string][]float64{"a": {0.50, 0.40, 0.40}, "b": {0.45}}, "a", "b")
+	variants := []string{"a", "b"}
+	if best := r.best(variants, linearH.Name, r.shared(variants, linearH.Name)); best != "a" {
+		t.Errorf("%s is the best: by a mean over three seeds beside one lucky one", best)
 	}
 }
 
@@ -234,6 +246,70 @@ func TestFiguresAreWellFormed(t *testing.T) {
 		}
 		if strings.Contains(f.SVG, "NaN") || strings.Contains(f.SVG, "Inf") {
 			t.Errorf("%s draws what is no number:\n%s", f.Name, f.SVG)
+		}
+	}
+}
+
+func TestALeadThatIsNoneCannotShrink(t *testing.T) {
+	c := batchClaim()
+	judged := func(short512 float64) Outcome {
+		r := results(map[string][]float64{
+			"batch 512, length 0.5": {short512, short512 + 0.001}, "batch 32, length 0.5": {0.451, 0.450},
+			"batch 512, length 2": {0.491, 0.492}, "batch 32, length 2": {0.521, 0.521},
+		}, "batch 512, length 0.5", "batch 32, length 0.5", "batch 512, length 2", "batch 32, length 2")
+		o, err := c.Judge(t.Context(), r)
+		if err != nil || len(o) != 1 {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		return o[0]
+	}
+	if o := judged(0.551); o.Verdict != Held {
+		t.Errorf("a lead of 10 points became one of -3: %+v, want %s", o, Held)
+	}
+	if o := judged(0.438); o.Verdict != NotShown || !strings.Contains(o.Detail, "no lead") {
+		t.Errorf("the large batch was behind by 1 point, then by 3: %+v, want %s", o, NotShown)
+	}
+}
+
+func TestARunThatDivergedIsAResult(t *testing.T) {
+	calls := 0
+	trial := &Trial{Scale: Scale{Seeds: 2}, Data: "x", Claims: []*Claim{{Name: "made up", Measures: []Measure{linearH}, Variants: func(Scale) []Variant { return []Variant{{Name: "wild"}} }}}}
+	trial.Lab = Lab{Dir: t.TempDir(), Alike: func(context.Context, ...string) ([]byte, error) {
+		calls++
+		return nil, fmt.Errorf("the run has %w: the loss is NaN", train.ErrDiverged)
+	}}
+	if err := os.WriteFile(trial.spec(trial.Claims[0]), nil, 0o644); err != nil { // the images, which nobody reads
+		t.Fatal(err)
+	}
+	for range 2 {
+		ended, err := trial.Run(t.Context(), 0, t.Logf)
+		if err != nil || !ended {
+			t.Fatalf("ended %t, %v", ended, err)
+		}
+	}
+	if calls != 2 {
+		t.Errorf("%d trainings, want two seeds and nothing twice", calls)
+	}
+	f, err := trial.Findings(t.Context())
+	if err != nil || len(f[0].Failed) != 1 || !strings.Contains(f[0].Failed[0], "wild, seed 1") {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+func TestATrialKeepsToItsImages(t *testing.T) {
+	first := &Trial{Lab: Lab{Dir: t.TempDir()}, Data: "builtin:sprites"}
+	for _, tc := range []struct {
+		data, labelled, backend, want string
+	}{
+		{"builtin:sprites", "builtin:sprites?seed=2", "", ""},
+		{"builtin:sprites", "", "", ""},
+		{"builtin:sprites?seed=3", "", "", "--data"},
+		{"builtin:sprites", "builtin:sprites?seed=3", "", "--labelled"},
+		{"builtin:sprites", "", "go", "--backend"},
+	} {
+		t2 := &Trial{Lab: first.Lab, Data: tc.data, Labelled: tc.labelled, Backend: tc.backend}
+		if err := t2.claim(); (err != nil) != (tc.want != "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%+v: %v", tc, err)
 		}
 	}
 }

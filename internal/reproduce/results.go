@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 
 	"alike/dataset"
 	"alike/eval"
@@ -17,8 +18,16 @@ type Results struct {
 	Variants []Variant
 	Images   func(context.Context) (*dataset.Source, error) // that were trained on
 
-	lab  *Lab
-	runs map[string][]run // by variant; the seeds from 1 on, as far as they are done
+	lab    *Lab
+	runs   map[string][]run // by variant; the seeds from 1 on, as far as they are done
+	failed []failure
+}
+
+// failure is a run that ended without a result.
+type failure struct {
+	variant string
+	seed    int // from 1
+	*Record
 }
 
 // run is one that is done.
@@ -57,21 +66,20 @@ func (r *Results) values(variant, measure string) (values []float64) {
 	return values
 }
 
-// missing is whether one of some variants has no run yet.
-func (r *Results) missing(variants []string, measure string) bool {
+// shared is how many seeds all of some variants have.
+func (r *Results) shared(variants []string, measure string) int {
+	n := math.MaxInt
 	for _, v := range variants {
-		if len(r.values(v, measure)) == 0 {
-			return true
-		}
+		n = min(n, len(r.values(v, measure)))
 	}
-	return false
+	return n
 }
 
-// best is the variant whose mean is the largest.
-func (r *Results) best(variants []string, measure string) (best string) {
+// best is the variant whose mean over its first seeds is the largest.
+func (r *Results) best(variants []string, measure string, seeds int) (best string) {
 	most := -1.0
 	for _, v := range variants {
-		if mean, _ := eval.MeanOfSeeds(r.values(v, measure)); mean > most {
+		if mean, _ := eval.MeanOfSeeds(r.values(v, measure)[:seeds]); mean > most {
 			best, most = v, mean
 		}
 	}
@@ -83,10 +91,11 @@ func (r *Results) judge(ctx context.Context, t Test) (Outcome, error) {
 	by := cmp.Or(t.By, r.Claim.Measures[0].Name)
 	lessBy := cmp.Or(t.LessBy, by)
 	o := Outcome{Says: t.Says, Verdict: NotRun}
-	if r.missing(t.More, by) || r.missing(t.Less, lessBy) {
+	seeds := min(r.shared(t.More, by), r.shared(t.Less, lessBy)) // a variant of one seed is not compared with the mean of another's three
+	if seeds == 0 {
 		return o, nil
 	}
-	more, less := r.best(t.More, by), r.best(t.Less, lessBy)
+	more, less := r.best(t.More, by, seeds), r.best(t.Less, lessBy, seeds)
 	a, b := r.values(more, by), r.values(less, lessBy)
 	gains := make([]float64, min(len(a), len(b)))
 	for i := range gains {
@@ -104,7 +113,7 @@ func (r *Results) judge(ctx context.Context, t Test) (Outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	return o, o.queries(ctx, what, from, to)
+	return o, o.queries(ctx, what+", seed 1", from, to)
 }
 
 // outcomes are those of the queries in the first runs of two variants.

@@ -3,7 +3,10 @@ package reproduce
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"alike/dataset"
+	"alike/internal/atomicfile"
 	"alike/internal/rng"
 )
 
@@ -21,8 +25,8 @@ type Trial struct {
 	Scale    Scale
 	Data     string // SPEC of the images
 	Labelled string // SPEC of images of many classes, for claims that need labels; may be empty
+	Backend  string // that all runs are trained on
 	Only     string // a glob: only variants of such names are run
-
 }
 
 // Job is one run of a variant with a seed.
@@ -94,10 +98,10 @@ func (j *Job) see(r *Record) {
 	}
 }
 
-// complete says whether a run is done, with all measurements of a claim.
+// complete says whether a run is done, with all measurements of a claim, or has failed.
 func complete(r *Record, c *Claim) bool {
 	if r == nil || !r.Done {
-		return false
+		return r != nil && r.Failed != ""
 	}
 	for _, m := range c.Measures {
 		if _, ok := r.Of(m.Eval); !ok {
@@ -133,6 +137,9 @@ func (t *Trial) Left(jobs []Job) time.Duration {
 // case it says so by ended false. said is told what goes on.
 func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format string, args ...any)) (ended bool, err error) {
 	start := time.Now()
+	if err := t.claim(); err != nil {
+		return false, err
+	}
 	jobs, err := t.Jobs()
 	if err != nil {
 		return false, err
@@ -166,6 +173,55 @@ func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format s
 	return true, nil
 }
 
+// origin is what the runs of a directory have in common and their arguments do not say.
+type origin struct {
+	Data     string `json:"data"` // SPECs, files by their absolute paths
+	Labelled string `json:"labelled"`
+	Backend  string `json:"backend"`
+}
+
+// claim makes the directory that of these images and this engine, and refuses one that is of others.
+func (t *Trial) claim() error {
+	file := filepath.Join(t.Dir, "trial.json")
+	own := origin{absolute(t.Data), absolute(t.Labelled), t.Backend}
+	text, err := os.ReadFile(file)
+	if err == nil {
+		var there origin
+		if err := json.Unmarshal(text, &there); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if own.Labelled == "" {
+			own.Labelled = there.Labelled
+		}
+		for _, f := range []struct{ flag, own, there string }{{"data", own.Data, there.Data}, {"labelled", own.Labelled, there.Labelled}, {"backend", own.Backend, there.Backend}} {
+			if f.own != f.there && (f.there != "" || f.flag == "backend") {
+				return fmt.Errorf("the runs in %s are of --%s %q, not of %q: give another --out", t.Dir, f.flag, f.there, f.own)
+			}
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if text, err = json.MarshalIndent(own, "", " "); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(t.Dir, 0o755); err != nil {
+		return err
+	}
+	return atomicfile.Write(file, text)
+}
+
+// absolute is a SPEC, of a file or folder by its absolute path.
+func absolute(spec string) string {
+	if _, err := os.Stat(spec); err != nil {
+		return spec
+	}
+	path, err := filepath.Abs(spec)
+	if err != nil {
+		return spec
+	}
+	return path
+}
+
 // pack writes the images of a claim to one file, unless that was done.
 func (t *Trial) pack(ctx context.Context, c *Claim) error {
 	name, spec := t.spec(c), t.Data
@@ -194,9 +250,6 @@ func (t *Trial) pack(ctx context.Context, c *Claim) error {
 				source.Splits[split] = dataset.Subset(d, d.Name(), index)
 			}
 		}
-	}
-	if err := os.MkdirAll(t.Dir, 0o755); err != nil {
-		return err
 	}
 	_, err = dataset.Pack(ctx, source, name, dataset.Packing{})
 	return err
@@ -230,6 +283,10 @@ func (t *Trial) finding(ctx context.Context, c *Claim) (Finding, error) {
 				return Finding{}, err
 			}
 			if !complete(rec, c) {
+				break
+			}
+			if rec.Failed != "" { // the seeds of a variant are those before it
+				r.failed = append(r.failed, failure{v.Name, seed, rec})
 				break
 			}
 			r.runs[v.Name] = append(r.runs[v.Name], run{name, rec})

@@ -72,12 +72,20 @@ func (o Outcome) String() string {
 
 // overall is the verdict on a claim of several parts.
 func overall(outcomes []Outcome) string {
-	count, weak := map[Verdict]int{}, ""
+	count, single := map[Verdict]int{}, 0
 	for _, o := range outcomes {
 		count[o.Verdict]++
 		if o.OneSeed {
-			weak = " (one seed)"
+			single++
 		}
+	}
+	weak := ""
+	switch single {
+	case 0:
+	case len(outcomes):
+		weak = " (one seed)"
+	default:
+		weak = fmt.Sprintf(" (%d of them on one seed)", single)
 	}
 	if len(count) == 1 {
 		return string(outcomes[0].Verdict) + weak
@@ -99,7 +107,8 @@ type Finding struct {
 	Outcomes []Outcome `json:"outcomes"`
 	Done     int       `json:"runs_done"`
 	Runs     int       `json:"runs"`
-	Minutes  float64   `json:"minutes"` // of the runs that are done, also by other claims
+	Failed   []string  `json:"failed,omitempty"` // variant and seed of those that ended without a result, and why
+	Minutes  float64   `json:"minutes"`          // of the runs that are done, also by other claims
 	Figures  []Figure  `json:"-"`
 	Results  *Results  `json:"-"`
 }
@@ -130,6 +139,11 @@ func find(ctx context.Context, r *Results) (f Finding, err error) {
 			f.Done++
 			f.Minutes += run.Seconds / 60
 		}
+	}
+	for _, failed := range r.failed {
+		f.Done++
+		f.Minutes += failed.Seconds / 60
+		f.Failed = append(f.Failed, fmt.Sprintf("%s, seed %d: %s", failed.variant, failed.seed, failed.Record.Failed))
 	}
 	draw := r.Claim.Figures
 	if draw == nil {
