@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"path/filepath"
 
 	"github.com/gomlx/compute"
 
@@ -208,14 +207,11 @@ func (m *Model) About() index.About {
 }
 
 // Finetune trains a classifier on the model's layer, with or without the network below
-// it, and measures its accuracy. The model stays as it is. If f.Dir is a relative path it is in
-// the folder of the run. progress may be nil.
+// it, and measures its accuracy. The model stays as it is. progress
+// may be nil.
 func (m *Model) Finetune(ctx context.Context, f train.Finetune, bank, queries dataset.Dataset, progress func(train.Progress)) (eval.Score, error) {
 	if m.trained == nil {
 		return eval.Score{}, fmt.Errorf("%s is a file of ONNX, whose network stays as it is: train a head on its embeddings ('alike train ice --from-features'), or measure it by 'alike eval knn' and 'linear'", m.name)
-	}
-	if f.Dir != "" && !filepath.IsAbs(f.Dir) {
-		f.Dir = filepath.Join(m.name, f.Dir)
 	}
 	return f.Score(ctx, m.trained, m.layer, bank, queries, progress)
 }

@@ -62,6 +62,9 @@ func (t *table) purity(counts []int) float64 {
 func (t *table) adjustedRand(counts []int) float64 {
 	rows, columns, total := t.margins(counts)
 	same, classes, clusters := pairs(counts), pairs(rows), pairs(columns)
+	if total < 2 {
+		return 1
+	}
 	expected := classes * clusters / pairs([]int{total})
 	if most := (classes + clusters) / 2; most != expected {
 		return (same - expected) / (most - expected)

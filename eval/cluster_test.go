@@ -19,6 +19,7 @@ func TestClusterAgreement(t *testing.T) {
 		{"one class is cut", []int{0, 0, 1, 2}, []int{0, 0, 1, 1}, 4. / 7, 4. / 7, 0.75},
 		{"one cluster", []int{0, 0, 1, 1}, []int{0, 0, 0, 0}, 0, 0, 0.5},
 		{"one of each", []int{3, 3, 3}, []int{7, 7, 7}, 1, 1, 1},
+		{"one image", []int{3}, []int{7}, 1, 1, 1},
 		{"worse than chance", []int{0, 1, 0, 1}, []int{0, 0, 1, 1}, -0.5, -0.5, 0.5},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

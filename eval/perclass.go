@@ -10,8 +10,8 @@ type ClassValue struct {
 }
 
 // PerClass splits a score by the class of its queries, in the order of the classes;
-// those without queries are left out. It is nil if the score has no outcomes. The mean
-// of the values, each times its queries, is the score's.
+// those without queries are left out, as are queries without a class. It is nil if the score has
+// no outcomes. If all have a class, the mean of the values, each times its queries, is the score's.
 func PerClass(s Score, queries *Features) []ClassValue {
 	if s.Outcomes == nil {
 		return nil
@@ -19,6 +19,9 @@ func PerClass(s Score, queries *Features) []ClassValue {
 	var sums []float64
 	var counts []int
 	for q, class := range queries.Labels {
+		if class < 0 {
+			continue
+		}
 		for len(sums) <= class {
 			sums, counts = append(sums, 0), append(counts, 0)
 		}

@@ -14,6 +14,11 @@ func TestPerClassByHand(t *testing.T) {
 	if d := cmp.Diff(want, PerClass(s, queries)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+	queries.Labels[1], queries.Labels[3] = -1, -1
+	if d := cmp.Diff(want[1:], PerClass(s, queries)); d != "" {
+		t.Errorf("without the class of two (-want +got):\n%s", d)
+	}
+	queries.Labels[1], queries.Labels[3] = 0, 0
 	queries.Classes = nil
 	if got := PerClass(s, queries); got[1].Class != "2" {
 		t.Errorf("a class without a name is %q", got[1].Class)

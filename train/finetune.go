@@ -43,7 +43,8 @@ type Finetune struct {
 
 	// Dir is a folder for this training alone, of this network, layer and images: a checkpoint
 	// is kept there, from which the next call goes on, bit for bit, if this one is stopped or
-	// killed. At the end the folder is removed. "" keeps nothing.
+	// killed. The last is that of the end, which spares a call all training: whoever has kept
+	// the score removes the folder. "" keeps nothing.
 	Dir string
 }
 
@@ -101,9 +102,6 @@ func (f Finetune) Score(ctx context.Context, m *Model, layer string, bank, queri
 	}
 	defer c.close()
 	if err := c.train(ctx, f, bank, progress); err != nil {
-		return eval.Score{}, err
-	}
-	if err := os.RemoveAll(f.Dir); err != nil { // of "" it removes nothing
 		return eval.Score{}, err
 	}
 	predictions, err := c.predict(ctx, queries)
@@ -237,6 +235,9 @@ func (c *classifier) train(ctx context.Context, f Finetune, bank dataset.Dataset
 		return err
 	}
 	schedule := f.schedule(bank.Len())
+	if c.done == schedule.Total() {
+		return nil
+	}
 	views, err := augment.Views(augment.CropFlip(), c.config.Size, 1)
 	if err != nil {
 		return err
@@ -295,7 +296,10 @@ func (c *classifier) train(ctx context.Context, f Finetune, bank dataset.Dataset
 			}, took / time.Duration(now) * time.Duration(total-done)})
 		}
 	}
-	return nil
+	if f.Dir == "" {
+		return nil
+	}
+	return c.save(f, total, total)
 }
 
 // step makes one update and returns the loss before it.
@@ -320,22 +324,14 @@ func (c *classifier) predict(ctx context.Context, queries dataset.Dataset) ([]in
 		return nil, err
 	}
 	defer exec.Finalize()
-	var logits []float32
-	err = c.forward(ctx, exec, queries, c.classes, 0, func(_ int, row []float32, err error) error {
-		logits = append(logits, row...)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
 	predictions := make([]int, queries.Len())
-	for i := range predictions {
-		row := logits[i*c.classes:][:c.classes]
-		for class, v := range row {
-			if v > row[predictions[i]] {
+	err = c.forward(ctx, exec, queries, c.classes, 0, func(i int, logits []float32, err error) error {
+		for class, v := range logits {
+			if v > logits[predictions[i]] {
 				predictions[i] = class
 			}
 		}
-	}
-	return predictions, nil
+		return err
+	})
+	return predictions, err
 }

@@ -194,11 +194,13 @@ func TestFinetuneGoesOnWhereItWas(t *testing.T) {
 		if got, first, err := train(f, 0); err != nil || got != want || first != 1 {
 			t.Errorf("frozen %t: beside a damaged checkpoint it begins with step %d, weights %.12s, want %.12s; error %v", frozen, first, got, want, err)
 		}
-		if _, err := f.Score(t.Context(), m, method.LayerH, images, images, nil); err != nil {
+		measured, err := f.Score(t.Context(), m, method.LayerH, images, images, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(f.Dir); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("after its end %s is there: %v", f.Dir, err)
+		again, err := f.Score(t.Context(), m, method.LayerH, images, images, func(Progress) { t.Error("what was trained to its end is trained again") })
+		if err != nil || again.Value != measured.Value {
+			t.Errorf("frozen %t: measured again %g, want %g; error %v", frozen, again.Value, measured.Value, err)
 		}
 	}
 }

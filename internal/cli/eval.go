@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -54,25 +55,52 @@ random crops and flips, as in the papers' tables; --epochs, --batch, --lr and
 	return a.memoryFlag(c)
 }
 
-// measure has a model label queries by the images of a bank. left, which may be nil,
-// says what is left out of the queries.
-type measure func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error)
+// labelling is a model that labels queries by the images of a bank.
+type labelling struct {
+	app           *app
+	from          origin
+	model         *alike.Model
+	left          *exclusion // what is left out of the queries, nil for nothing
+	bank, queries hashed
 
-// embedded has the model's embeddings measured.
+	kept []string // folders of trainings, of no use when their scores are on the disk
+}
+
+// apart refuses images that would be labelled by themselves.
+func (l *labelling) apart() error {
+	if l.queries.Dataset == l.bank.Dataset {
+		return fmt.Errorf("%s has no train and test split: an image would be classified by its own label; 'alike eval knn' leaves each out of its neighbours", l.bank.Name())
+	}
+	return nil
+}
+
+// measure measures it.
+type measure func(context.Context, *labelling) ([]eval.Score, error)
+
+// embedded has the accuracy of the model's embeddings measured.
 func embedded(measure scorers) measure {
-	return func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) (scores []eval.Score, err error) {
-		defer func() { err = errors.Join(err, a.memory.release()) }()
-		b, err := a.features(ctx, m, bank)
+	return func(ctx context.Context, l *labelling) (scores []eval.Score, err error) {
+		defer func() { err = errors.Join(err, l.app.memory.release()) }()
+		bank, err := l.app.features(ctx, l.model, l.bank)
 		if err != nil {
 			return nil, err
 		}
-		q := b
-		if queries.Dataset != bank.Dataset {
-			if q, err = a.features(ctx, m, queries); err != nil {
-				return nil, err
+		if l.queries.Dataset == l.bank.Dataset {
+			return l.left.around(measure)(ctx, bank, bank)
+		}
+		queries, err := l.app.features(ctx, l.model, l.queries)
+		if err != nil {
+			return nil, err
+		}
+		if scores, err = measure(ctx, bank, queries); err != nil {
+			return nil, err
+		}
+		for i := range scores {
+			if l.left != nil {
+				scores[i] = l.left.fromScore(scores[i])
 			}
 		}
-		return left.around(measure)(ctx, b, q)
+		return scores, nil
 	}
 }
 
@@ -138,11 +166,11 @@ to MODEL.onnx.scores.jsonl.`,
 		if err != nil {
 			return err
 		}
-		left, err := exclude(*without, queries)
-		if err != nil {
+		l := &labelling{app: a, from: from, model: model, bank: bank, queries: queries}
+		if l.left, err = exclude(*without, queries); err != nil {
 			return err
 		}
-		scores, err := measure(c.Context(), a, model, left, bank, queries)
+		scores, err := measure(c.Context(), l)
 		if err != nil {
 			return err
 		}
@@ -153,9 +181,14 @@ to MODEL.onnx.scores.jsonl.`,
 				s.Notes = append(s.Notes, fmt.Sprintf("transfer: the network was trained on %s", s.Subject.Data))
 			}
 			if *byClass {
-				s.PerClass = eval.PerClass(*s, labelsOf(queries, left))
+				s.PerClass = eval.PerClass(*s, labelsOf(queries, l.left))
 			}
 			if err := eval.Append(from.scores(), *s); err != nil {
+				return err
+			}
+		}
+		for _, dir := range l.kept {
+			if err := os.RemoveAll(dir); err != nil {
 				return err
 			}
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"alike"
 	"alike/augment"
 	"alike/eval"
 )
@@ -35,15 +34,19 @@ rotations a quarter.`, func() (measure, error) {
 
 // transformed measures by how well a linear classifier tells what was done to images.
 func transformed(of string, m eval.Linear) measure {
-	return func(ctx context.Context, a *app, model *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error) {
-		for _, d := range []*hashed{&bank, &queries} {
-			puzzle, err := augment.Puzzle(d.Dataset, of, model.Size())
+	return func(ctx context.Context, l *labelling) ([]eval.Score, error) {
+		if err := l.apart(); err != nil {
+			return nil, err
+		}
+		puzzled := *l
+		for _, d := range []*hashed{&puzzled.bank, &puzzled.queries} {
+			puzzle, err := augment.Puzzle(d.Dataset, of, l.model.Size())
 			if err != nil {
 				return nil, err
 			}
 			d.Dataset = puzzle
 		}
-		scores, err := embedded(one(m))(ctx, a, model, left, bank, queries)
+		scores, err := embedded(one(m))(ctx, &puzzled)
 		for i := range scores {
 			scores[i].Metric = "transform_accuracy"
 			scores[i].Protocol.Variant += "; the label is what was done to the image: " + of

@@ -27,24 +27,27 @@ splits cannot be measured: an image would be classified by its own label.
 
 The whole network is trained, as in SimCLR's semi-supervised experiments: crops and
 flips, SGD with Nesterov momentum, the rate 0.05 times batch/256 falling to 0 along a
-cosine, no regularisation. --labels takes a share of each class, drawn by --seed. The
+cosine, no regularisation. --labels takes a share of them, as many of each class, drawn by --seed. The
 run stays as it is. Stopped or killed, the same command goes on where it was.`, func() (measure, error) {
 			shares, err := parseShares(labels)
 			if err != nil {
 				return nil, fmt.Errorf("--labels: %w", err)
 			}
 			f.Seed = seed
-			return func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) (scores []eval.Score, err error) {
+			return func(ctx context.Context, l *labelling) (scores []eval.Score, err error) {
+				if err := l.apart(); err != nil {
+					return nil, err
+				}
+				bank := l.bank
 				for _, share := range shares {
 					one := f
 					if !c.Flags().Changed("epochs") {
 						one.Epochs = train.DefaultFinetune(share).Epochs
 					}
-					some, err := labelled(bank, share, seed)
-					if err != nil {
+					if l.bank, err = labelled(bank, share, seed); err != nil {
 						return nil, err
 					}
-					s, err := finetuned(one, fmt.Sprintf("fine-tuning on %g %% of the labels", 100*share))(ctx, a, m, left, some, queries)
+					s, err := finetuned(one, fmt.Sprintf("fine-tuning on %g %% of the labels", 100*share))(ctx, l)
 					if err != nil {
 						return nil, err
 					}
@@ -73,11 +76,12 @@ func addSGDFlags(c *cobra.Command, f *train.Finetune) {
 
 // finetuned measures by training on labels.
 func finetuned(f train.Finetune, what string) measure {
-	return func(ctx context.Context, a *app, m *alike.Model, left *exclusion, bank, queries hashed) ([]eval.Score, error) {
-		if queries.Dataset == bank.Dataset {
-			return nil, fmt.Errorf("%s has no train and test split: an image would be classified by its own label", bank.Name())
+	return func(ctx context.Context, l *labelling) ([]eval.Score, error) {
+		if err := l.apart(); err != nil {
+			return nil, err
 		}
-		bank, err := labelled(bank, 1, f.Seed) // without images that have no label
+		queries := l.queries
+		bank, err := labelled(l.bank, 1, f.Seed) // without images that have no label
 		if err != nil {
 			return nil, err
 		}
@@ -85,10 +89,10 @@ func finetuned(f train.Finetune, what string) measure {
 			return nil, fmt.Errorf("%s has images without labels, and scores need them", queries.Name())
 		}
 		var bar *progress
-		f.Dir = filepath.Join("finetune", trainingKey(f, m, bank))
-		s, err := m.Finetune(ctx, f, bank, queries, func(p train.Progress) {
+		f.Dir = filepath.Join(l.from.path, "finetune", trainingKey(f, l.model, bank))
+		s, err := l.model.Finetune(ctx, f, bank, queries, func(p train.Progress) {
 			if bar == nil {
-				bar = a.progress(what, p.Total)
+				bar = l.app.progress(what, p.Total)
 			}
 			bar.step(p)
 		})
@@ -100,9 +104,10 @@ func finetuned(f train.Finetune, what string) measure {
 		}
 		bank.sign(&s.Protocol.Bank)
 		queries.sign(&s.Protocol.Queries)
-		if left != nil {
-			s = left.fromScore(s)
+		if l.left != nil {
+			s = l.left.fromScore(s)
 		}
+		l.kept = append(l.kept, f.Dir)
 		return []eval.Score{s}, nil
 	}
 }

@@ -141,3 +141,17 @@ func TestParseShares(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsLearnedFromIsNotMeasured(t *testing.T) {
+	dir := trainedRun(t)
+	for _, args := range [][]string{
+		{"eval", "finetune", dir, "--split", "train"}, // a tenth of the labels, the default
+		{"eval", "finetune", dir, "--split", "train", "--labels", "100%"},
+		{"eval", "linear", dir, "--split", "train", "--sgd"},
+		{"eval", "transform", dir, "--split", "train", "--of", "rotate"},
+	} {
+		if code, _, said := call(t, args...); code != exitFailed || !strings.Contains(said, "classified by its own label") {
+			t.Errorf("%q: exit %d, %s", args, code, said)
+		}
+	}
+}
