@@ -14,6 +14,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -264,6 +265,25 @@ func TestMemoryOfCIFARIsBounded(t *testing.T) {
 	root := tree(t, map[string][]byte{"data_batch_1.bin": make([]byte, 3073), "test_batch.bin": make([]byte, 3073)})
 	if _, err := Open(t.Context(), root, Options{MaxBytes: 4000}); err == nil || !strings.Contains(err.Error(), "of memory") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestIDXSplitsShareTheirClasses(t *testing.T) {
+	image := func(n byte) []byte {
+		return append([]byte{0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 1, 0, 0, 0, 1}, make([]byte, n)...)
+	}
+	s, err := Open(t.Context(), tree(t, map[string][]byte{
+		"train-images-idx3-ubyte": image(3), "train-labels-idx1-ubyte": {0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2},
+		"t10k-images-idx3-ubyte": image(2), "t10k-labels-idx1-ubyte": {0, 0, 8, 1, 0, 0, 0, 2, 0, 1},
+	}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, split := range []string{Train, Test} {
+		d, err := s.Split(split)
+		if err != nil || !slices.Equal(d.Classes(), []string{"0", "1", "2"}) {
+			t.Errorf("%s has classes %q, error %v", split, d.Classes(), err)
+		}
 	}
 }
 

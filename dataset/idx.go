@@ -57,6 +57,7 @@ func openIDX(_ context.Context, path string, o Options) (*Source, error) {
 		return nil, errors.New("no file whose name holds idx3-ubyte")
 	}
 	s := &Source{Splits: map[string]Dataset{}}
+	var classes []string
 	for _, images := range slices.Sorted(maps.Keys(pairs)) {
 		m, err := readIDX(images, labelsOf(images), o)
 		if err != nil {
@@ -65,6 +66,14 @@ func openIDX(_ context.Context, path string, o Options) (*Source, error) {
 		split := pairs[images]
 		m.Title = fmt.Sprintf("%s (%s)", filepath.Base(images), split)
 		s.Splits[split] = m
+		if len(m.Names) > len(classes) {
+			classes = m.Names
+		}
+	}
+	for _, d := range s.Splits {
+		if m := d.(*Memory); m.Labels != nil {
+			m.Names = classes // one that lacks the last does not know of it
+		}
 	}
 	return s, nil
 }

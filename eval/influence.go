@@ -150,7 +150,7 @@ func reach(n int, influence func(i int) float64) float64 {
 func (m Verification) intervals(ctx context.Context, p *pool.Pool, images *Features, pairs *Pairs, roc ROC) (auc, eer float64, tar []float64, err error) {
 	thresholds := slices.Compact(slices.Sorted(slices.Values(append([]int{roc.crossing}, roc.thresholds...))))
 	f := newInfluence(images.N, pairs, thresholds)
-	if err := f.collect(ctx, p, images, pairBlock); err != nil {
+	if err := f.collect(ctx, p, images, pairBlock(images.D)); err != nil {
 		return 0, 0, nil, err
 	}
 	c := f.changes(pairs, roc.AUC)

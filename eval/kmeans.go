@@ -76,8 +76,10 @@ func (m KMeans) Run(ctx context.Context, f *Features) ([]Clustering, error) {
 	x := newPoints(p, f)
 	all := make([]Clustering, m.Restarts)
 	for r := range all {
-		var err error
-		start := x.begin(m.Clusters, rng.New(rng.Cluster, m.Seed, uint64(r)))
+		start, err := x.begin(ctx, m.Clusters, rng.New(rng.Cluster, m.Seed, uint64(r)))
+		if err != nil {
+			return nil, err
+		}
 		if all[r], err = x.lloyd(ctx, start, m.MaxIterations); err != nil {
 			return nil, err
 		}
@@ -102,7 +104,7 @@ type points struct {
 const pointBytes = 16 << 20
 
 func newPoints(p *pool.Pool, f *Features) *points {
-	x := &points{nearest.Unit(p, f.rows()), p, make([]float64, f.N), max(256, pointBytes/4/(f.D+1))}
+	x := &points{nearest.Unit(p, f.rows()), p, make([]float64, f.N), max(32, pointBytes/4/(f.D+1))}
 	for i := range x.squares {
 		x.squares[i] = square(x.row(i))
 	}
@@ -129,7 +131,7 @@ func finish(centre []float32) {
 func (x *points) distance(i int, s float32) float64 { return max(0, x.squares[i]-2*float64(s)) }
 
 // begin returns the first centres, by greedy k-means++.
-func (x *points) begin(k int, stream *rng.Stream) nearest.Rows {
+func (x *points) begin(ctx context.Context, k int, stream *rng.Stream) (nearest.Rows, error) {
 	centres := nearest.Rows{N: 0, D: x.D + 1, Data: make([]float32, 0, k*(x.D+1))}
 	away := make([]float64, x.N) // squared distance from the nearest centre
 	for i := range away {
@@ -137,6 +139,9 @@ func (x *points) begin(k int, stream *rng.Stream) nearest.Rows {
 	}
 	sums, tries := make([]float64, x.N), 1
 	for centres.N < k {
+		if ctx.Err() != nil {
+			return centres, context.Cause(ctx)
+		}
 		candidates := make([]int, tries)
 		for j := range candidates {
 			candidates[j] = draw(stream, sums)
@@ -150,7 +155,7 @@ func (x *points) begin(k int, stream *rng.Stream) nearest.Rows {
 		}
 		tries = 2 + int(math.Log(float64(k)))
 	}
-	return centres
+	return centres, nil
 }
 
 // draw returns an index with a probability proportional to what it adds to the

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"alike/internal/kernel/nearest"
 	"alike/internal/kernel/pool"
 	"alike/internal/rng"
 )
@@ -83,7 +85,7 @@ func TestKMeansAgreesWithItsTwin(t *testing.T) {
 		d, k := rapid.IntRange(2, 30).Draw(t, "d"), rapid.IntRange(1, 8).Draw(t, "k")
 		f := clusters(rapid.IntRange(k, 200).Draw(t, "n"), d, 4, 1, rapid.Uint64().Draw(t, "seed"))
 		x := newPoints(p, f)
-		start := x.begin(k, rng.New(rng.Cluster, rapid.Uint64().Draw(t, "start")))
+		start := begun(x, k, rapid.Uint64().Draw(t, "start"))
 		want, inertia, sure := lloydTwin(doubles(x.Data, x.D, 0), doubles(slices.Clone(start.Data), start.D, 1))
 		got, err := x.lloyd(context.Background(), start, 300)
 		if err != nil {
@@ -129,7 +131,7 @@ func TestKMeansDependsOnTheSeedAlone(t *testing.T) {
 		p := pool.New(workers)
 		defer p.Close()
 		x := newPoints(p, f)
-		got, err := x.lloyd(t.Context(), x.begin(20, rng.New(rng.Cluster, 7)), 300)
+		got, err := x.lloyd(t.Context(), begun(x, 20, 7), 300)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +145,7 @@ func TestKMeansDependsOnTheSeedAlone(t *testing.T) {
 	p := pool.New(2)
 	defer p.Close()
 	x := newPoints(p, f)
-	other, err := x.lloyd(t.Context(), x.begin(20, rng.New(rng.Cluster, 8)), 300)
+	other, err := x.lloyd(t.Context(), begun(x, 20, 8), 300)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +240,7 @@ func TestKMeansDependsOnNoBlocks(t *testing.T) {
 	for _, block := range []int{1000, 1, 7, 640} {
 		x := newPoints(p, f)
 		x.block = block
-		got, err := x.lloyd(t.Context(), x.begin(12, rng.New(rng.Cluster, 1)), 50)
+		got, err := x.lloyd(t.Context(), begun(x, 12, 1), 50)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,5 +250,20 @@ func TestKMeansDependsOnNoBlocks(t *testing.T) {
 		if got.Inertia != want.Inertia || got.Iterations != want.Iterations || !slices.Equal(got.Of, want.Of) {
 			t.Errorf("blocks of %d points: inertia %g, want %g", block, got.Inertia, want.Inertia)
 		}
+	}
+}
+
+// begun are the first centres.
+func begun(x *points, k int, start uint64) nearest.Rows {
+	centres, _ := x.begin(context.Background(), k, rng.New(rng.Cluster, start)) // its only error is the context's
+	return centres
+}
+
+func TestTheFirstCentresStop(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	stop(enough)
+	if _, err := (KMeans{Clusters: 3, Restarts: 1, MaxIterations: 1}).Run(ctx, clusters(30, 4, 3, 1, 1)); !errors.Is(err, enough) {
+		t.Errorf("error %v", err)
 	}
 }

@@ -54,7 +54,7 @@ func (m Verification) Scores(ctx context.Context, images *Features) ([]Score, er
 	unit := *images // so that both passes find vectors of length 1
 	unit.Data = nearest.Unit(p, images.rows()).Data
 	images = &unit
-	pairs, err := countPairs(ctx, p, images, pairBlock)
+	pairs, err := countPairs(ctx, p, images, pairBlock(images.D))
 	if err != nil {
 		return nil, err
 	}
@@ -70,20 +70,26 @@ func (m Verification) Scores(ctx context.Context, images *Features) ([]Score, er
 	base.Protocol.Normalisation = "l2"
 	base.Protocol.Variant = "all pairs once, cosine rounded to 2^-20"
 	var scores []Score
-	add := func(metric string, value, reach float64) {
+	add := func(metric string, value, reach float64, without string) {
 		s := base
 		s.Metric, s.Value = metric, value
 		if reach > 0 {
 			s.CI95 = &[2]float64{max(0, value-reach), min(1, value+reach)}
 		} else {
-			s.Notes = []string{fmt.Sprintf("no interval of %s: it is the same without any one of the images", metric)}
+			s.Notes = []string{fmt.Sprintf("no interval of %s: %s", metric, without)}
 		}
 		scores = append(scores, s)
 	}
-	add("auc", roc.AUC, auc)
-	add("eer", roc.EER, eer)
+	const same = "it is the same without any one of the images"
+	add("auc", roc.AUC, auc, same)
+	add("eer", roc.EER, eer, same)
+	_, negatives := pairs.totals()
 	for i, far := range m.FAR {
-		add(fmt.Sprintf("tar@far=%g", far), roc.TAR[i], tar[i])
+		reach, without := tar[i], same
+		if far*float64(negatives) < 1 {
+			reach, without = 0, fmt.Sprintf("%d pairs of two classes are too few to tell such a rate", negatives)
+		}
+		add(fmt.Sprintf("tar@far=%g", far), roc.TAR[i], reach, without)
 	}
 	return scores, nil
 }

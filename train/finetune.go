@@ -96,6 +96,9 @@ func (f Finetune) Score(ctx context.Context, m *Model, layer string, bank, queri
 	if err := f.Validate(); err != nil {
 		return eval.Score{}, err
 	}
+	if !slices.Equal(bank.Classes(), queries.Classes()) {
+		return eval.Score{}, fmt.Errorf("%s and %s have other classes: what is learned of one says nothing of the other", bank.Name(), queries.Name())
+	}
 	c, err := m.classifier(f, layer, len(bank.Classes()))
 	if err != nil {
 		return eval.Score{}, err

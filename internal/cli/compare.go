@@ -19,8 +19,8 @@ func (a *app) compare() *cobra.Command {
 		Use:   "compare RUN RUN...",
 		Short: "Compare the scores of runs that were measured alike",
 		Long: `Compare the scores of runs: of each metric, and of each way that it was measured
-in all of the runs, the latest. Where no two ways are the same, the field that
-differs is named. Each run is then compared with the first, query by query: the
+in all of the runs, the latest. Of a metric that the runs do not share alike, the
+field that differs is named. Each run is then compared with the first, query by query: the
 difference has an interval of its own (a paired bootstrap), which is narrower than
 those of the two scores. Of runs that differ in their seed alone it gives the mean,
 with its 95 % interval.`,
@@ -45,7 +45,7 @@ with its 95 % interval.`,
 				return fmt.Errorf("%s has no scores yet: measure it with 'alike eval knn %s'", dir, dir)
 			}
 		}
-		table, err := comparable(args, latest)
+		table, unlike, err := comparable(args, latest)
 		if err != nil {
 			return err
 		}
@@ -61,8 +61,11 @@ with its 95 % interval.`,
 		if repeated {
 			means = seedMeans(table, len(args))
 		}
+		for _, text := range unlike {
+			a.say("left out: %s", text)
+		}
 		if *asJSON {
-			return a.printJSON(map[string]any{"scores": table, "differences": gaps, "means": means})
+			return a.printJSON(map[string]any{"scores": table, "differences": gaps, "means": means, "left_out": list(unlike)})
 		}
 		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "metric\trun\tstep\tvalue\t95 % interval\tmeasured on")
@@ -122,8 +125,9 @@ func measuredOn(p eval.Protocol) string {
 	return s
 }
 
-// comparable lists the scores that all runs have: of one metric, measured alike.
-func comparable(runs []string, latest [][]eval.Score) (table []eval.Score, err error) {
+// comparable lists the scores that all runs have: of one metric, measured alike. unlike says
+// of each other metric that they share how it was measured.
+func comparable(runs []string, latest [][]eval.Score) (table []eval.Score, unlike []string, err error) {
 	for _, first := range latest[0] {
 		rows := []eval.Score{first}
 		for i, scores := range latest[1:] {
@@ -134,7 +138,7 @@ func comparable(runs []string, latest [][]eval.Score) (table []eval.Score, err e
 			}
 			other := slices.IndexFunc(scores, func(s eval.Score) bool { return s.Metric == first.Metric })
 			if other >= 0 {
-				err = fmt.Errorf("%s of %s and %s were not measured alike: %s", first.Metric, runs[0], runs[i+1], difference(first.Protocol, scores[other].Protocol))
+				unlike = append(unlike, fmt.Sprintf("%s of %s and %s were not measured alike: %s", first.Metric, runs[0], runs[i+1], difference(first.Protocol, scores[other].Protocol)))
 			}
 			break
 		}
@@ -144,11 +148,11 @@ func comparable(runs []string, latest [][]eval.Score) (table []eval.Score, err e
 	}
 	switch {
 	case len(table) > 0:
-		return table, nil
-	case err == nil:
-		err = errors.New("the runs have no metric in common")
+		return table, unlike, nil
+	case len(unlike) > 0:
+		return nil, nil, errors.New(unlike[len(unlike)-1])
 	}
-	return nil, err
+	return nil, nil, errors.New("the runs have no metric in common")
 }
 
 // difference names the first field that two protocols do not share; data by name.

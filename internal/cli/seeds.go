@@ -53,9 +53,13 @@ func onlySeedsDiffer(dirs []string) (bool, error) {
 	return len(seeds) == len(dirs), nil
 }
 
-// seedMeans are the means over each group of as many scores as there are runs.
+// seedMeans are the means over each group of as many scores as there are runs, if all are of
+// the same step.
 func seedMeans(table []eval.Score, runs int) (means []seedMean) {
 	for group := range slices.Chunk(table, runs) {
+		if slices.ContainsFunc(group, func(s eval.Score) bool { return s.Subject.Step != group[0].Subject.Step }) {
+			continue
+		}
 		m := seedMean{Metric: group[0].Metric, Seeds: runs}
 		var values []float64
 		for _, s := range group {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"alike/eval"
 )
 
 func TestSeedsAreRunsOfTheirOwn(t *testing.T) {
@@ -60,5 +62,26 @@ func TestParametersOfAMethodCanBeSet(t *testing.T) {
 		if code != exitMisuse || !strings.Contains(errs, want) {
 			t.Errorf("--set %s: status %d, %s; want %q", setting, code, errs, want)
 		}
+	}
+}
+
+func TestCompareSaysWhatItLeavesOut(t *testing.T) {
+	score := func(metric, bank string, step int) eval.Score {
+		return eval.Score{Metric: metric, Subject: eval.Subject{Step: step}, Protocol: eval.Protocol{Bank: eval.Set{SHA256: bank, Data: bank}}}
+	}
+	runs := []string{"a", "b"}
+	table, unlike, err := comparable(runs, [][]eval.Score{
+		{score("knn_accuracy", "x", 10), score("recall@1", "x", 10)},
+		{score("knn_accuracy", "x", 10), score("recall@1", "y", 10)},
+	})
+	if err != nil || len(table) != 2 || len(unlike) != 1 || !strings.Contains(unlike[0], "recall@1 of a and b were not measured alike: data: x") {
+		t.Errorf("table %v, unlike %q, error %v", table, unlike, err)
+	}
+	if means := seedMeans(table, 2); len(means) != 1 {
+		t.Errorf("%d means of two seeds, want 1", len(means))
+	}
+	table[1].Subject.Step = 5
+	if means := seedMeans(table, 2); len(means) != 0 {
+		t.Errorf("a mean over networks of steps 10 and 5: %v", means)
 	}
 }

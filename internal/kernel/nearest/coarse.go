@@ -116,13 +116,14 @@ func (c *coarse) search(ctx context.Context, first, m int, kept []best, visit fu
 			failed.Store(true)
 		}
 	})
-	panels := bf16.Borrow(c.Pool, coarseBank*width)
+	height := fit(coarseBank, width, 2)
+	panels := bf16.Borrow(c.Pool, height*width)
 	defer bf16.Return(c.Pool, panels)
-	for from := 0; from < c.bank.N && !failed.Load(); from += coarseBank {
+	for from := 0; from < c.bank.N && !failed.Load(); from += height {
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
-		n := min(coarseBank, c.bank.N-from)
+		n := min(height, c.bank.N-from)
 		c.pack(panels, from, n)
 		c.Pool.Run((m+coarseRows-1)/coarseRows, func(band int) {
 			at := band * coarseRows

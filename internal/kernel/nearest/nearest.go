@@ -49,8 +49,18 @@ const (
 )
 
 // collected is how many scores are collected at most for all queries of a block:
-// 64 MB.
+// 64 MB. A neighbour is as large as two.
 const collected = 64 << 20 / 8
+
+// packedBytes is what rows take at most that are brought into a kernel's order at once; so there are
+// fewer to a block where they are long.
+const packedBytes = 32 << 20
+
+// fit is how many rows of d values of some bytes are packed at once: at most most, at least and a
+// multiple of a panel of 32.
+func fit(most, d, bytes int) int {
+	return min(most, max(32, packedBytes/(bytes*d)/32*32))
+}
 
 // Search calls visit once for every query, from several goroutines and in no
 // certain order, with the K rows of the bank that have the largest dot product,
@@ -58,13 +68,14 @@ const collected = 64 << 20 / 8
 // slice is valid until visit returns. All values must be finite. No bit of the
 // result depends on the blocks, the workers, the level or the first pass.
 //
-// Time O(Q N D). Memory is at most 73 MB, no matter how large the bank; with a first
+// Time O(Q N D). Memory is at most 110 MB, no matter how large the bank, or that of 32 rows of
+// each side where these take more; with a first
 // pass up to four times that, where very many rows may be among the K. Search
 // returns early, with the context's cause, when the context ends.
 func Search(ctx context.Context, o Options, queries, bank Rows, visit func(query int, near []Neighbour)) error {
 	o.K = min(o.K, bank.N)
-	height := min(queryBlock, max(1, collected/(o.K+room(o.K))))
-	return search(ctx, o, queries, bank, height, bankBlock, visit)
+	height := min(fit(queryBlock, bank.D, 2), max(1, collected/(3*o.K+room(o.K))))
+	return search(ctx, o, queries, bank, height, fit(bankBlock, bank.D, 4), visit)
 }
 
 func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bankBlock int, visit func(int, []Neighbour)) error {
