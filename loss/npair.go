@@ -16,7 +16,8 @@ func init() {
 // averaged over the ordered positive pairs, the second term over the rows that
 // have a positive. The paper takes one row of each pair as anchor; here both
 // are, and weights of 0 for the second view give the paper's form. Without
-// views all negatives count. Time O(M² D), memory O(M²).
+// views all negatives count. Of unit vectors it is ICE with a scale of 1, so method metric,
+// whose head makes them, wants head.l2_normalize=false. Time O(M² D), memory O(M²).
 type NPair struct {
 	// Regularization is λ ≥ 0, of the squared lengths that nothing else bounds; the
 	// paper gives no value, 0.002 is TensorFlow's.

@@ -17,6 +17,9 @@ func cub64(l *lab) error {
 			return append([]string{"ice"}, base...)
 		}
 		args := append([]string{"metric", "--loss", loss}, base...)
+		if loss == "npair" { // of unit vectors it would be ICE at a scale of 1
+			args = append(args, "--set", "head.l2_normalize=false")
+		}
 		return args
 	}
 	rates := []string{"0.001", "0.004"}
