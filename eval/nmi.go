@@ -56,9 +56,11 @@ func (m NMI) kmeans(clusters int) KMeans {
 // Score returns the NMI of the images with its protocol. The caller adds the
 // subject.
 func (m NMI) Score(ctx context.Context, images *Features) (Score, error) {
-	scores, err := m.scores(ctx, images, []agreement{{"nmi_" + m.Norm, m.Norm + " mean of the entropies", func(t *table, counts []int) float64 {
-		return m.normalise(t.information(counts))
-	}}})
+	of := slices.IndexFunc(agreements, func(a agreement) bool { return a.metric == "nmi_"+m.Norm })
+	if of < 0 {
+		return Score{}, wrap("clusters", m.Validate())
+	}
+	scores, err := m.scores(ctx, images, agreements[of:of+1])
 	if err != nil {
 		return Score{}, err
 	}
@@ -119,13 +121,6 @@ func (m NMI) interval(ctx context.Context, t *table, a agreement, value float64)
 	})
 	reach := z95 * deviation(resampled)
 	return [2]float64{max(a.least(), value-reach), min(1, value+reach)}, err
-}
-
-func (m NMI) normalise(i Information) float64 {
-	if m.Norm == Geometric {
-		return i.Geometric()
-	}
-	return i.Arithmetic()
 }
 
 // Information is what classes and clusters say, in nats: the entropy of each and

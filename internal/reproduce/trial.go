@@ -48,13 +48,14 @@ func (j Job) Title() string {
 }
 
 // spec is the SPEC that a claim's runs are trained on: a packed part of the images,
-// which pack writes, and that no run decodes again.
+// which pack writes, and that no run decodes again. It is a part of the runs' names, so it is the
+// same wherever a command is given.
 func (t *Trial) spec(c *Claim) string {
 	name := fmt.Sprintf("images-%d.pack", t.Scale.Images)
 	if c.Labelled {
 		name = "labelled.pack"
 	}
-	return filepath.Join(t.Dir, name)
+	return absolute(filepath.Join(t.Dir, name))
 }
 
 // Jobs are all runs, the first seeds first, within a seed the claims of few runs
@@ -183,7 +184,12 @@ type origin struct {
 // claim makes the directory that of these images and this engine, and refuses one that is of others.
 func (t *Trial) claim() error {
 	file := filepath.Join(t.Dir, "trial.json")
-	own := origin{absolute(t.Data), absolute(t.Labelled), t.Backend}
+	own := origin{t.Data, t.Labelled, t.Backend}
+	for _, spec := range []*string{&own.Data, &own.Labelled} {
+		if _, err := os.Stat(*spec); err == nil {
+			*spec = absolute(*spec)
+		}
+	}
 	text, err := os.ReadFile(file)
 	if err == nil {
 		var there origin
@@ -210,14 +216,10 @@ func (t *Trial) claim() error {
 	return atomicfile.Write(file, text)
 }
 
-// absolute is a SPEC, of a file or folder by its absolute path.
-func absolute(spec string) string {
-	if _, err := os.Stat(spec); err != nil {
-		return spec
-	}
-	path, err := filepath.Abs(spec)
-	if err != nil {
-		return spec
+// absolute is the absolute path of a file.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
 	}
 	return path
 }
