@@ -181,6 +181,72 @@ func TestGallery(t *testing.T) {
 	}
 }
 
+func TestAGalleryWithoutImagesIsEmpty(t *testing.T) {
+	f := groups(2, 4, 1, 0.3, 9)
+	f.IDs = []string{"a", "b"}
+	x, err := index.New(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := index.NewStore(x)
+	for _, id := range f.IDs {
+		store.Delete(id)
+	}
+	s, g := site(t)
+	g.Open(t.Context(), slog.New(slog.DiscardHandler), Images{Store: store})
+	for target, want := range map[string]string{
+		"/v1/points":       `{"ids":[],"labels":[],"classes":[],"neighbours":false}`,
+		"/v1/map?kind=pca": `{"x":[],"y":[]}`,
+		"/v1/clusters":     `[]`,
+		"/v1/scores":       `[]`,
+	} {
+		w := ask(s, target)
+		for start := time.Now(); w.Code == 503 && time.Since(start) < time.Minute; w = ask(s, target) {
+			time.Sleep(time.Millisecond)
+		}
+		if got := strings.TrimSpace(w.Body.String()); w.Code != 200 || got != want {
+			t.Errorf("%s: %d %s, want %s", target, w.Code, got, want)
+		}
+	}
+}
+
+// What a browser has kept of an address is shown again only if it is still the picture there.
+func TestAPictureThatWasReplacedIsSentAnew(t *testing.T) {
+	f := groups(2, 4, 1, 0.3, 9)
+	f.IDs = []string{"a", "b"}
+	x, err := index.New(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, g := site(t)
+	shade := color.Gray{Y: 10}
+	g.Open(t.Context(), slog.New(slog.DiscardHandler), Images{Store: index.NewStore(x), Picture: func(string) (image.Image, error) {
+		m := image.NewGray(image.Rect(0, 0, 20, 30))
+		m.SetGray(3, 3, shade)
+		return m, nil
+	}})
+	const target = "/v1/image?size=128&id=a"
+	first := ask(s, target)
+	if cache := first.Header().Get("Cache-Control"); first.Code != 200 || cache != "private, no-cache" {
+		t.Errorf("%d, to be kept as %q", first.Code, cache)
+	}
+	again := func() int {
+		r := httptest.NewRequest("GET", target, nil)
+		r.Host = "localhost"
+		r.Header.Set("If-None-Match", first.Header().Get("ETag"))
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code
+	}
+	if code := again(); code != 304 {
+		t.Errorf("the same picture is sent again: %d", code)
+	}
+	shade.Y = 20
+	if code := again(); code != 200 {
+		t.Errorf("another picture is not sent: %d", code)
+	}
+}
+
 // The twin goes through all pairs.
 func TestScoresByNeighbours(t *testing.T) {
 	f := groups(120, 6, 3, 1.2, 7)

@@ -1,14 +1,17 @@
 package explore
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"image"
 	"log/slog"
 	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync/atomic"
+	"time"
 
 	"alike/eval"
 	"alike/index"
@@ -130,6 +133,11 @@ func featuresOf(all *index.Snapshot) (f *eval.Features, rows []int) {
 
 // compute finds clusters, then the neighbours: scores of each image by them, and their map.
 func (g *Gallery) compute(ctx context.Context, f *eval.Features, pca []Point, scores []Score, neighbours bool) error {
+	if f.N == 0 {
+		g.groups.Store(&[]int{})
+		g.scores.Store(&scores)
+		return nil
+	}
 	found, err := eval.KMeans{Clusters: min(clusters, f.N), Restarts: 1, MaxIterations: 50, Seed: layoutSeed}.Run(ctx, f)
 	if err != nil {
 		return err
@@ -162,7 +170,7 @@ func place(from []Point) *placed {
 	}
 	half := max(high.X-low.X, high.Y-low.Y, 1e-12) / 2
 	round := func(v float64) float32 { return float32(math.Round(v*1e5) / 1e5) }
-	var m placed
+	m := placed{X: make([]float32, 0, len(from)), Y: make([]float32, 0, len(from))} // no places are an empty list in JSON
 	for _, p := range from {
 		m.X = append(m.X, round((p.X-(low.X+high.X)/2)/half))
 		m.Y = append(m.Y, round((p.Y-(low.Y+high.Y)/2)/half))
@@ -215,7 +223,7 @@ var sizes = map[string]int{"": 128, "64": 64, "128": 128, "512": 512}
 
 // image answers with a picture of the gallery, at most that large.
 func (g *Gallery) image(w http.ResponseWriter, r *http.Request) error {
-	values, err := serve.Parameters(r, "id", "size")
+	values, err := serve.Parameters(r, "id", "size", "again") // the last makes another address of a picture that was replaced
 	if err != nil {
 		return err
 	}
@@ -239,9 +247,10 @@ func (g *Gallery) image(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// The address says nothing of the data, which change under it: a browser asks each time whether what it has is right.
 	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Header().Set("Cache-Control", "private, max-age=3600")
-	_, _ = w.Write(body) // the client may have gone
+	w.Header().Set("Cache-Control", "private, no-cache")
+	w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(body)))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	return nil
 }

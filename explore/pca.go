@@ -23,8 +23,11 @@ const (
 // PCA projects the rows onto the two directions in which they vary most. The
 // directions are those of at most pcaRows rows, evenly spread: the leading
 // eigenvectors of their covariance by block power iteration, then Rayleigh-Ritz in
-// the block (Halko, Martinsson and Tropp 2011).
+// the block (Halko, Martinsson and Tropp 2011). Of no rows there are no points.
 func PCA(f *eval.Features) []Point {
+	if f.N == 0 {
+		return nil
+	}
 	mean, axes := principal(f)
 	points := make([]Point, f.N)
 	for i := range points {

@@ -37,12 +37,11 @@ const (
 // SVG draws the curve, which tells its values to CurveScript; the points of a short one tell theirs
 // without it, too.
 func (c Curve) SVG() template.HTML {
-	pts := thin(finite(c.Points), maxPoints)
-	if len(pts) == 0 {
+	pts, other := thin(finite(c.Points), maxPoints), thin(finite(c.Other), maxPoints)
+	all := slices.Concat(pts, other)
+	if len(all) == 0 {
 		return "<p>no values yet</p>"
 	}
-	other := thin(finite(c.Other), maxPoints)
-	all := slices.Concat(pts, other)
 	xs, ys := axis(all, func(p Point) float64 { return p.X }), axis(all, func(p Point) float64 { return p.Y })
 	if c.ReferenceLabel != "" {
 		ys = ys.including(c.Reference)
@@ -67,6 +66,9 @@ func (c Curve) SVG() template.HTML {
 			left, py(c.Reference), width-right, left, left+32, template.HTMLEscapeString(c.ReferenceLabel), label(c.Reference))
 	}
 	line := func(class, dot string, pts []Point) {
+		if len(pts) == 0 {
+			return // of two runs, one may have no step yet
+		}
 		fmt.Fprintf(&b, `<path class="%s" d="`, class)
 		for i, p := range pts {
 			b.WriteString(map[bool]string{true: "M", false: "L"}[i == 0])
@@ -84,8 +86,8 @@ func (c Curve) SVG() template.HTML {
 		}
 	}
 	line("line", "dot", pts)
+	line("other", "other", other)
 	if len(other) > 0 {
-		line("other", "other", other)
 		const from, name = 260, 130 // of the labels, in the margin
 		for i, label := range []string{c.Label, c.OtherLabel} {
 			at := from + i*name
@@ -109,11 +111,12 @@ func axis(pts []Point, coordinate func(Point) float64) span {
 
 func (s span) including(v float64) span { return span{min(s.low, v), max(s.high, v)} }
 
-// padded leaves some air above and below, and gives a flat curve a height.
+// padded leaves some air above and below, and gives a flat curve a height: one that differs by no more
+// than the rounding of means, too.
 func (s span) padded() span {
-	air := 0.06 * (s.high - s.low)
-	if air == 0 {
-		air = max(0.5*math.Abs(s.high), 1e-3)
+	air, size := 0.06*(s.high-s.low), max(math.Abs(s.low), math.Abs(s.high))
+	if s.high-s.low <= 1e-9*size {
+		air = max(0.5*size, 1e-3)
 	}
 	return span{s.low - air, s.high + air}
 }
@@ -139,8 +142,9 @@ func (s span) ticks() []float64 {
 		}
 	}
 	var ticks []float64
-	for i := math.Ceil(s.low / step); i*step <= s.high; i++ {
-		ticks = append(ticks, i*step)
+	first, last := math.Ceil(s.low/step), math.Floor(s.high/step)
+	for i := range int(last-first) + 1 { // few, by the choice of step, even where adding 1 to first does nothing
+		ticks = append(ticks, (first+float64(i))*step)
 	}
 	return ticks
 }

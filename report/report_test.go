@@ -42,6 +42,13 @@ func TestCurve(t *testing.T) {
 	for i := range long {
 		long[i] = Point{float64(i), math.Sin(float64(i))}
 	}
+	flat := func(y float64) Curve { // whose means differ in their last bit
+		pts := make([]Point, 5000)
+		for i := range pts {
+			pts[i] = Point{float64(i), y}
+		}
+		return Curve{Points: pts}
+	}
 	for _, tc := range []struct {
 		name  string
 		curve Curve
@@ -51,6 +58,10 @@ func TestCurve(t *testing.T) {
 		{"only NaN counts as no points", Curve{Points: []Point{{1, math.NaN()}}}, "no values yet"},
 		{"one point is drawn", Curve{Points: []Point{{1, 2}}}, "<circle"},
 		{"a second curve has the same axes", Curve{Points: []Point{{0, 1}, {1, 2}}, Label: "one", OtherLabel: "two", Other: []Point{{1, 4}}}, `class="other" cx="624.0"`},
+		{"a second curve alone is drawn", Curve{Label: "one", OtherLabel: "two", Other: []Point{{1, 4}}}, `class="other" cx="340.0"`},
+		{"5,000 points of 0.03 are flat", flat(0.03), "M56.0 124.0L"},
+		{"5,000 points of 0.1 are flat", flat(0.1), "M56.0 124.0L"},
+		{"nothing but zeros is flat", flat(0), "M56.0 124.0L"},
 		{"a long curve is thinned", Curve{Points: long}, `class="line"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -66,7 +77,7 @@ func TestCurve(t *testing.T) {
 }
 
 func TestTicksAreRoundAndInside(t *testing.T) {
-	for _, s := range []span{{0, 1}, {-3.7, 12.2}, {1e-4, 2e-4}, {5.1, 5.4}, {0, 97657}} {
+	for _, s := range []span{{0, 1}, {-3.7, 12.2}, {1e-4, 2e-4}, {5.1, 5.4}, {0, 97657}, {-2e-9, 1 - 1e-9}} {
 		ticks := s.ticks()
 		if len(ticks) < 2 || len(ticks) > 7 {
 			t.Errorf("%v: ticks %v", s, ticks)

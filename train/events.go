@@ -94,12 +94,14 @@ func (m Metric) values() (vs []tensorboard.Value) {
 	if p == nil {
 		return vs
 	}
-	scalar("embeddings/alignment", p.Alignment)
+	if p.Positives.Total() > 0 {
+		scalar("embeddings/alignment", p.Alignment)
+		scalar("embeddings/positive_similarity", p.PositiveSimilarity)
+		scalar("embeddings/hard_negatives", p.HardNegatives)
+	}
 	scalar("embeddings/uniformity", p.Uniformity)
 	scalar("embeddings/effective_rank", p.EffectiveRank)
-	scalar("embeddings/positive_similarity", p.PositiveSimilarity)
 	scalar("embeddings/negative_similarity", p.NegativeSimilarity)
-	scalar("embeddings/hard_negatives", p.HardNegatives)
 	if p.Competitors > 0 {
 		scalar("embeddings/competitors", p.Competitors)
 	}

@@ -36,12 +36,18 @@ const kindOf = (file) => ({ "Content-Type": file.type || "application/octet-stre
 // gallery is the one whose server is under a path.
 export function gallery(at) {
   const named = (id) => encodeURIComponent(id);
+  const added = new Map(); // how often an id was: a page shows what it has of an address without asking
+  const again = (id) => (added.has(id) ? `&again=${added.get(id)}` : "");
   return {
     wait: (what) => wait(`${at}/v1/${what}`),
     neighbours: async (id, k) => (await ask(`${at}/v1/neighbours?k=${k}&id=${named(id)}`)).hits,
     search: async (file, k) => (await ask(`${at}/v1/search?k=${k}`, { method: "POST", body: file, headers: kindOf(file) })).hits,
-    add: (id, file) => ask(`${at}/v1/images?id=${named(id)}`, { method: "PUT", body: file, headers: kindOf(file) }),
+    add: async (id, file) => {
+      const answer = await ask(`${at}/v1/images?id=${named(id)}`, { method: "PUT", body: file, headers: kindOf(file) });
+      added.set(id, (added.get(id) ?? 0) + 1);
+      return answer;
+    },
     remove: (id) => ask(`${at}/v1/images?id=${named(id)}`, { method: "DELETE" }),
-    picture: (id, size = 128) => `${at}/v1/image?size=${size}&id=${named(id)}`,
+    picture: (id, size = 128) => `${at}/v1/image?size=${size}&id=${named(id)}${again(id)}`,
   };
 }

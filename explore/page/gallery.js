@@ -43,6 +43,15 @@ class Side {
   }
 }
 
+// linked is the id that the address names, "" for none.
+function linked() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return ""; // no link of this page's
+  }
+}
+
 // say tells what happened, to those who see it and those who hear it.
 function say(text, wrong = false) {
   $("#said").textContent = text;
@@ -50,7 +59,9 @@ function say(text, wrong = false) {
 }
 
 export class Gallery {
-  constructor(galleries) {
+  // reveal shows the images, where they are not what is shown.
+  constructor(galleries, reveal) {
+    this.reveal = reveal;
     this.sides = galleries.map((g, i) => new Side(g, galleries.length > 1 ? "AB"[i] : ""));
     this.on = 0; // the side whose map is shown
     this.colouring = "label";
@@ -73,6 +84,12 @@ export class Gallery {
 
   get current() {
     return this.trail.at(-1);
+  }
+
+  // rows are the points whose images are still there.
+  rows() {
+    const { ids } = this.side.points;
+    return [...ids.keys()].filter((i) => !this.gone.has(ids[i]));
   }
 
   // compare shows that there are two.
@@ -117,7 +134,7 @@ export class Gallery {
   drawLegend() {
     const painting = this.painting;
     const counts = new Map();
-    for (let i = 0; i < this.side.points.ids.length; i++) counts.set(painting.group(i), (counts.get(painting.group(i)) ?? 0) + 1);
+    for (const i of this.rows()) counts.set(painting.group(i), (counts.get(painting.group(i)) ?? 0) + 1);
     $("#legend").replaceChildren(...[...counts.keys()].sort((a, b) => a - b).map((g) => {
       const button = document.createElement("button");
       const dot = document.createElement("i");
@@ -160,7 +177,7 @@ export class Gallery {
   // lowest lists the images of the lowest scores, which is where something is wrong.
   lowest() {
     const { score, lowest, group, name } = this.painting;
-    const rows = lowest().filter((i) => this.only === null || group(i) === this.only);
+    const rows = lowest(this.rows()).filter((i) => this.only === null || group(i) === this.only);
     this.fill(rows.map((i) => ({ id: this.side.points.ids[i], note: score.values[i].toFixed(2) })));
     this.atlas.mark(-1, []);
     say(`${score.name} is ${score.about}. ${this.only === null ? "" : `${number(rows.length)} images have ${name(this.only)}. `}The lowest come first.`);
@@ -284,6 +301,7 @@ export class Gallery {
 
   look(file) {
     if (!file) return;
+    this.reveal();
     const name = file.name || "the pasted image";
     this.answer({ name, file, url: URL.createObjectURL(file) }, (side) => side.api.search(file, page));
   }
@@ -302,6 +320,7 @@ export class Gallery {
     try {
       const { replaced } = await this.side.api.add(id, file);
       this.gone.delete(id);
+      this.drawLegend();
       await this.walk(id);
       say(`${id} is in the gallery now${replaced ? ", in the place of the one before" : ""}. ${$("#said").textContent}`);
     } catch (error) {
@@ -323,9 +342,13 @@ export class Gallery {
       return say(error.message, true);
     }
     this.gone.add(id);
+    this.drawLegend();
     this.trail = this.trail.filter((q) => q.id !== id).map((q) => ({ ...q, hits: q.hits.map((list) => list?.filter((h) => h.id !== id) ?? null) }));
     if (this.current) this.show(this.current);
-    else this.begin();
+    else {
+      this.begin();
+      this.paint();
+    }
     for (const own of ["#add", "#remove"]) if (!this.current) $(own).hidden = true;
     say(`${id} is out of the gallery.`);
   }
@@ -357,10 +380,8 @@ export class Gallery {
       return say("");
     }
     const wanted = text.toLowerCase();
-    const rows = [];
-    this.side.points.ids.forEach((id, i) => {
-      if (id.toLowerCase().includes(wanted) || this.side.classAt(i).toLowerCase().includes(wanted)) rows.push(i);
-    });
+    const { ids } = this.side.points;
+    const rows = this.rows().filter((i) => ids[i].toLowerCase().includes(wanted) || this.side.classAt(i).toLowerCase().includes(wanted));
     this.list(rows);
     this.atlas.mark(-1, rows.length <= 200 ? rows : []);
     say(rows.length ? `${number(rows.length)} images with “${text}” in their name or class.` : `No image has “${text}” in its name or class.`);
@@ -387,9 +408,9 @@ export class Gallery {
 
   // begin shows some images, evenly spread, to begin with.
   begin() {
-    const { ids } = this.side.points;
-    const step = Math.max(1, Math.floor(ids.length / 40));
-    this.fill(ids.filter((id, i) => i % step === 0 && !this.gone.has(id)).slice(0, 40).map((id) => ({ id })));
+    const rows = this.rows();
+    const step = Math.max(1, Math.floor(rows.length / 40));
+    this.fill(rows.filter((_, n) => n % step === 0).slice(0, 40).map((i) => ({ id: this.side.points.ids[i] })));
   }
 
   // Ways in.
@@ -424,7 +445,7 @@ export class Gallery {
     addEventListener("paste", (e) => {
       const file = [...e.clipboardData.files].find((f) => f.type.startsWith("image/"));
       if (file) this.look(file);
-      else if (e.target === document.body) say("There is no image in the clipboard.", true);
+      else if (e.target === document.body && !$("#images").hidden) say("There is no image in the clipboard.", true);
     });
     addEventListener("keydown", (e) => this.key(e));
   }
@@ -490,15 +511,21 @@ export class Gallery {
 
   // later takes what is computed meanwhile.
   async later(side, what, get) {
-    if (what === "neighbours" && side === this.side) this.wait("The map of neighbours is being computed …");
+    if (side === this.side) this.waitForMap();
     await get();
     if (side !== this.side) return;
     this.drawColours();
     if (what === "neighbours") {
-      this.wait("");
+      this.waitForMap();
       document.querySelector("[data-kind=neighbours]").disabled = false;
       this.chooseMap("neighbours");
     }
+  }
+
+  // waitForMap says whether the map of neighbours is still to come.
+  waitForMap() {
+    const { points, maps } = this.side;
+    this.wait(points.neighbours && !maps.neighbours ? "The map of neighbours is being computed …" : "");
   }
 
   wait(text) {
@@ -528,8 +555,7 @@ export class Gallery {
     this.paint();
     this.chooseMap("pca");
     this.begin();
-    const linked = decodeURIComponent(location.hash.slice(1));
-    if (this.side.rowOf.has(linked)) this.walk(linked);
+    if (this.side.rowOf.has(linked())) this.walk(linked());
   }
 
   title() {
@@ -546,6 +572,7 @@ export class Gallery {
     this.on = n;
     this.only = null;
     this.title();
+    this.waitForMap();
     this.drawColours();
     this.drawLegend();
     const { neighbours } = this.side.maps;

@@ -14,6 +14,12 @@ const show = choices(tabs, "aria-selected", (tab) => {
   $("#find").hidden = tab.id !== "tab-images";
 });
 
+// The link leads to what is shown, and leaves the address to the queries.
+$(".skip").addEventListener("click", (e) => {
+  e.preventDefault();
+  $($("#images").hidden ? "#training" : "#results").focus();
+});
+
 // watch shows the training, if something is known of it, and says whether it should be seen first.
 async function watch(about) {
   if (!about.trainings) return false;
@@ -29,7 +35,7 @@ async function watch(about) {
 
 async function load() {
   const about = await api.page();
-  const gallery = new Gallery(about.galleries);
+  const gallery = new Gallery(about.galleries, () => show($("#tab-images")));
   const linked = new URLSearchParams(location.search).get("view");
   const first = await watch(about);
   if (linked === "training" && about.trainings || !linked && first && !location.hash) show($("#tab-training"));

@@ -9,8 +9,8 @@ export function byGroup(of, name) {
 
 const bins = 5;
 
-// byScore colours by a score of the server's, in bins for the legend. lowest are the points from the
-// lowest on.
+// byScore colours by a score of the server's, in bins for the legend. lowest are those of some points
+// that have one, from the lowest on.
 export function byScore(score) {
   const { low, high, values } = score;
   const share = (v) => (v - low) / (high - low);
@@ -27,6 +27,6 @@ export function byScore(score) {
     group: (i) => bin(values[i]),
     colour: (i) => (values[i] < 0 ? none : scale(share(values[i]))),
     swatch: (g) => (g < 0 ? none : scale((g + 0.5) / bins)),
-    lowest: () => [...values.keys()].filter((i) => values[i] >= 0).sort((a, b) => values[a] - values[b]),
+    lowest: (rows) => rows.filter((i) => values[i] >= 0).sort((a, b) => values[a] - values[b]),
   };
 }

@@ -8,6 +8,7 @@ const late = 10000; // and when it does not, as it may go on
 export class Training {
   // on is told, after each answer, whether a run trains.
   constructor(root, on) {
+    this.trouble = root.querySelector("#trouble");
     this.runs = root.querySelector("#runs");
     this.curves = root.querySelector("#curves");
     this.cards = [];
@@ -18,11 +19,13 @@ export class Training {
   // watch asks until the page is left. It returns after the first answer.
   async watch() {
     let going = false;
+    let trouble = "";
     try {
       going = await this.ask();
     } catch (error) {
-      for (const card of this.cards) card.say(error.message);
+      trouble = error.message;
     }
+    if (this.trouble.textContent !== trouble) this.trouble.textContent = trouble; // so that nobody hears it again
     setTimeout(() => this.watch(), going ? soon : late);
   }
 
@@ -88,10 +91,6 @@ class Card {
     into.append(card);
   }
 
-  say(text) {
-    if (this.state.textContent !== text) this.state.textContent = text;
-  }
-
   show(run) {
     this.title.textContent = run.title;
     this.name.textContent = `${run.name}, on ${run.data}`;
@@ -99,7 +98,7 @@ class Card {
     this.progress.hidden = !run.total;
     if (run.total) [this.progress.max, this.progress.value] = [run.total, run.step];
     this.progress.classList.toggle("going", run.going);
-    this.say(run.state);
+    if (this.state.textContent !== run.state) this.state.textContent = run.state;
     const said = JSON.stringify([run.looked, run.verdicts]);
     if (said === this.said) return; // so that nobody hears it again
     this.said = said;

@@ -34,7 +34,9 @@ func curvesOf(metrics []train.Metric) []report.Curve {
 		add(&accuracy, x, m.Accuracy)
 		add(&rate, x, m.LR)
 		if p := m.Probe; p != nil {
-			add(&alignment, x, p.Alignment)
+			if p.Positives.Total() > 0 {
+				add(&alignment, x, p.Alignment)
+			}
 			add(&uniformity, x, p.Uniformity)
 			add(&rank, x, p.EffectiveRank)
 			rank.Title = fmt.Sprintf("Effective rank, at most %d", p.MaxRank)
@@ -51,17 +53,17 @@ func curvesOf(metrics []train.Metric) []report.Curve {
 	}
 	curves = append(curves, accuracy, rate)
 	if len(rank.Points) > 0 { // else there was no doctor
-		curves = append(curves, alignment, uniformity, rank, cosines)
+		if len(alignment.Points) > 0 { // else there are no positives
+			curves = append(curves, alignment)
+		}
+		curves = append(curves, uniformity, rank, cosines)
 	}
 	return curves
 }
 
 // shares are a histogram's counts as shares of all, at the middle of each bin.
 func shares(h doctor.Histogram) (points []report.Point) {
-	total := 0
-	for _, n := range h.Counts {
-		total += n
-	}
+	total := h.Total()
 	width := (h.High - h.Low) / float64(max(1, len(h.Counts)))
 	for i, n := range h.Counts {
 		points = append(points, report.Point{X: h.Low + (float64(i)+0.5)*width, Y: float64(n) / float64(max(1, total))})

@@ -69,8 +69,11 @@ func (h health) print(w io.Writer, whole bool) {
 	if p == nil {
 		return
 	}
-	fmt.Fprintf(w, "  embeddings at step %d: alignment %.3g, uniformity %.3g, effective rank %.3g of %d, %.3g %% of negatives are nearer than the positive\n",
-		h.step, p.Alignment, p.Uniformity, p.EffectiveRank, p.MaxRank, 100*p.HardNegatives)
+	fmt.Fprintf(w, "  embeddings at step %d: uniformity %.3g, effective rank %.3g of %d", h.step, p.Uniformity, p.EffectiveRank, p.MaxRank)
+	if p.Positives.Total() > 0 {
+		fmt.Fprintf(w, ", alignment %.3g, %.3g %% of negatives are nearer than the positive", p.Alignment, 100*p.HardNegatives)
+	}
+	fmt.Fprintln(w)
 	if p.CollapsedLoss > 0 {
 		fmt.Fprintf(w, "  loss %.4f, %.4f below that of equal embeddings, %.4f\n", h.loss, p.CollapsedLoss-h.loss, p.CollapsedLoss)
 	}

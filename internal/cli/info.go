@@ -87,7 +87,7 @@ func (a *app) printProgress(run *train.Run, step int) error {
 		return err
 	}
 	for _, m := range slices.Backward(metrics) {
-		if m.Monitor == nil && m.Step <= step {
+		if m.Monitor == nil && m.Diverged == "" && m.Step <= step {
 			fmt.Fprintf(a.stdout, "  loss %.4f at step %d\n", m.Loss, m.Step)
 			break
 		}

@@ -21,6 +21,7 @@ import (
 	"alike/internal/atomicfile"
 	"alike/internal/rng"
 	"alike/internal/sheet"
+	"alike/method"
 	"alike/report"
 	"alike/train"
 )
@@ -161,6 +162,10 @@ func addFacts(r *report.Report, run *train.Run) error {
 	if err != nil {
 		return err
 	}
+	m, err := method.Methods.New(run.Config.Method)
+	if err != nil {
+		return err
+	}
 	config, err := run.Config.YAML()
 	if err != nil {
 		return err
@@ -171,7 +176,7 @@ func addFacts(r *report.Report, run *train.Run) error {
 	}
 	r.Facts = []report.Fact{
 		{Name: "step", Value: fmt.Sprintf("%d of %d", state.Step, state.Total)},
-		{Name: "images seen", Value: fmt.Sprintf("%d (two views each)", state.Step*run.Config.Batch)},
+		{Name: "images seen", Value: fmt.Sprintf("%d (views of each: %d)", state.Step*run.Config.Batch, m.Views())},
 		{Name: "training time", Value: time.Duration(state.Seconds * float64(time.Second)).Round(time.Second).String()},
 		{Name: "engine", Value: state.Engine},
 		{Name: "seed", Value: fmt.Sprint(state.Seed)},

@@ -12,7 +12,7 @@ import (
 // addHealth adds what the doctor says of a run, and what the run cost.
 func addHealth(r *report.Report, run *train.Run) error {
 	h, err := healthOf(run, -1)
-	if err != nil || h.probe == nil {
+	if err != nil || h.probe == nil && len(h.verdicts) == 0 {
 		return err // a run from before there was a doctor
 	}
 	for _, v := range h.verdicts {
@@ -24,16 +24,17 @@ func addHealth(r *report.Report, run *train.Run) error {
 	var memory uint64
 	rate, steps := 0.0, 0
 	for _, m := range h.metrics {
-		if m.Monitor == nil {
+		if m.Monitor == nil && m.Diverged == "" {
 			rate, steps = rate+m.ImagesPerS, steps+1
 		}
 		if m.Probe != nil {
 			memory = max(memory, m.Probe.PeakMemory)
 		}
 	}
-	r.Facts = append(r.Facts,
-		report.Fact{Name: "rows a second", Value: fmt.Sprintf("%.0f", rate/float64(max(1, steps)))},
-		report.Fact{Name: "time", Value: h.parts()})
+	r.Facts = append(r.Facts, report.Fact{Name: "rows a second", Value: fmt.Sprintf("%.0f", rate/float64(max(1, steps)))})
+	if h.probe != nil {
+		r.Facts = append(r.Facts, report.Fact{Name: "time", Value: h.parts()})
+	}
 	if memory > 0 {
 		r.Facts = append(r.Facts, report.Fact{Name: "peak memory", Value: humanize.IBytes(memory)})
 	}

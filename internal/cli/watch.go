@@ -21,7 +21,7 @@ type watcher struct {
 	mu     sync.Mutex
 	run    *train.Run
 	follow *train.Follower
-	total  int // steps of the schedule, 0 before a checkpoint says so
+	total  int // steps of the schedule, -1 before a checkpoint says so
 	last   explore.Training
 }
 
@@ -48,7 +48,7 @@ func watch(name string) (func() (explore.Training, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{run: run, follow: run.Follow()}
+	w := &watcher{run: run, follow: run.Follow(), total: -1}
 	return w.look, nil
 }
 
@@ -63,12 +63,14 @@ func (w *watcher) look() (explore.Training, error) {
 	if err != nil {
 		return explore.Training{}, err
 	}
-	if w.total == 0 {
+	if w.total < 0 {
 		state, err := w.run.State(-1)
 		if err != nil && !errors.Is(err, train.ErrNoCheckpoint) {
 			return explore.Training{}, err
 		}
-		w.total = state.Total
+		if err == nil {
+			w.total = state.Total
+		}
 	}
 	version := "0"
 	if n := len(metrics); n > 0 {
@@ -87,7 +89,7 @@ func (w *watcher) look() (explore.Training, error) {
 		}
 		w.last = t
 	}
-	t.Total = w.total
+	t.Total = max(0, w.total)
 	t.Step, t.State, t.Going = standing(metrics, w.total, time.Since(w.follow.Written()), w.run.Dir)
 	return t, nil
 }
@@ -95,9 +97,13 @@ func (w *watcher) look() (explore.Training, error) {
 // quiet is for how long a run that goes on may write nothing, unless its steps take longer.
 const quiet = time.Minute
 
-// standing says how far a run is whose metrics were written that long ago.
+// standing says how far a run is whose metrics were written that long ago; its total is -1 where
+// that is not known.
 func standing(metrics []train.Metric, total int, age time.Duration, dir string) (step int, state string, going bool) {
 	steps := slices.DeleteFunc(slices.Clone(metrics), func(m train.Metric) bool { return m.Monitor != nil })
+	if len(steps) == 0 && total == 0 {
+		return 0, "An untrained run: it has no steps to make.", false
+	}
 	if len(steps) == 0 {
 		return 0, "No step is done yet: the network is being prepared.", true
 	}

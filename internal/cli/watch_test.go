@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +24,12 @@ func TestWhereARunStands(t *testing.T) {
 		want    string
 		going   bool
 	}{
-		{"nothing yet", nil, 0, 1000 * time.Hour, 0, "No step is done yet", true},
+		{"nothing yet", nil, -1, 1000 * time.Hour, 0, "No step is done yet", true},
+		{"no epochs", nil, 0, time.Second, 0, "An untrained run", false},
+		{"no epochs, but measured", []train.Metric{monitored}, 0, time.Second, 0, "An untrained run", false},
+		{"no epochs, then some", []train.Metric{step(1, 2)}, 0, time.Second, 1, "Training: step 1, ", true},
 		{"before the first step", []train.Metric{monitored}, 100, time.Second, 0, "No step is done yet", true},
-		{"the length is not known", []train.Metric{monitored, step(1, 2)}, 0, time.Second, 1, "Training: step 1, epoch 0.02, 1234 images/s.", true},
+		{"the length is not known", []train.Metric{monitored, step(1, 2)}, -1, time.Second, 1, "Training: step 1, epoch 0.02, 1234 images/s.", true},
 		{"at the pace of the last steps", []train.Metric{step(1, 10), step(2, 12), step(3, 14), monitored}, 100, time.Second, 3, "Training: step 3 of 100, epoch 0.06, 1234 images/s, about 3m14s left.", true},
 		{"steps that take long", []train.Metric{step(1, 30), step(2, 60)}, 100, 2 * time.Minute, 2, "Training: step 2 of 100", true},
 		{"silence", []train.Metric{step(1, 1), step(2, 2)}, 100, 2 * time.Minute, 2, "It has come to step 2 of 100 and written nothing for 2m0s: if it was stopped, 'alike resume runs/x' goes on.", false},
@@ -42,5 +47,25 @@ func TestCurvesOfAnEndedRunLeaveOutWhatNeverWas(t *testing.T) {
 	curves := curvesOf([]train.Metric{{Step: 1, Loss: 5, LR: 0.1}, {Step: 1, LR: 0.1, Diverged: "NaN"}})
 	if len(curves) != 3 || curves[0].Name != "loss" || len(curves[0].Points) != 1 || len(curves[2].Points) != 1 {
 		t.Errorf("%+v", curves)
+	}
+}
+
+func TestAnUntrainedRunIsReadOnce(t *testing.T) {
+	dir := trainedRun(t, "--epochs", "0")
+	look, err := watch(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if seen, err := look(); err != nil || seen.Going || !strings.HasPrefix(seen.State, "An untrained run") {
+			t.Errorf("%+v, %v", seen, err)
+		}
+		weights, err := filepath.Glob(filepath.Join(dir, "checkpoints", "*", "model.safetensors"))
+		if err != nil || len(weights) != 1 {
+			t.Fatalf("%v, %v", weights, err)
+		}
+		if err := os.Truncate(weights[0], 1); err != nil { // which a second reading would find
+			t.Fatal(err)
+		}
 	}
 }

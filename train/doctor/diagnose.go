@@ -20,9 +20,6 @@ const (
 	Starved   = "starved"       // training waits for data
 )
 
-// Illnesses are all names, in the order in which they are looked for.
-var Illnesses = []string{Diverged, Collapsed, Dead, Rate, Sharp, Frozen, Labels, Starved}
-
 // What makes a symptom an illness. The figures are from runs of SimCLR, ICE and ISIF that learned, in
 // which layers move by 0.0001 to 0.005 of their norm in a step, and from such that were
 // made ill on purpose.
@@ -35,6 +32,8 @@ const (
 	still    = 1e-3 // of the median layer's movement
 	waiting  = 0.3  // share of the time
 	sharpest = 100  // 1/τ; ICE's authors tried scales up to 80
+	mild     = 2    // 1/τ that is never too high: SimCLR's on CIFAR-10
+	skewed   = 0.6  // share of one class, which neighbours then name nearly always, whatever they know
 )
 
 // chart is a run's history.
@@ -174,7 +173,7 @@ func (c chart) probe() Probe {
 func (c chart) collapsed() (v Verdict, ok bool) {
 	first, ok := c.since(lasting, func(r Record) bool {
 		p := r.Probe
-		learning := p.CollapsedLoss > 0 && r.Loss < 0.97*p.CollapsedLoss || p.HardNegatives > 0 && p.HardNegatives < 0.4
+		learning := p.CollapsedLoss > 0 && r.Loss < 0.97*p.CollapsedLoss || p.Positives.Total() > 0 && p.HardNegatives < 0.4
 		return p.NegativeSimilarity > equal && !learning
 	})
 	if !ok || c.deadest().Dead > allDead {
@@ -214,7 +213,7 @@ func (c chart) rate() (v Verdict, ok bool) {
 // easy only the sharing shows it, of which ICE's published scale of 64 needs little too.
 func (c chart) sharp() (v Verdict, ok bool) {
 	const records = 5
-	if c.Sharpness == 0 {
+	if c.Sharpness <= mild {
 		return v, false
 	}
 	above := func(r Record) bool { return r.Probe.CollapsedLoss > 0 && r.Loss > 1.3*r.Probe.CollapsedLoss }
@@ -226,15 +225,18 @@ func (c chart) sharp() (v Verdict, ok bool) {
 	if !ok {
 		return v, false
 	}
-	last, better := c.last(), min(max(10/c.Sharpness, 0.05), 0.5)
-	text := fmt.Sprintf("the temperature %.3g is too low: since step %d only %.3g negatives share the gradient of an anchor, a difference of %.2g in cosine decides between them",
-		1/c.Sharpness, first.Step, last.Probe.Competitors, 3/c.Sharpness)
-	if above(last) {
-		text = fmt.Sprintf("the temperature %.3g is too low: the loss is %.3g since step %d and does not fall, with equal embeddings it would be %.3f; a difference of %.2g in cosine decides between negatives",
-			1/c.Sharpness, last.Loss, first.Step, last.Probe.CollapsedLoss, 3/c.Sharpness)
+	last, better := c.last(), min(max(10/c.Sharpness, 0.05), 1.0/mild)
+	cause, advice := fmt.Sprintf("the temperature %.3g is too low", 1/c.Sharpness), fmt.Sprintf("--set loss.temperature=%.2g", better)
+	if c.Loss == "ice" { // which has a scale instead
+		cause, advice = fmt.Sprintf("the scale %.3g is too high", c.Sharpness), fmt.Sprintf("--set loss.scale=%.2g", 1/better)
 	}
-	return Verdict{Sharp, first.Step, text,
-		fmt.Sprintf("a temperature of %.2g, --set loss.temperature=%.2g (or a scale of %.2g)", better, better, 1/better)}, true
+	text := fmt.Sprintf("since step %d only %.3g negatives share the gradient of an anchor, a difference of %.2g in cosine decides between them",
+		first.Step, last.Probe.Competitors, 3/c.Sharpness)
+	if above(last) {
+		text = fmt.Sprintf("the loss is %.3g since step %d and does not fall, with equal embeddings it would be %.3f; a difference of %.2g in cosine decides between negatives",
+			last.Loss, first.Step, last.Probe.CollapsedLoss, 3/c.Sharpness)
+	}
+	return Verdict{Sharp, first.Step, cause + ": " + text, advice}, true
 }
 
 // frozen looks for a part of the network none of whose layers moves as the others do.
@@ -291,8 +293,11 @@ func (c chart) labels() (v Verdict, ok bool) {
 	if c.Supervised {
 		var hard mean
 		first, ok := c.since(records, func(r Record) bool {
+			if r.Probe.HardNegatives <= 0.4 || r.Moved() <= 1e-6 {
+				return false
+			}
 			hard.add(r.Probe.HardNegatives)
-			return r.Probe.HardNegatives > 0.4 && r.Moved() > 1e-6
+			return true
 		})
 		if !ok || hard.value() < 0.45 || c.Epoch > 0 && last.Step < c.Warmup+c.Epoch {
 			return v, false
@@ -301,12 +306,13 @@ func (c chart) labels() (v Verdict, ok bool) {
 			fmt.Sprintf("images of one class are no more alike than others since step %d, although the network moves: of a class's rivals %s are nearer than its own; the labels may not be those of the images", first.Step, percent(hard.value())),
 			"'alike data check' and a look at the classes with 'alike data info --views 4 --out views.png'; if the labels are right, --lr " + fmt.Sprintf("%.2g", c.LR/3)}, true
 	}
-	if last.Queries == 0 {
+	if last.Queries == 0 || last.Chance > skewed {
 		return v, false
 	}
 	deviation := math.Sqrt(last.Chance * (1 - last.Chance) / float64(last.Queries))
 	first, ok := c.since(lasting, func(r Record) bool { return r.Queries > 0 && r.Accuracy > 0.5 })
-	if !ok || last.KNN > last.Chance+2*deviation {
+	measured := func(r Record) bool { return r.Step > first.Step && r.KNN != first.KNN } // since then, not of an untrained network
+	if !ok || !slices.ContainsFunc(c.records, measured) || last.KNN > last.Chance+2*deviation {
 		return v, false
 	}
 	return Verdict{Labels, first.Step,
@@ -318,8 +324,11 @@ func (c chart) labels() (v Verdict, ok bool) {
 func (c chart) starved() (v Verdict, ok bool) {
 	var wait mean
 	first, ok := c.since(lasting, func(r Record) bool {
+		if r.DataWait <= waiting {
+			return false
+		}
 		wait.add(r.DataWait)
-		return r.DataWait > waiting
+		return true
 	})
 	if !ok {
 		return v, false

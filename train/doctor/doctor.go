@@ -47,7 +47,7 @@ type Probe struct {
 
 // Verdict is what ails a run, since which step, and what to try.
 type Verdict struct {
-	Illness string `json:"illness"` // one of Illnesses
+	Illness string `json:"illness"` // its name, such as Collapsed
 	Since   int    `json:"since_step"`
 	Text    string `json:"text"`
 	Try     string `json:"try"`

@@ -20,7 +20,8 @@ type Batch struct {
 }
 
 // Embeddings describes the directions u = z/|z| of a batch's rows, at most maxRows of
-// them; s is their cosine. Numbers that the batch has no pairs for are 0.
+// them; s is their cosine. Numbers that the batch has no pairs for are 0: Positives and Negatives count
+// the pairs.
 type Embeddings struct {
 	// Alignment is the mean of |u_i - u_j|² over positive pairs, Uniformity ln of the mean of
 	// exp(-2 |u_i - u_j|²) over pairs of different images (Wang and Isola 2020): 0 for equal
@@ -68,6 +69,14 @@ func (h Histogram) add(x float64) {
 	n := len(h.Counts)
 	at := int(math.Floor(float64(n) * (x - h.Low) / (h.High - h.Low)))
 	h.Counts[min(max(at, 0), n-1)]++
+}
+
+// Total is how many values were counted.
+func (h Histogram) Total() (n int) {
+	for _, c := range h.Counts {
+		n += c
+	}
+	return n
 }
 
 // Edges are the n+1 borders of n bins.
