@@ -77,10 +77,5 @@ func (s Still) View(dst []float32, img dataset.Image) {
 	s.taps(&buf.across, img.Width, w, (w-s.Size)/2, s.Size, false)
 	s.taps(&buf.down, img.Height, h, (h-s.Size)/2, s.Size, false)
 	view := buf.resample(img, Rect{0, 0, img.Width, img.Height})
-	pixel.Interleave(level, dst[:3*s.Size*s.Size], view[0], view[1], view[2])
-	if s.Interpolation == "bicubic" {
-		for i, v := range dst[:3*s.Size*s.Size] {
-			dst[i] = min(max(v, 0), 1)
-		}
-	}
+	pixel.Interleave(level, dst[:3*s.Size*s.Size], view[0], view[1], view[2]) // which clips
 }

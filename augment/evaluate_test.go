@@ -2,6 +2,7 @@ package augment
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"alike/dataset"
@@ -44,6 +45,21 @@ func TestEvaluateResizesAndCutsOutTheMiddle(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestBicubicViewsAreClipped(t *testing.T) {
+	img := dataset.Image{Width: 12, Height: 12, Pix: make([]uint8, 3*12*12)}
+	for i := range img.Pix {
+		img.Pix[i] = uint8(255 * (i / 9 % 2)) // hard edges, which bicubic overshoots
+	}
+	for _, size := range []int{9, 31, 40} {
+		s := Still{Size: size, Resize: size, Filter: Filter{Interpolation: "bicubic", Antialias: true}}
+		got := make([]float32, 3*size*size)
+		s.View(got, img)
+		if least, most := slices.Min(got), slices.Max(got); least != 0 || most != 1 || math.Signbit(float64(least)) {
+			t.Errorf("size %d: values are %g to %g, want 0 to 1", size, least, most)
+		}
 	}
 }
 

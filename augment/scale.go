@@ -14,7 +14,7 @@ func Scale(img dataset.Image, w, h int) (dataset.Image, error) {
 		return dataset.Image{}, fmt.Errorf("scale %d x %d pixels to %d x %d: want at least 1 x 1", img.Width, img.Height, w, h)
 	}
 	var buf Scratch
-	f := Filter{Interpolation: "bilinear", Antialias: true}
+	f := defaultFilter()
 	f.taps(&buf.across, img.Width, w, 0, w, false)
 	f.taps(&buf.down, img.Height, h, 0, h, false)
 	planes := buf.resample(img, Rect{0, 0, img.Width, img.Height})
@@ -30,7 +30,7 @@ func Scale(img dataset.Image, w, h int) (dataset.Image, error) {
 // CropResize writes what r cuts out of img, resized to size by size pixels, bilinear
 // with antialias, to dst as Pipeline.View does; nothing in it is random.
 func CropResize(dst []float32, img dataset.Image, r Rect, size int, buf *Scratch) {
-	f := Filter{Interpolation: "bilinear", Antialias: true}
+	f := defaultFilter()
 	f.taps(&buf.across, r.W, size, 0, size, false)
 	f.taps(&buf.down, r.H, size, 0, size, false)
 	view := buf.resample(img, r)

@@ -231,11 +231,40 @@ func TestOnlyWhatIsNewIsEmbedded(t *testing.T) {
 			if r := run(t, f, folder(), out, func(j *Job) { j.About.Model.WeightsSHA256 = "other" }); r.Unchanged != 0 || r.Embedded != 40 || !strings.Contains(r.Ignored, "weights") || r.Former {
 				t.Errorf("other weights: %+v", r)
 			}
+			for want, edit := range map[string]func(j *Job){
+				"preprocessing mean=0.1": func(j *Job) { j.About.Model.Preprocessing = "mean=0.1" },
+				"":                       func(j *Job) { j.About.Model.Seed = 7 }, // which makes views, of which there are none
+			} {
+				run(t, &fake{}, folder(), out)
+				if r := run(t, f, folder(), out, edit); (r.Ignored != "") != (want != "") || !strings.Contains(r.Ignored, want) {
+					t.Errorf("%q is ignored, want %q", r.Ignored, want)
+				}
+			}
 			strict := Job{Data: folder(), About: about("w", true), Each: f.each, Out: filepath.Join(t.TempDir(), "y.index"), Strict: true}
 			if _, err := strict.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "96.png cannot be read") {
 				t.Errorf("strict: %v", err)
 			}
 		})
+	}
+}
+
+// TestJournalsAreOfOneKindOfVectors changes what vectors depend on, one after another.
+func TestJournalsAreOfOneKindOfVectors(t *testing.T) {
+	whole := Job{About: about("w", true), Views: 2}
+	for name, change := range map[string]func(j *Job){
+		"weights":       func(j *Job) { j.About.Model.WeightsSHA256 = "v" },
+		"preprocessing": func(j *Job) { j.About.Model.Preprocessing = "mean=0.1" },
+		"seed of views": func(j *Job) { j.About.Model.Seed = 7 },
+		"views":         func(j *Job) { j.Views = 3 },
+	} {
+		j := whole
+		change(&j)
+		if j.identity() == whole.identity() {
+			t.Errorf("%s: a journal is gone on with", name)
+		}
+		if difference(j, &stored{about: whole.About, views: whole.Views}) == "" {
+			t.Errorf("%s: an output is built on", name)
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // identity is what makes vectors comparable.
 func (j Job) identity() hash {
 	a := j.About
-	b, err := json.Marshal([]any{a.Dim, j.Views, a.Layer, a.Normalized, a.Size, a.Model.WeightsSHA256, a.Model.Engine})
+	b, err := json.Marshal([]any{a.Dim, j.Views, a.Layer, a.Normalized, a.Size, a.Model.WeightsSHA256, a.Model.Preprocessing, a.Model.Seed, a.Model.Engine})
 	if err != nil {
 		panic(err) // strings and numbers
 	}

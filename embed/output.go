@@ -81,6 +81,9 @@ func difference(j Job, s *stored) string {
 			return fmt.Sprintf("%s %v, not %v", f.what, f.now, f.old)
 		}
 	}
+	if now, old := j.About.Model.Seed, s.about.Model.Seed; j.Views > 0 && now != old {
+		return fmt.Sprintf("views of seed %d, not %d", now, old)
+	}
 	return ""
 }
 

@@ -299,14 +299,23 @@ func TestSameInputsGiveTheSameFiles(t *testing.T) {
 
 func TestMergeRefusesOtherModels(t *testing.T) {
 	entries, f := drawn(5, 4, 31)
-	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
-	write(t, a, entries, f)
-	other := about(4)
-	other.Model.WeightsSHA256 = "def"
-	if err := index.Write(b, other, rowsOf(entries, f)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := index.Merge(filepath.Join(t.TempDir(), "c"), a, b); err == nil || !strings.Contains(err.Error(), "weights def, not abc") {
-		t.Errorf("got %v", err)
+	for want, change := range map[string]func(m *eval.Subject){
+		"weights def, not abc":                       func(m *eval.Subject) { m.WeightsSHA256 = "def" },
+		"preprocessing mean=0.1 std=2, not mean=0.5": func(m *eval.Subject) { m.Preprocessing = "size=32 mean=0.1 std=2" },
+	} {
+		dir := t.TempDir()
+		a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+		first := about(4)
+		first.Model.Preprocessing = "size=32 mean=0.5"
+		second := first
+		change(&second.Model)
+		for to, what := range map[string]index.About{a: first, b: second} {
+			if err := index.Write(to, what, rowsOf(entries, f)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := index.Merge(filepath.Join(dir, "c"), a, b); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }

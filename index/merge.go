@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Merge writes the entries of several indexes, one after another, as one. They must come
@@ -45,6 +47,12 @@ func Merge(to string, dirs ...string) (About, error) {
 // brief is a value in a sentence, a hash by its first digits.
 func brief(v any) string { return fmt.Sprintf("%.12s", fmt.Sprint(v)) }
 
+// own are the words of a text that another lacks.
+func own(text, other string) string {
+	words := strings.Fields(other)
+	return strings.Join(slices.DeleteFunc(strings.Fields(text), func(w string) bool { return slices.Contains(words, w) }), " ")
+}
+
 // Unlike says why the vectors of two indexes cannot stand side by side, "" if they can.
 func (a About) Unlike(b About) string {
 	for _, f := range []struct {
@@ -59,6 +67,9 @@ func (a About) Unlike(b About) string {
 		if f.a != f.b {
 			return fmt.Sprintf("%s %s, not %s", f.what, brief(f.a), brief(f.b))
 		}
+	}
+	if x, y := a.Model.Preprocessing, b.Model.Preprocessing; x != y { // the hash of a file of ONNX does not cover it
+		return fmt.Sprintf("preprocessing %s, not %s", own(x, y), own(y, x))
 	}
 	if encoding := cmp.Or(a.Encoding, b.Encoding); encoding != "" {
 		return fmt.Sprintf("there are vectors in %s; merge the indexes that they came from, and quantize the result", encoding)

@@ -65,8 +65,8 @@ func diagonal(c *Node) *Node {
 	return Equal(Iota(c.Graph(), shape, 0), Iota(c.Graph(), shape, 1))
 }
 
-// Defaults implements Method: the authors' for ImageNet, with SimCLR's views for both;
-// up to augment.SmallSide pixels, where they have none, smaller networks and batches of 512.
+// Defaults implements Method: the authors' for ImageNet, with SimCLR's views for both and one rate for
+// all (docs/methods.md); up to augment.SmallSide pixels, where they have none, smaller networks and batches of 512.
 func (*BarlowTwins) Defaults(side int) Recipe { return features(side, 1.5e-6) }
 
 // features is the recipe of Barlow Twins and VICReg, which differ in the weight decay.

@@ -61,7 +61,7 @@ func (m *MoCo) Objective(s *Step) (loss, z *Node) {
 	return loss, Concatenate([]*Node{query, key}, 0)
 }
 
-// Defaults implements Method: version 2's for ImageNet; up to augment.SmallSide
+// Defaults implements Method: version 2's for ImageNet, with SimCLR's views (docs/methods.md); up to augment.SmallSide
 // pixels what is remembered of the authors' demonstration on CIFAR-10, with
 // version 2's head.
 func (*MoCo) Defaults(side int) Recipe {

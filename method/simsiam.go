@@ -40,7 +40,7 @@ func (m *SimSiam) Objective(s *Step) (loss, z *Node) {
 }
 
 // Defaults implements Method: the paper's for ImageNet; up to augment.SmallSide
-// pixels those of its appendix D for CIFAR-10.
+// pixels those of its appendix D for CIFAR-10; with SimCLR's views (docs/methods.md).
 func (*SimSiam) Defaults(side int) Recipe {
 	r := Recipe{
 		Encoder:   choose("resnet50", map[string]string{"shortcut": "identity", "pool": "symmetric"}),

@@ -32,6 +32,10 @@ type XBM struct {
 	Memory int `yaml:"memory"`
 }
 
+// noImage is the label of a place in the memory that no image has had yet; -1 is that of an image without a class,
+// which is everybody's negative.
+const noImage = -2
+
 // Validate implements Method.
 func (x *XBM) Validate() error { return atLeast1("memory", x.Memory) }
 
@@ -40,7 +44,7 @@ func (x *XBM) Objective(s *Step) (l, z *Node) {
 	z = s.Online(s.Views)
 	g, n := z.Graph(), s.Images
 	rows := s.remembered("embeddings", shapes.Make(z.DType(), x.Memory, z.Shape().Dim(1)), nn.Constant(0))
-	labels := s.remembered("labels", shapes.Make(z.DType(), x.Memory), nn.Constant(-1))
+	labels := s.remembered("labels", shapes.Make(z.DType(), x.Memory), nn.Constant(noImage))
 	earlier := ConvertDType(labels.NodeValue(g), dtypes.Int32)
 
 	alone := s.Loss(loss.Batch{Z: z, Label: s.Label, Positive: loss.LabelPositives(s.Label)})
@@ -52,7 +56,7 @@ func (x *XBM) Objective(s *Step) (l, z *Node) {
 		Positive: loss.LabelPositives(label),
 		Weight:   anchor,
 	})
-	full := GreaterOrEqual(ReduceAllMin(earlier), ScalarZero(g, earlier.DType()))
+	full := GreaterThan(ReduceAllMin(earlier), Scalar(g, earlier.DType(), noImage))
 	rows.SetNodeValue(push(rows.NodeValue(g), StopGradient(z)))
 	labels.SetNodeValue(push(labels.NodeValue(g), ConvertDType(s.Label, z.DType())))
 	return Add(alone, Where(full, with, ZerosLike(with))), z

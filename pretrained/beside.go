@@ -105,13 +105,16 @@ func readHuggingFace(b []byte) (string, error) {
 	}
 	size := resize
 	crops := crop > 0 && (c.DoCenterCrop == nil || *c.DoCenterCrop)
+	squash := shape == ofBoth || shape == ofEither && !crops
 	switch {
 	case crops:
 		size = crop
-	case c.CropPct > 0 && c.CropPct <= 1 && shape == ofShorter: // ConvNeXt's
-		resize = int(float64(size) / c.CropPct)
+	case c.CropPct > 0 && c.CropPct <= 1 && shape != ofBoth: // ConvNeXt's, which crops small images alone
+		const warped = 384
+		if squash = size >= warped; !squash {
+			resize = int(float64(size) / c.CropPct)
+		}
 	}
-	squash := shape == ofBoth || shape == ofEither && !crops
 	if c.DoResize != nil && !*c.DoResize {
 		resize = size
 	}

@@ -79,16 +79,25 @@ func beforeLastProduct(m *onnx.Model, output string) (string, error) {
 	maker := map[string]*onnx.Node{}
 	for i := range m.Graph.Nodes {
 		for _, name := range m.Graph.Nodes[i].Outputs {
-			maker[name] = &m.Graph.Nodes[i]
+			if name != "" { // an output that is left out
+				maker[name] = &m.Graph.Nodes[i]
+			}
 		}
 	}
-	for n := maker[output]; n != nil && len(n.Inputs) > 0; {
+	fixed := func(n *onnx.Node) bool { // made of weights alone, or of nothing
+		return n == nil || n.Op == "Constant" || n.Op == "Identity" && (len(n.Inputs) == 0 || maker[n.Inputs[0]] == nil)
+	}
+	n := maker[output]
+	for range m.Graph.Nodes { // a circle has no end
+		if n == nil || len(n.Inputs) == 0 {
+			break
+		}
 		if n.Op == "Gemm" || n.Op == "MatMul" {
 			return n.Inputs[0], nil
 		}
 		next := maker[n.Inputs[0]]
 		for _, name := range n.Inputs[1:] { // a bias may stand first
-			if next == nil || next.Op == "Constant" || next.Op == "Identity" && maker[next.Inputs[0]] == nil {
+			if fixed(next) {
 				next = maker[name]
 			}
 		}

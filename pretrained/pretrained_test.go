@@ -191,6 +191,32 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// TestPenultimateOfHostileGraphs walks graphs that lead nowhere: an error, no crash and no end.
+func TestPenultimateOfHostileGraphs(t *testing.T) {
+	node := func(op string, inputs, outputs []string) onnx.Node {
+		return onnx.Node{Op: op, Inputs: inputs, Outputs: outputs}
+	}
+	for _, tc := range []struct {
+		name  string
+		nodes []onnx.Node
+		want  string // the tensor, or empty for an error
+	}{
+		{"a classifier", []onnx.Node{node("Relu", []string{"x"}, []string{"h"}), node("Gemm", []string{"h", "w"}, []string{"y"}), node("Add", []string{"b", "y"}, []string{"out"})}, "h"},
+		{"an operator without inputs", []onnx.Node{node("Identity", nil, []string{"a"}), node("Relu", []string{"a"}, []string{"out"})}, ""},
+		{"an Identity without inputs stands first", []onnx.Node{node("Identity", nil, []string{"a"}), node("Add", []string{"a", "x"}, []string{"out"})}, ""},
+		{"a product without inputs", []onnx.Node{node("MatMul", nil, []string{"out"})}, ""},
+		{"outputs and inputs without names", []onnx.Node{node("Relu", []string{""}, []string{"out", ""})}, ""},
+		{"a circle", []onnx.Node{node("Relu", []string{"b"}, []string{"out"}), node("Relu", []string{"out"}, []string{"b"})}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := beforeLastProduct(&onnx.Model{Graph: onnx.Graph{Nodes: tc.nodes}}, "out")
+			if got != tc.want || (err == nil) != (tc.want != "") {
+				t.Errorf("%q, %v, want %q", got, err, tc.want)
+			}
+		})
+	}
+}
+
 func TestSettingsBeside(t *testing.T) {
 	b := engine(t)
 	for _, tc := range []struct{ file, content, want, err string }{
@@ -234,6 +260,21 @@ func TestSettingsBeside(t *testing.T) {
 		again := Preprocess{Still: augment.Evaluation(1)}
 		if err := again.Overlay(m.Preprocess().String()); err != nil || again != m.Preprocess() {
 			t.Errorf("%s is read as %s: %v", m.Preprocess(), again, err)
+		}
+	}
+}
+
+func TestConvNeXtCropsOnlyBelow384(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3}`: "size=224 resize=256 shape=crop interpolation=bicubic",
+		`{"size": {"shortest_edge": 383}, "crop_pct": 0.875, "resample": 3}`: "size=383 resize=437 shape=crop interpolation=bicubic",
+		`{"size": {"shortest_edge": 384}, "crop_pct": 0.875, "resample": 3}`: "size=384 resize=384 shape=squash interpolation=bicubic",
+		`{"size": 224, "crop_pct": 0.875}`:                                   "size=224 resize=256 shape=crop", // as its first files had it
+		`{"size": 384, "crop_pct": 1.0}`:                                     "size=384 resize=384 shape=squash",
+		`{"size": {"height": 224, "width": 224}, "crop_pct": 0.875}`:         "size=224 resize=224 shape=squash",
+	} {
+		if got, err := readHuggingFace([]byte(text)); err != nil || strings.TrimSpace(got) != want {
+			t.Errorf("%s is %q, %v, want %q", text, got, err, want)
 		}
 	}
 }

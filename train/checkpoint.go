@@ -15,6 +15,7 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"alike/dataset"
 	"alike/internal/atomicfile"
 	"alike/method"
 	"alike/optimize"
@@ -49,6 +50,11 @@ type State struct {
 	WeightsSHA256 string  `json:"weights_sha256"`
 	MetricsBytes  int64   `json:"metrics_bytes"` // length of metrics.jsonl at this step
 	Seconds       float64 `json:"seconds"`       // of training so far
+
+	// What is trained on, since the order of the images is drawn from their number. Checkpoints of
+	// before there were these have 0 and "".
+	Images       int    `json:"images,omitempty"`
+	ImagesSHA256 string `json:"images_sha256,omitempty"` // of each image's ID and label, in order
 }
 
 // ErrDamaged marks a file that is not what was written.
@@ -233,6 +239,36 @@ func loadCheckpoint(dir string, state bool) (*model.Store, State, error) {
 func checkpointPath(dir string, step int) string {
 	return filepath.Join(dir, fmt.Sprintf("%06d", step))
 }
+
+// imagesSHA256 identifies images by their IDs and labels, in order. Nothing is decoded.
+func imagesSHA256(data dataset.Dataset) string {
+	h := sha256.New()
+	var line []byte
+	for i := range data.Len() {
+		line = append(line[:0], data.ID(i)...)
+		line = append(line, 0)
+		line = strconv.AppendInt(line, int64(data.Label(i)), 10)
+		h.Write(append(line, '\n'))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// knowImages notes the images in a state that knows of none, and refuses others than those that it knows.
+func (s *State) knowImages(data dataset.Dataset) error {
+	sum := imagesSHA256(data)
+	if s.ImagesSHA256 == "" {
+		s.Images, s.ImagesSHA256 = data.Len(), sum
+	}
+	if data.Len() != s.Images || sum != s.ImagesSHA256 {
+		return fmt.Errorf("%s has %d images (hash of their names and labels %.12s), the run was trained on %d (%.12s): bring those back, say where they are with --data, or begin a new run with its weights, 'alike train --init'",
+			data.Name(), data.Len(), sum, s.Images, s.ImagesSHA256)
+	}
+	return nil
+}
+
+// CheckImages refuses other images than those that the checkpoint was trained on, as Train does. One of before they
+// were noted takes any.
+func (s State) CheckImages(data dataset.Dataset) error { return s.knowImages(data) }
 
 // checkpointSteps lists the steps of the checkpoints in dir, in order.
 func checkpointSteps(dir string) ([]int, error) {

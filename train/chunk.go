@@ -30,7 +30,10 @@ func (p *parts) cachedStep(c *Config, scope *model.Scope, s *method.Step) (o obj
 	o.z = OptimizationBarrier(p.join(c, z)) // a node that has a gradient, which StopGradient has not
 	o.loss = p.batchLoss(c, scope, s, o.z)
 	slopes := p.chunks(c, Gradient(o.loss, o.z)[0])
-	o.params = optimize.Gradients(scope, o.loss) // of what the loss itself learns
+	o.params = optimize.Gradients(scope, o.loss) // of what the loss itself learns, 0 for the network's
+	if len(o.params) == 0 {
+		return o // all is frozen, of which checkPatterns tells
+	}
 	for k, x := range chunks {
 		running.reset()
 		// The barrier keeps an engine from computing both passes at once.

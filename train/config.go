@@ -275,7 +275,8 @@ func (c *Config) checkLabels() (errs []error) {
 		return nil // reported already
 	}
 	l, _ := c.buildLoss()
-	if _, ok := l.(loss.ClassLoss); ok && !m.Supervised() {
+	_, ofClasses := l.(loss.ClassLoss)
+	if ofClasses && !m.Supervised() {
 		errs = append(errs, fmt.Errorf("loss %s: learns from labels, which method %s does not use; 'alike list losses' has others", c.Loss.Name, c.Method.Name))
 	}
 	if c.PerClass != 0 && !m.Supervised() {
@@ -284,8 +285,15 @@ func (c *Config) checkLabels() (errs []error) {
 	if m.Supervised() && c.classes < 2 {
 		errs = append(errs, fmt.Errorf("method %s learns from labels: %s has %d classes, want at least 2; try simclr or isif", c.Method.Name, c.Data, c.classes))
 	}
-	if k := c.PerClass; k < 0 || k > 0 && c.Batch%k != 0 {
+	k := c.PerClass
+	_, remembers := m.(method.Objective) // XBM, whose pairs may be with earlier batches
+	switch {
+	case k < 0 || k > 0 && c.Batch%k != 0:
 		errs = append(errs, fmt.Errorf("batch of %d images with %d of each class: must be a whole number of classes; try --batch %d", c.Batch, k, max(2, c.Batch/max(1, k))*max(1, k)))
+	case k > 0 && (k < 2 || c.Batch < 2*k) && m.Supervised() && !ofClasses && !remembers:
+		more := max(2, k)
+		errs = append(errs, fmt.Errorf("batch of %d images with %d of each class: loss %s compares images of a class with each other and with others, and needs at least 2 classes of 2 images; try --batch %d --per-class %d",
+			c.Batch, k, c.Loss.Name, max(2, c.Batch/more)*more, more))
 	}
 	return errs
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -34,11 +35,11 @@ func (m *Model) ONNX(layer string, unit bool, o trace.Options) (*onnx.Model, err
 		}
 		t, err := v.Value()
 		if err != nil {
-			fault = err
+			fault = errors.Join(fault, err)
 			return nil
 		}
 		flat, err := tensors.CopyFlatData[float32](t)
-		fault = err
+		fault = errors.Join(fault, err)
 		return &trace.Weight{Name: dotted(parameter), Flat: flat}
 	})
 	exec, err := model.NewExec(recorder, m.store, func(scope *model.Scope, x *graph.Node) *graph.Node {

@@ -23,12 +23,9 @@ func (c *Config) newStore(b compute.Backend, log *slog.Logger) (*model.Store, er
 		return store, nil
 	}
 	if slices.Contains(weightfile.Suffixes, strings.ToLower(filepath.Ext(c.Init))) {
-		matched, unused, err := c.initFromFile(b, store)
-		if err != nil {
+		if err := c.initFromFile(b, store, log); err != nil {
 			return nil, fmt.Errorf("init: %w", err)
 		}
-		log.Info("the encoder begins with the weights of a file", slog.String("file", c.Init), slog.Int("tensors", matched),
-			slog.String("not used", fmt.Sprintf("%.10q", unused)))
 		return store, nil
 	}
 	other, err := Open(c.Init)

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -18,14 +19,14 @@ import (
 // them ("backbone.", "module.encoder_q."), or of lightly's, which number the parts. Batch norm's
 // epsilon (1e-5) and the paddings of convolutions are the same there; of max pooling and
 // shortcuts the encoder's parameters say what the file was trained with.
-func (c *Config) initFromFile(b compute.Backend, store *model.Store) (matched int, unused []string, err error) {
+func (c *Config) initFromFile(b compute.Backend, store *model.Store, log *slog.Logger) error {
 	tensors, err := weightfile.Read(c.Init)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	want, err := c.encoderShapes(b)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	prefix, rename := bestPrefix(tensors, want)
 	weights := map[string]blob{}
@@ -46,16 +47,13 @@ func (c *Config) initFromFile(b compute.Backend, store *model.Store) (matched in
 	}
 	if len(faults) > 0 {
 		const few = 3
-		return 0, nil, fmt.Errorf("%s does not fit %s, %d of whose %d tensors it has: %s; --set encoder.shortcut=identity, encoder.stem and encoder.width make other variants",
+		return fmt.Errorf("%s does not fit %s, %d of whose %d tensors it has: %s; --set encoder.shortcut=identity, encoder.stem and encoder.width make other variants",
 			c.Init, c.Encoder.Name, len(used), len(want), strings.Join(faults[:min(few, len(faults))], "; "))
 	}
-	for name := range tensors {
-		if !used[name] {
-			unused = append(unused, name)
-		}
-	}
-	slices.Sort(unused)
-	return len(weights), unused, restore(store, "", weights)
+	maps.DeleteFunc(tensors, func(name string, _ weightfile.Tensor) bool { return used[name] })
+	log.Info("the encoder begins with the weights of a file", slog.String("file", c.Init), slog.Int("tensors", len(weights)),
+		slog.String("prefix", prefix), slog.String("not used", fmt.Sprintf("%.10q", slices.Sorted(maps.Keys(tensors)))))
+	return restore(store, "", weights)
 }
 
 // encoderShapes are the tensors of the run's encoder, in the layouts of files.
@@ -96,8 +94,16 @@ func numberedName(name string) string {
 	return name
 }
 
+// trainedParts are the words in the prefix of a network that was trained, where another of the same tensors trails it
+// (encoder_k, target, teacher).
+var trainedParts = []string{"_q.", "query", "online", "student"}
+
+func isTrained(prefix string) bool {
+	return slices.ContainsFunc(trainedParts, func(word string) bool { return strings.Contains(prefix, word) })
+}
+
 // bestPrefix is what stands before the names of most of the wanted tensors in a file, and
-// how these are written there.
+// how these are written there. Of two with as many, that of a trained network is taken, else the first in the alphabet.
 func bestPrefix(tensors map[string]weightfile.Tensor, want map[string][]int) (prefix string, rename func(string) string) {
 	rename = plainName
 	best := 0
@@ -111,7 +117,7 @@ func bestPrefix(tensors map[string]weightfile.Tensor, want map[string][]int) (pr
 			}
 		}
 		for _, p := range slices.Sorted(maps.Keys(counts)) {
-			if counts[p] > best {
+			if counts[p] > best || counts[p] == best && isTrained(p) && !isTrained(prefix) {
 				best, prefix, rename = counts[p], p, way
 			}
 		}

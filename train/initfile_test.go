@@ -12,6 +12,7 @@ import (
 
 	"alike/dataset"
 	"alike/internal/registry"
+	"alike/internal/weightfile"
 )
 
 // torch runs a script of testdata on a folder by a Python with PyTorch and torchvision, or skips.
@@ -124,6 +125,30 @@ func TestTorchvisionLoadsWhatIsExported(t *testing.T) {
 		}
 		if r := relative(fromBinary[float32](raw), want); !(r < 1e-4) {
 			t.Errorf("%s: h differs by %.2g, relative", filepath.Base(base), r)
+		}
+	}
+}
+
+// TestTheTrainedNetworkOfAFileIsTaken names the networks of a file as methods with two of them do.
+func TestTheTrainedNetworkOfAFileIsTaken(t *testing.T) {
+	for _, tc := range []struct {
+		prefixes []string // of whole networks
+		want     string
+	}{
+		{[]string{"module.encoder_k.", "module.encoder_q."}, "module.encoder_q."},
+		{[]string{"target.net.", "online.net."}, "online.net."},
+		{[]string{"teacher.", "student."}, "student."},
+		{[]string{"backbone.", "backbone_momentum."}, "backbone."},
+		{[]string{""}, ""},
+	} {
+		tensors := map[string]weightfile.Tensor{}
+		for _, prefix := range tc.prefixes {
+			for _, name := range []string{"conv1.weight", "bn1.bias"} {
+				tensors[prefix+name] = weightfile.Tensor{}
+			}
+		}
+		if got, _ := bestPrefix(tensors, map[string][]int{"conv1.weight": nil, "bn1.bias": nil}); got != tc.want {
+			t.Errorf("of %q %q is taken, want %q", tc.prefixes, got, tc.want)
 		}
 	}
 }

@@ -156,6 +156,9 @@ func TestLabelsThatAreMissing(t *testing.T) {
 		"learns from labels: builtin:sprites?n=64 has 0 classes": func(c *Config) { c.classes = 0 },
 		"batch of 12 images with 5 of each class":                func(c *Config) { c.PerClass = 5 },
 		"per_class 3: method simclr does not use labels":         func(c *Config) { c.Method.Name = "simclr" },
+		"12 images with 1 of each class: loss ice compares images of a class with each other and with others, and needs at least 2 classes of 2 images; try --batch 12 --per-class 2": func(c *Config) { c.PerClass = 1 },
+		"3 images with 3 of each class: loss ice compares images": func(c *Config) { c.Batch = 3 },
+		"try --batch 6 --per-class 3":                             func(c *Config) { c.Batch = 3 },
 	} {
 		images, err := builtin.Sprites(t.Context(), dataset.Train, 64, 1)
 		if err != nil {
@@ -165,6 +168,21 @@ func TestLabelsThatAreMissing(t *testing.T) {
 		change(&c)
 		if err := c.Resolve(64, c.classes); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// TestBatchesWithoutPairsThatTrain are those of losses that compare with classes, and of a memory of other batches.
+func TestBatchesWithoutPairsThatTrain(t *testing.T) {
+	images, err := builtin.Sprites(t.Context(), dataset.Train, 64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range [][2]string{{"metric", "proxy_nca"}, {"xbm", "ice"}} {
+		c := methodConfig(t, tc[0], tc[1], images)
+		c.PerClass = 1
+		if err := c.Resolve(images.Len(), len(images.Classes())); err != nil {
+			t.Errorf("%s: %v", tc, err)
 		}
 	}
 }

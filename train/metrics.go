@@ -2,8 +2,10 @@ package train
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
+	"slices"
 
 	"alike/train/doctor"
 )
@@ -73,3 +75,24 @@ func (l *metricsLog) close() error { return l.file.Close() }
 // Metrics reads the run's metrics.jsonl. A last line that a killed trainer
 // left incomplete is not counted.
 func (r *Run) Metrics() ([]Metric, error) { return r.Follow().Metrics() }
+
+// lastMeasured is the step of the last line that a monitor wrote, -1 if there is none.
+func lastMeasured(metrics []Metric) int {
+	for _, m := range slices.Backward(metrics) {
+		if m.Monitor != nil {
+			return m.Step
+		}
+	}
+	return -1
+}
+
+// Unmeasured says whether a run that is measured now and then was stopped before it was at its last step, which Train
+// makes up for.
+func (r *Run) Unmeasured(last int) (bool, error) {
+	metrics, err := r.Metrics()
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	step := lastMeasured(metrics)
+	return step >= 0 && step != last && r.Config.Sittings.MonitorEvery >= 0, err
+}

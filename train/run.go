@@ -26,6 +26,8 @@ import (
 type Run struct {
 	Dir    string
 	Config Config
+
+	created bool // by Create, not opened
 }
 
 // The files of a run directory, besides its checkpoints.
@@ -78,7 +80,7 @@ func (r *Run) checkpointsDir() string { return filepath.Join(r.Dir, "checkpoints
 
 // checkpointDir is the folder of the checkpoint after a step.
 func (r *Run) checkpointDir(step int) string {
-	return filepath.Join(r.checkpointsDir(), fmt.Sprintf("%06d", step))
+	return checkpointPath(r.checkpointsDir(), step)
 }
 
 // ErrNoCheckpoint marks a run that has not begun.
@@ -97,7 +99,7 @@ func Create(dir string, c Config) (*Run, error) {
 		}
 		return nil, fmt.Errorf("%s is not empty: --out takes a new or an empty folder", dir)
 	}
-	r := &Run{Dir: dir, Config: c}
+	r := &Run{Dir: dir, Config: c, created: true}
 	if err := os.MkdirAll(r.checkpointsDir(), 0o755); err != nil {
 		return nil, err
 	}
@@ -181,9 +183,12 @@ func (r *Run) offer(step int, err error) error {
 	return fmt.Errorf("%w; no other checkpoint is whole: bring the files back from a copy, or train again", err)
 }
 
-// Discard removes a run that has no checkpoint yet, so that its folder can be
-// used again.
+// Discard removes a run that was just created and has no checkpoint yet, so that its folder can be
+// used again. One that was there before stays, whatever it lacks.
 func (r *Run) Discard() error {
+	if !r.created {
+		return nil
+	}
 	if steps, err := checkpointSteps(r.checkpointsDir()); err != nil || len(steps) > 0 {
 		return err
 	}

@@ -116,21 +116,23 @@ func TestPatternsAreChecked(t *testing.T) {
 	for _, tc := range []struct {
 		freeze []string
 		scale  map[string]float64
+		chunk  int
 		want   string
 	}{
-		{[]string{"layr1"}, nil, `"layr1" chooses no weight; the encoder's parts are bn1, conv1, layer1`},
-		{[]string{"encoder", "head"}, nil, "nothing is left to train"},
-		{[]string{"["}, nil, `pattern "["`},
-		{nil, map[string]float64{"head": 0}, "lr_scale head=0"},
+		{[]string{"layr1"}, nil, 0, `"layr1" chooses no weight; the encoder's parts are bn1, conv1, layer1`},
+		{[]string{"encoder", "head"}, nil, 0, "nothing is left to train"},
+		{[]string{"encoder", "head"}, nil, 8, "nothing is left to train"},
+		{[]string{"["}, nil, 0, `pattern "["`},
+		{nil, map[string]float64{"head": 0}, 0, "lr_scale head=0"},
 	} {
 		r, _ := smallRun(t, filepath.Join(t.TempDir(), "run"))
-		r.Config.Freeze, r.Config.LRScale = tc.freeze, tc.scale
+		r.Config.Freeze, r.Config.LRScale, r.Config.Chunk = tc.freeze, tc.scale, tc.chunk
 		err := r.Config.Validate()
 		if err == nil {
 			_, err = r.Plan(engine(t, ""))
 		}
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("freeze %q, scale %v: %v, want %q", tc.freeze, tc.scale, err, tc.want)
+			t.Errorf("freeze %q, scale %v, chunk %d: %v, want %q", tc.freeze, tc.scale, tc.chunk, err, tc.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -245,6 +246,94 @@ func TestInterruptedFirstMeasurementSavesStep0(t *testing.T) {
 	}
 }
 
+// TestEveryMeasurementIsMadeOnce stops a run while it is measured, and goes on from its checkpoint of step 0 as if it had
+// been killed.
+func TestEveryMeasurementIsMadeOnce(t *testing.T) {
+	for _, stop := range []int{0, 4, 5, -1} {
+		r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+		r.Config.Schedule.Epochs = 1 // 5 steps
+		r.Config.Sittings = Sittings{CheckpointEvery: 1, Keep: 9, MonitorEvery: 2}
+		ctx, cancel := context.WithCancel(t.Context())
+		monitor := func(ctx context.Context, m *Model) (map[string]float64, error) {
+			if m.State.Step == stop {
+				cancel()
+			}
+			return map[string]float64{"x": 1}, ctx.Err()
+		}
+		b := engine(t, "")
+		if err := r.Train(ctx, b, images, Options{Monitor: monitor}); (err != nil) != (stop >= 0) {
+			t.Fatal(err)
+		}
+		if left, err := r.Unmeasured(5); left != (stop > 0) || err != nil {
+			t.Errorf("stopped at %d: a last measurement is missing: %t, %v", stop, left, err)
+		}
+		if stop < 0 {
+			if err := r.DropAfter(0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := trained(t, r, images, b, Options{Monitor: monitor}); s.Step != 5 {
+			t.Errorf("stopped at %d: ends at step %d", stop, s.Step)
+		}
+		metrics, err := r.Metrics()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var steps, measured []int
+		for _, m := range metrics {
+			if m.Monitor != nil {
+				measured = append(measured, m.Step)
+			} else {
+				steps = append(steps, m.Step)
+			}
+		}
+		if !slices.Equal(measured, []int{0, 2, 4, 5}) || !slices.Equal(steps, []int{1, 2, 3, 4, 5}) {
+			t.Errorf("stopped at %d: measured at %v in steps %v", stop, measured, steps)
+		}
+	}
+}
+
+// TestOtherImagesAreNotGoneOnWith changes what a run is resumed with.
+func TestOtherImagesAreNotGoneOnWith(t *testing.T) {
+	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	b := engine(t, "")
+	trained(t, r, images, b, Options{Steps: 1})
+	copied := func() *dataset.Memory {
+		m := &dataset.Memory{Title: "others", Names: images.Classes()}
+		for i := range images.Len() {
+			img, err := images.Image(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Images, m.Labels, m.IDs = append(m.Images, img), append(m.Labels, images.Label(i)), append(m.IDs, images.ID(i))
+		}
+		return m
+	}
+	less, renamed, relabelled := copied(), copied(), copied()
+	less.Images, less.Labels, less.IDs = less.Images[1:], less.Labels[1:], less.IDs[1:]
+	renamed.IDs[5] = "another"
+	relabelled.Labels[5] = (relabelled.Labels[5] + 1) % len(images.Classes())
+	for _, data := range []*dataset.Memory{less, renamed, relabelled} {
+		if err := r.Train(t.Context(), b, data, Options{Steps: 2}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("others has %d images", data.Len())) || !strings.Contains(err.Error(), "the run was trained on 64 (") {
+			t.Errorf("got %v", err)
+		}
+	}
+	trained(t, r, copied(), b, Options{Steps: 2}) // from elsewhere, but the same
+
+	s, err := r.State(-1) // as it was before images were noted
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Images, s.ImagesSHA256 = 0, ""
+	dir := r.checkpointDir(2)
+	if err := errors.Join(writeJSON(filepath.Join(dir, stateFile), s), writeSums(dir, requiredFiles)); err != nil {
+		t.Fatal(err)
+	}
+	if s := trained(t, r, renamed, b, Options{Steps: 3}); s.Images != 64 || s.ImagesSHA256 != imagesSHA256(renamed) {
+		t.Errorf("an older checkpoint: %+v", s)
+	}
+}
+
 func TestSittingsAreRemembered(t *testing.T) {
 	r, images := smallRun(t, filepath.Join(t.TempDir(), "run"))
 	r.Config.Sittings = Sittings{CheckpointEvery: 2, Keep: 4, MonitorEvery: -1}
@@ -367,6 +456,26 @@ func TestRunDirectoryIsNotOverwritten(t *testing.T) {
 	}
 	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a run") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestOnlyARunThatWasJustCreatedIsDiscarded(t *testing.T) {
+	r, _ := smallRun(t, filepath.Join(t.TempDir(), "run"))
+	again, err := Open(r.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(r.Dir); err != nil {
+		t.Errorf("another sitting discards the run: %v", err)
+	}
+	if err := r.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(r.Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the run is still there: %v", err)
 	}
 }
 

@@ -24,7 +24,8 @@ type Options struct {
 	MaxDuration time.Duration // stop after this time, 0 for no limit
 
 	// Monitor, if set, measures the model before the first step, and then as
-	// often as the run's configuration says; what it returns goes into metrics.jsonl.
+	// often as the run's configuration says; what it returns goes into metrics.jsonl. A
+	// measurement that ctx ends is made when the run goes on.
 	Monitor func(ctx context.Context, m *Model) (map[string]float64, error)
 
 	// MaxBad is the share of images that may become unreadable while the run lasts; others
@@ -66,6 +67,8 @@ type trainer struct {
 	rounds  *rounds
 	told    map[string]bool // illnesses
 	state   State
+
+	measured int // the step of the last line of a measurement, -1 if there is none
 
 	collapsed float64                  // the loss of equal embeddings, 0 where that is not known
 	spent     map[string]time.Duration // by what it was spent on, since the last probe
@@ -117,6 +120,9 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 	if err := t.restore(); err != nil {
 		return nil, err
 	}
+	if err := t.state.knowImages(data); err != nil {
+		return nil, err
+	}
 	if t.program, err = newProgram(b, t.store, &r.Config); err != nil {
 		return nil, err
 	}
@@ -139,6 +145,7 @@ func (t *trainer) remember() (err error) {
 	if err != nil {
 		return err
 	}
+	t.measured = lastMeasured(metrics)
 	for _, m := range metrics {
 		t.rounds.add(&t.run.Config, m)
 	}
@@ -203,12 +210,12 @@ func (t *trainer) loop(ctx context.Context) error {
 		if err := t.initialise(); err != nil {
 			return err
 		}
-		if err := t.monitor(ctx); err != nil {
-			return err
-		}
-		if err := t.save(); err != nil {
-			return err
-		}
+	}
+	if err := t.monitor(ctx); err != nil { // the first time, or since a sitting was stopped on the way
+		return err
+	}
+	if err := t.save(); err != nil {
+		return err
 	}
 	for t.state.Step < t.last() {
 		if ctx.Err() != nil {
@@ -263,10 +270,8 @@ func (t *trainer) step(ctx context.Context) error {
 	if err := t.record(m, stats, time.Since(began)); err != nil {
 		return err
 	}
-	if t.every.MonitorEvery > 0 && (t.state.Step%t.every.MonitorEvery == 0 || t.state.Step == t.last()) {
-		if err := t.monitor(ctx); err != nil {
-			return err
-		}
+	if err := t.monitor(ctx); err != nil {
+		return err
 	}
 	if t.checkpointDue() {
 		return t.save()
@@ -390,9 +395,15 @@ func (t *trainer) record(m Metric, s Stats, took time.Duration) error {
 	return t.write(m)
 }
 
-// monitor measures the model as it is and writes what came out.
+// monitorDue says whether the model is to be measured at this step, and was not.
+func (t *trainer) monitorDue() bool {
+	every := t.every.MonitorEvery
+	return t.opt.Monitor != nil && every > 0 && (t.state.Step%every == 0 || t.state.Step == t.last()) && t.measured != t.state.Step
+}
+
+// monitor measures the model as it is, if that is due, and writes what came out.
 func (t *trainer) monitor(ctx context.Context) error {
-	if t.opt.Monitor == nil || t.every.MonitorEvery < 0 {
+	if !t.monitorDue() {
 		return nil
 	}
 	defer t.spend(partMonitor, time.Now())
@@ -408,6 +419,7 @@ func (t *trainer) monitor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.measured = t.state.Step
 	return t.write(Metric{Step: t.state.Step, Epoch: t.epoch(), Seconds: t.seconds(), Monitor: values})
 }
 

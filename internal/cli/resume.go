@@ -35,7 +35,9 @@ func (a *app) resume() *cobra.Command {
 		if data.classes != "" && data.classes != run.Config.Classes {
 			return misuse("--classes %q: %s goes on with the classes that it began with", data.classes, args[0])
 		}
-		if done, err := a.finished(run, step, sitting.steps); done || err != nil {
+		sitting.overlay(&run.Config.Sittings)
+		state, done, err := a.finished(run, step, sitting.steps)
+		if done || err != nil {
 			return err
 		}
 		engine, err := backend.Open(a.backend) // before checkpoints are dropped
@@ -52,35 +54,41 @@ func (a *app) resume() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := state.CheckImages(images); err != nil { // before anything is written
+			return err
+		}
 		if step >= 0 {
 			if err := run.DropAfter(step); err != nil {
 				return err
 			}
 		}
-		sitting.overlay(&run.Config.Sittings)
 		return a.runTraining(c.Context(), run, engine, source, images, data, sitting)
 	}
 	return c
 }
 
-// finished says so if a run has nothing left to train from a step on, which is
-// the last if negative. A run without a checkpoint has everything left.
-func (a *app) finished(run *train.Run, step, last int) (bool, error) {
-	state, err := run.State(step)
+// finished returns where a run goes on from, a step or the last checkpoint if negative, and says so if nothing is left to
+// train from there on. A run without a checkpoint has everything left; one that was stopped before it was measured at
+// its end has that.
+func (a *app) finished(run *train.Run, step, last int) (state train.State, done bool, err error) {
+	state, err = run.State(step)
 	if errors.Is(err, train.ErrNoCheckpoint) {
-		return false, nil
+		return state, false, nil
 	}
 	if err != nil {
-		return false, err
+		return state, false, err
 	}
 	switch {
 	case state.Step >= state.Total:
+		if left, err := run.Unmeasured(state.Step); left || err != nil {
+			return state, false, err
+		}
 		a.say("%s is finished: all its %d steps are done, there is nothing to do", run.Dir, state.Total)
 	case last > 0 && state.Step >= last:
 		a.say("%s is at step %d already: there is nothing to do up to --steps %d", run.Dir, state.Step, last)
 	default:
-		return false, nil
+		return state, false, nil
 	}
 	fmt.Fprintln(a.stdout, run.Dir)
-	return true, nil
+	return state, true, nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"os"
 	"path"
@@ -68,25 +67,20 @@ func loadZip(b []byte) (any, error) {
 			folder = path.Dir(f.Name)
 		}
 	}
+	left := len(b) // entries are stored as they are: all that are read have no more bytes than the file
 	read := func(name string, most int) ([]byte, error) {
 		f := files[name]
 		switch {
 		case f == nil:
 			return nil, fmt.Errorf("it lacks %s", name)
-		case f.Method != zip.Store || f.UncompressedSize64 > uint64(most):
+		case f.Method != zip.Store || f.UncompressedSize64 > uint64(min(most, left)):
 			return nil, fmt.Errorf("its %s is compressed, or larger than it can be", name)
 		}
-		r, err := f.Open()
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		content := make([]byte, f.UncompressedSize64)
-		_, err = io.ReadFull(r, content)
-		return content, err
+		left -= int(f.UncompressedSize64)
+		return readEntry(f)
 	}
 	stored := map[string]*storage{}
-	program, err := read(path.Join(folder, "data.pkl"), min(mostPickle, len(b)))
+	program, err := read(path.Join(folder, "data.pkl"), mostPickle)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +99,25 @@ func loadZip(b []byte) (any, error) {
 		return stored[key], nil
 	})
 	return root, err
+}
+
+// readEntry reads a file of a zip to its end, where its checksum is compared. One of 0 was not computed, which PyTorch
+// can be told to do.
+func readEntry(f *zip.File) ([]byte, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	content := bytes.NewBuffer(make([]byte, 0, f.UncompressedSize64+bytes.MinRead))
+	_, err = content.ReadFrom(r)
+	if errors.Is(err, zip.ErrChecksum) {
+		if f.CRC32 == 0 {
+			return content.Bytes(), nil
+		}
+		err = fmt.Errorf("its %s is damaged: it has another checksum", f.Name)
+	}
+	return content.Bytes(), err
 }
 
 // The first two of the pickles of an older file.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"os"
 	"path/filepath"
@@ -187,6 +188,51 @@ func TestTensorsThatShareAStorageAreBounded(t *testing.T) {
 	}
 	if _, err := Read(pickled(t, program+".", map[string]string{"0": strings.Repeat("\x00", 4<<16)})); err == nil || !strings.Contains(err.Error(), "many times the values") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestEntriesThatLieOverEachOtherAreBounded reads one storage by many names: each would be a copy.
+func TestEntriesThatLieOverEachOtherAreBounded(t *testing.T) {
+	program, tensor := "}", tensorOf("Float", "65536", "K\x01", "K\x01")
+	for i := range 30 {
+		key := strings.Repeat("./", i) + "0"
+		program += fmt.Sprintf("U\x03%03d%ss", i, strings.Replace(tensor, "X\x01\x00\x00\x000", fmt.Sprintf("X%c\x00\x00\x00%s", len(key), key), 1))
+	}
+	if _, err := Read(pickled(t, program+".", map[string]string{"0": strings.Repeat("\x00", 4<<16)})); err == nil || !strings.Contains(err.Error(), "larger than it can be") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestChecksumsOfAZip changes a value, the checksums, or both: PyTorch writes 0 where it is told to compute none.
+func TestChecksumsOfAZip(t *testing.T) {
+	const value = "\x00\x00\x80\x3f"
+	program := "}U\x01a" + tensorOf("Float", "1", "K\x01", "K\x01") + "s."
+	for _, tc := range []struct {
+		name            string
+		spoilt, without bool
+		want            string
+	}{
+		{"as it was written", false, false, ""},
+		{"a value has changed", true, false, "its archive/data/0 is damaged: it has another checksum"},
+		{"without checksums", false, true, ""},
+		{"without checksums a value may change", true, true, ""},
+	} {
+		b := archived(t, program, map[string]string{"0": value})
+		if tc.without {
+			for _, content := range []string{program, value} {
+				b = bytes.ReplaceAll(b, binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(content))), make([]byte, 4))
+			}
+		}
+		if tc.spoilt {
+			b = bytes.Replace(b, []byte(value), []byte("\x00\x00\x00\x40"), 1)
+		}
+		entries, _, err := parsePickle(b)
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v, want %q", tc.name, err, tc.want)
+		}
+		if err == nil && len(entries) != 1 {
+			t.Errorf("%s: %d tensors", tc.name, len(entries))
+		}
 	}
 }
 
