@@ -150,8 +150,14 @@ func (m *Model) Embed(ctx context.Context, images []image.Image) ([][]float32, e
 }
 
 // Prepare is what the network sees of an image, resized and cropped as evaluation
-// does: a server keeps it instead of the image, which may be large.
-func (m *Model) Prepare(img dataset.Image) []float32 { return m.network.Prepare(img) }
+// does: a server keeps it instead of the image, which may be large. It is nil where the network sees
+// features, whose Size is 0.
+func (m *Model) Prepare(img dataset.Image) []float32 {
+	if m.Size() == 0 {
+		return nil
+	}
+	return m.network.Prepare(img)
+}
 
 // EmbedPrepared returns an embedding for each image that Prepare made ready. It is
 // faster for a few than Embed, from which it differs by rounding alone.

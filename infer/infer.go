@@ -4,6 +4,7 @@ package infer
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -70,6 +71,9 @@ func (n Network) Rows(ctx context.Context, rows [][]float32) ([]float32, error) 
 			return nil, context.Cause(ctx)
 		}
 		for i, v := range some {
+			if len(v) != n.In {
+				return nil, fmt.Errorf("a row of %d values, the network takes %d: it was made ready for another network", len(v), n.In)
+			}
 			copy(input[i*n.In:(i+1)*n.In], v)
 		}
 		if err := n.Pass(h, input); err != nil {

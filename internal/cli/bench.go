@@ -29,8 +29,8 @@ func (a *app) benchAugment() *cobra.Command {
 	steps := c.Flags().String("steps", "", "how the views are made, as --views of train")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if *in < 1 || *out < 1 {
-			return misuse("sizes must be at least 1")
+		if *in < 1 || *out < 1 || *n < 0 {
+			return misuse("--size-in, --size-out and --views must be at least 1")
 		}
 		config, err := parseViews(*steps, augment.SimCLR(*out))
 		if err != nil {
@@ -41,6 +41,9 @@ func (a *app) benchAugment() *cobra.Command {
 			return err
 		}
 		rate := benchViews(c.Context(), p, *in, *out, *n)
+		if c.Context().Err() != nil {
+			return context.Cause(c.Context())
+		}
 		if *asJSON {
 			return a.printJSON(map[string]any{"views_per_s": rate, "size_in": *in, "size_out": *out, "blur": blurs(config), "threads": 1})
 		}
@@ -90,6 +93,9 @@ func (a *app) benchKNN() *cobra.Command {
 	k := c.Flags().Int("k", 200, "neighbours that vote")
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if min(*gallery, *queries, *dim, *k) < 1 {
+			return misuse("--gallery, --queries, --dim and --k must be at least 1")
+		}
 		bank, q := randomFeatures(*gallery, *dim, 1), randomFeatures(*queries, *dim, 2)
 		m := eval.KNN{K: *k, Temperature: eval.DefaultKNN().Temperature}
 		start := time.Now()

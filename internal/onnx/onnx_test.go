@@ -176,3 +176,43 @@ func TestTheEndOfAll(t *testing.T) {
 		t.Errorf("from 1 on: %v, %v", out, err)
 	}
 }
+
+func TestOlderVersionsOfResize(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		opset int64
+		node  Node
+		want  []float64
+	}{
+		{"version 11", 11, Node{Op: "Resize", Inputs: []string{"x", "", "scales"}}, []float64{0, 0.25, 0.75, 1}},
+		{"version 10", 10, Node{Op: "Resize", Inputs: []string{"x", "scales"}}, []float64{0, 0.5, 1, 1}},
+		{"version 9", 9, Node{Op: "Upsample", Inputs: []string{"x", "scales"}}, []float64{0, 0.5, 1, 1}},
+		{"version 7", 7, Node{Op: "Upsample", Inputs: []string{"x"}, Attributes: []Attribute{{Name: "scales", Type: AttributeFloats, Floats: []float32{1, 2}}}}, []float64{0, 0.5, 1, 1}},
+	} {
+		tc.node.Outputs, tc.node.Attributes = []string{"y"}, append(tc.node.Attributes, String("mode", "linear"))
+		dims := func(n int) []Dim { return []Dim{{Size: 1}, {Size: n}} }
+		m := &Model{IRVersion: 8, Opset: tc.opset, Graph: Graph{
+			Nodes:   []Node{tc.node},
+			Inputs:  []ValueInfo{{Name: "x", Type: Float32, Dims: dims(2)}},
+			Outputs: []ValueInfo{{Name: "y", Type: Float32, Dims: dims(4)}},
+		}}
+		if len(tc.node.Inputs) > 1 {
+			m.Graph.Initializers = []Tensor{FromFloat32([]float32{1, 2}, 2).Tensor("scales")}
+		}
+		b, err := m.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err = Unmarshal(b); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Load(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := p.Run(FromFloat32([]float32{0, 1}, 1, 2))
+		if err != nil || cmp.Diff(tc.want, out[0].Data) != "" {
+			t.Errorf("%s: %v, %v, want %v", tc.name, out, err, tc.want)
+		}
+	}
+}

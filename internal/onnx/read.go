@@ -67,19 +67,30 @@ func Unmarshal(b []byte) (*Model, error) {
 	if err == nil && m.Opset < 7 {
 		err = fmt.Errorf("it has version %d of the operators, want 7 or later; onnx.version_converter converts it", m.Opset)
 	}
-	if m.Opset < 13 {
-		m.markSoftmax()
-	}
+	m.markOlder()
 	return m, err
 }
 
-// oldSoftmax is an attribute of ours for a Softmax, or its logarithm, of before version 13, which had another meaning.
-const oldSoftmax = "alike.before13"
+// Attributes of ours for operators that had another meaning in an older version.
+const (
+	oldSoftmax = "alike.before13" // of a Softmax, or its logarithm
+	oldResize  = "alike.before11" // of a Resize, or an Upsample
+)
 
-func (m *Model) markSoftmax() {
+// markOlder gives nodes those attributes, and an Upsample of before version 9 its scales as an input.
+func (m *Model) markOlder() {
 	for i := range m.Graph.Nodes {
-		if n := &m.Graph.Nodes[i]; n.Op == "Softmax" || n.Op == "LogSoftmax" {
+		n := &m.Graph.Nodes[i]
+		switch {
+		case m.Opset < 13 && (n.Op == "Softmax" || n.Op == "LogSoftmax"):
 			n.Attributes = append(n.Attributes, Int(oldSoftmax, 1))
+		case m.Opset < 11 && (n.Op == "Resize" || n.Op == "Upsample"):
+			n.Attributes = append(n.Attributes, Int(oldResize, 1))
+			if a := n.Attribute("scales"); a != nil && len(n.Inputs) == 1 {
+				scales := FromFloat32(a.Floats, len(a.Floats)).Tensor(fmt.Sprint("alike.scales.", i))
+				m.Graph.Initializers = append(m.Graph.Initializers, scales)
+				n.Inputs = append(n.Inputs, scales.Name)
+			}
 		}
 	}
 }

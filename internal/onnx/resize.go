@@ -90,7 +90,7 @@ func (s Scaling) Weights(n *Node) ([][]float64, error) {
 			return nil, err
 		}
 		if mode == "nearest" {
-			j, err := nearest(n, c)
+			j, err := s.nearest(n, c)
 			if err != nil {
 				return nil, err
 			}
@@ -115,7 +115,7 @@ func (s Scaling) Weights(n *Node) ([][]float64, error) {
 func (s Scaling) centre(n *Node, i int) (float64, error) {
 	x := float64(i)
 	absent := "half_pixel"
-	if n.Op == "Upsample" {
+	if n.IntOr(oldResize, 0) != 0 {
 		absent = "asymmetric"
 	}
 	switch mode := n.StringOr("coordinate_transformation_mode", absent); mode {
@@ -138,10 +138,13 @@ func (s Scaling) centre(n *Node, i int) (float64, error) {
 	}
 }
 
-// nearest is the place that a centre falls to.
-func nearest(n *Node, c float64) (int, error) {
+// nearest is the place that a centre falls to. What that is was not said before version 11; it is onnxruntime's.
+func (s Scaling) nearest(n *Node, c float64) (int, error) {
 	absent := "round_prefer_floor"
-	if n.Op == "Upsample" {
+	switch old := n.IntOr(oldResize, 0) != 0; {
+	case old && s.Scale < 1:
+		absent = "ceil"
+	case old:
 		absent = "floor"
 	}
 	switch mode := n.StringOr("nearest_mode", absent); mode {

@@ -66,8 +66,21 @@ func ReshapeDims(n *Node, from, to []int) ([]int, error) {
 	return dims, nil
 }
 
+// FlattenAxis is the first axis of the columns that a Flatten makes, the rank where there is none; a negative one is
+// counted from the rank.
+func FlattenAxis(n *Node, rank int) (int, error) {
+	axis := n.IntOr("axis", 1)
+	if axis < 0 {
+		axis += rank
+	}
+	if axis < 0 || axis > rank {
+		return 0, fmt.Errorf("there is no axis %d among %d", n.IntOr("axis", 1), rank)
+	}
+	return axis, nil
+}
+
 func flatten(n *Node, in []*Array) (*Array, error) {
-	axis, err := n.Axis(1, len(in[0].Dims)+1)
+	axis, err := FlattenAxis(n, len(in[0].Dims))
 	if err != nil {
 		return nil, err
 	}

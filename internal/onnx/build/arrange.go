@@ -35,7 +35,10 @@ func reshape(b *builder, n *onnx.Node, in []*Value) []*Value {
 }
 
 func flatten(b *builder, n *onnx.Node, in []*Value) []*Value {
-	axis := axisOf(n, 1, len(in[0].dims)+1)
+	axis, err := onnx.FlattenAxis(n, len(in[0].dims))
+	if err != nil {
+		panic(err)
+	}
 	return []*Value{in[0].reshaped([]int{sizeOf(in[0].dims[:axis]), sizeOf(in[0].dims[axis:])})}
 }
 

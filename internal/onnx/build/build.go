@@ -241,7 +241,9 @@ func (b *builder) renamed(n *onnx.Node, in []*Value) *Value {
 	case "Cast":
 		if to := onnx.ElemType(n.IntOr("to", 0)); in[0].typ.IsFloat() && to.IsFloat() { // all of which are float32 here
 			v := *in[0]
-			v.typ = onnx.Float32
+			if v.typ = onnx.Float32; v.known() {
+				v.typ = to // what is computed beforehand has types
+			}
 			return &v
 		}
 	case "Transpose":

@@ -376,3 +376,60 @@ func FuzzBuild(f *testing.F) {
 		}
 	})
 }
+
+// TestConstantsThatAreCast joins constants of several types, which are computed beforehand, with images.
+func TestConstantsThatAreCast(t *testing.T) {
+	number := func(v float64, typ onnx.ElemType) *onnx.Array {
+		return onnx.FromFloat32([]float32{float32(v)}, 1).As(typ)
+	}
+	mask := onnx.FromFloat32(make([]float32, 3*65*65), 1, 3, 65, 65).As(onnx.Bool) // too large for a constant of the program
+	cast := func(in, out string, to onnx.ElemType) onnx.Node {
+		return onnx.Node{Name: out, Op: "Cast", Inputs: []string{in}, Outputs: []string{out}, Attributes: []onnx.Attribute{onnx.Int("to", int(to))}}
+	}
+	for _, tc := range []struct {
+		name  string
+		nodes []onnx.Node
+	}{
+		{"a double and a shape", []onnx.Node{cast("double", "a", onnx.Float32), {Name: "s", Op: "Shape", Inputs: []string{"x"}, Outputs: []string{"s"}}, cast("s", "b", onnx.Float32),
+			{Name: "m", Op: "Mul", Inputs: []string{"a", "b"}, Outputs: []string{"m"}}, {Name: "r", Op: "ReduceMax", Inputs: []string{"m"}, Outputs: []string{"r"}},
+			{Name: "y", Op: "Add", Inputs: []string{"x", "r"}, Outputs: []string{"y"}}}},
+		{"halves and floats", []onnx.Node{cast("half", "a", onnx.Float32), {Name: "c", Op: "Concat", Inputs: []string{"a", "float"}, Outputs: []string{"c"}, Attributes: []onnx.Attribute{onnx.Int("axis", 0)}},
+			{Name: "r", Op: "ReduceMax", Inputs: []string{"c"}, Outputs: []string{"r"}}, {Name: "y", Op: "Add", Inputs: []string{"x", "r"}, Outputs: []string{"y"}}}},
+		{"a large mask", []onnx.Node{{Name: "y", Op: "Where", Inputs: []string{"mask", "x", "float"}, Outputs: []string{"y"}}}},
+	} {
+		side := 65
+		dims := []onnx.Dim{{Name: "N"}, {Size: 3}, {Size: side}, {Size: side}}
+		m := &onnx.Model{Opset: 18, Graph: onnx.Graph{
+			Nodes: tc.nodes, Inputs: []onnx.ValueInfo{{Name: "x", Type: onnx.Float32, Dims: dims}}, Outputs: []onnx.ValueInfo{{Name: "y", Type: onnx.Float32, Dims: dims}},
+			Initializers: []onnx.Tensor{number(2, onnx.Float64).Tensor("double"), number(2, onnx.Float16).Tensor("half"), number(1, onnx.Float32).Tensor("float"), mask.Tensor("mask")},
+		}}
+		n, err := New(m, "y")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := open(t, "go")
+		exec, err := model.NewExec(b, model.NewStore(), func(scope *model.Scope, x *Node) *Node { return n.Build(scope, x, false).Plain() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := pixels(1, side)
+		out, err := exec.Call(in)
+		if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+			continue
+		}
+		p, err := onnx.Load(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flat, _ := tensors.CopyFlatData[float32](in)
+		want, err := p.Run(onnx.FromFloat32(flat, 1, side, side, 3).Transpose([]int{0, 3, 1, 2}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := tensors.CopyFlatData[float32](out[0])
+		if !slices.Equal(got, want[0].Float32s()) {
+			t.Errorf("%s: the values are not the interpreter's", tc.name)
+		}
+	}
+}

@@ -63,8 +63,17 @@ func (v *Value) Dims() []int { return v.dims }
 
 func (v *Value) known() bool { return v.constant != nil || v.weight != nil }
 
-// array is the value of what is known.
+// array is the value of what is known, of its type.
 func (v *Value) array() *onnx.Array {
+	a := v.stated()
+	if a.Type != v.typ { // after a Cast
+		return a.As(v.typ)
+	}
+	return a
+}
+
+// stated is the value of what is known as the file states it.
+func (v *Value) stated() *onnx.Array {
 	switch {
 	case v.constant != nil:
 		return v.constant
@@ -109,7 +118,7 @@ func (v *Value) at() *Node {
 		return v.node
 	}
 	switch {
-	case v.weight != nil && len(v.weight.tensor.Raw)/max(1, v.weight.tensor.Type.Bytes()) > fewValues:
+	case v.weight != nil && v.weight.tensor.Type != onnx.Bool && len(v.weight.tensor.Raw)/max(1, v.weight.tensor.Type.Bytes()) > fewValues:
 		v.node = v.b.variable(v.weight.key, v.weight.tensor.Dims, func() []float32 {
 			if v.weight.tensor.Type == onnx.Float32 {
 				return stored(v.weight.tensor)

@@ -55,6 +55,7 @@ func Cases() []Case {
 		{"Concat", []*onnx.Array{x, random(rng, false, 2, 2, 7, 6)}, []onnx.Attribute{onnx.Int("axis", 1)}},
 		{"Expand", []*onnx.Array{column, onnx.IntVector(2, 3, 4)}, nil},
 		{"Flatten", []*onnx.Array{x}, []onnx.Attribute{onnx.Int("axis", 2)}},
+		{"Flatten", []*onnx.Array{x}, []onnx.Attribute{onnx.Int("axis", -1)}},
 		{"Pad", []*onnx.Array{x, onnx.IntVector(0, 0, 1, 2, 0, 0, 3, 0)}, nil},
 		{"Pad", []*onnx.Array{x, onnx.IntVector(0, 1, 0, 0, 0, 0, 0, 1), onnx.Scalar(onnx.Float32, 9)}, nil},
 		{"Reshape", []*onnx.Array{x, onnx.IntVector(0, -1, 6)}, nil},
