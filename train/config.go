@@ -131,9 +131,9 @@ func Default(name string, side int) (Config, error) {
 // does not have is an error.
 func (c *Config) Overlay(document []byte) error { return registry.Decode(document, c) }
 
-// Load reads a configuration file. What it leaves out is the method's default
-// for the size that it names, or for side pixels.
-func Load(path string, side int) (Config, error) {
+// Load reads a configuration file. What it leaves out is the default of the method that it
+// names, else of that one, else of simclr, for the size that it names, or for side pixels.
+func Load(path, method string, side int) (Config, error) {
 	document, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, err
@@ -142,19 +142,19 @@ func Load(path string, side int) (Config, error) {
 	if yaml.Unmarshal(document, &content) == nil && content == nil {
 		return Config{}, fmt.Errorf("%s is empty: want a configuration, like the config.yaml of a run", path)
 	}
-	c, err := parse(document, side)
+	c, err := parse(document, method, side)
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, registry.Locate(document, err))
 	}
 	return c, nil
 }
 
-// parse reads a document over the defaults of the method that it names.
-func parse(document []byte, side int) (Config, error) {
+// parse reads a document over the defaults of its method.
+func parse(document []byte, method string, side int) (Config, error) {
 	head := struct { // what decides the defaults; Overlay checks the rest
 		Method registry.Choice `yaml:"method"`
 		Size   int             `yaml:"size"`
-	}{registry.Choice{Name: "simclr"}, side}
+	}{registry.Choice{Name: cmp.Or(method, "simclr")}, side}
 	if err := yaml.Unmarshal(document, &head); err != nil {
 		return Config{}, err
 	}

@@ -46,7 +46,7 @@ func (r *Run) Plan(b compute.Backend) (Plan, error) {
 	runtime.ReadMemStats(&m)
 	plan := Plan{Steps: c.Schedule.Total(), Images: c.Schedule.Total() * c.Batch, Memory: m.HeapAlloc}
 	if free, err := FreeMemory(); err == nil && plan.Memory > free {
-		return plan, fmt.Errorf("a step of %d images needs about %d MiB of memory, this machine has %d MiB free: try --checkpoint-blocks, --chunk, a smaller --batch or a smaller --encoder", c.Batch, plan.Memory>>20, free>>20)
+		return plan, fmt.Errorf("a step of %d images needs about %d MiB of memory, this machine has %d MiB free: free some, or train with --checkpoint-blocks, --chunk, a smaller --batch or a smaller --encoder", c.Batch, plan.Memory>>20, free>>20)
 	}
 	if plan.Step, err = p.measure(c); err != nil {
 		return plan, err

@@ -118,7 +118,7 @@ func Open(dir string) (*Run, error) {
 		return nil, fmt.Errorf("%s is not a run: %s", dir, why)
 	}
 	if err == nil {
-		r.Config, err = parse(document, 0)
+		r.Config, err = parse(document, "", 0)
 		err = registry.Locate(document, err)
 	}
 	if err != nil {
@@ -192,7 +192,12 @@ func (r *Run) Discard() error {
 	if steps, err := checkpointSteps(r.checkpointsDir()); err != nil || len(steps) > 0 {
 		return err
 	}
-	return errors.Join(os.Remove(r.configPath()), os.Remove(r.checkpointsDir()), os.Remove(r.Dir))
+	for _, own := range []string{r.configPath(), r.checkpointsDir(), r.TensorBoardDir(), r.metricsPath()} {
+		if err := os.RemoveAll(own); err != nil {
+			return err
+		}
+	}
+	return os.Remove(r.Dir)
 }
 
 // DropAfter removes the checkpoints after a step, which must have a whole one.

@@ -371,7 +371,7 @@ func TestLoadNamesTheLine(t *testing.T) {
 		if err := os.WriteFile(path, []byte(tc.yaml), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(path, 32); err == nil || !strings.HasPrefix(err.Error(), path+" ") && !strings.HasPrefix(err.Error(), path+": ") || !strings.Contains(err.Error(), tc.want) {
+		if _, err := Load(path, "", 32); err == nil || !strings.HasPrefix(err.Error(), path+" ") && !strings.HasPrefix(err.Error(), path+": ") || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"alike/dataset"
 	"alike/internal/registry"
+	"alike/optimize"
 	"alike/train"
 )
 
@@ -32,7 +33,10 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	if file == "" {
 		cfg, err = train.Default(name, size)
 	} else {
-		cfg, err = train.Load(file, size)
+		cfg, err = train.Load(file, name, size)
+	}
+	if err == nil && name != "" && cfg.Method.Name != name {
+		err = misuse("%s is of method %s, not %s: leave %s out, or the file", file, cfg.Method.Name, name, name)
 	}
 	if err != nil {
 		return cfg, err
@@ -73,12 +77,19 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 			return cfg, err
 		}
 	}
-	// A run shorter than its warm-up would never reach its learning rate.
-	if file == "" && !flags.Changed("warmup-epochs") && cfg.Schedule.WarmupEpochs > cfg.Schedule.Epochs/10 {
-		cfg.Schedule.WarmupEpochs = cfg.Schedule.Epochs / 10
-		a.say("the warm-up is shortened to %g epochs, a tenth of the run; --warmup-epochs sets it", cfg.Schedule.WarmupEpochs)
-	}
 	return cfg, nil
+}
+
+// warmUp shortens the recipe's warm-up in a run that would hardly reach its learning rate; one that was chosen is
+// only remarked on.
+func (a *app) warmUp(s *optimize.Schedule, chosen bool) {
+	switch {
+	case !chosen && s.WarmupEpochs > s.Epochs/10:
+		s.WarmupEpochs = s.Epochs / 10
+		a.say("the warm-up is shortened to %g epochs, a tenth of the run; --warmup-epochs sets it", s.WarmupEpochs)
+	case s.Epochs > 0 && s.WarmupEpochs >= s.Epochs:
+		a.say("the warm-up of %g epochs takes the whole run, which never reaches its learning rate; --warmup-epochs shortens it", s.WarmupEpochs)
+	}
 }
 
 // given sets what a flag says, if it was given.

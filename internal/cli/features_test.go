@@ -2,9 +2,12 @@ package cli
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"alike/train"
 )
 
 // TestTrainFromFeatures embeds images with views, trains a head on them and measures it beside
@@ -35,7 +38,19 @@ func TestTrainFromFeatures(t *testing.T) {
 	if !subjects["the features"] || !subjects["head"] || subjects["raw pixels"] {
 		t.Errorf("measured were %v", subjects)
 	}
-	must(t, "train", "simclr", "--from-features", file, "--epochs", "1", "--batch", "32", "--out", filepath.Join(dir, "simclr"))
+	again := filepath.Join(dir, "simclr")
+	must(t, "train", "simclr", "--data", file, "--epochs", "1", "--batch", "32", "--out", again)
+	if r, err := train.Open(again); err != nil || r.Config.Base == nil || r.Config.Base.Model != run {
+		t.Errorf("the run of %s is based on %+v, want %s: %v", file, r.Config.Base, run, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "h.json")); err != nil { // what made the features
+		t.Fatal(err)
+	}
+	unknown := filepath.Join(dir, "unknown")
+	must(t, "train", "--config", filepath.Join(again, "config.yaml"), "--out", unknown)
+	if r, err := train.Open(unknown); err != nil || r.Config.Base != nil {
+		t.Errorf("a run of features that nobody knows the encoder of is based on %+v: %v", r.Config.Base, err)
+	}
 	for _, tc := range []struct {
 		want string
 		args []string

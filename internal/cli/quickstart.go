@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gomlx/compute"
 	"github.com/spf13/cobra"
 
 	"alike"
@@ -75,6 +76,11 @@ func (a *app) runQuickstart(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	engine, err := backend.Open(a.backend)
+	if err != nil {
+		return usageError{err}
+	}
+	defer engine.Finalize()
 	run, err := train.Create(dir, cfg) // before the work of drawing
 	if err != nil {
 		return err
@@ -86,24 +92,22 @@ func (a *app) runQuickstart(ctx context.Context, dir string) error {
 	}
 	images, _, err := source.Training()
 	if err != nil {
-		return err
+		return errors.Join(err, run.Discard())
 	}
-	chance, pixels, err := a.baselines(ctx, run, source)
+	chance, pixels, err := a.baselines(ctx, cfg.Size, source)
 	if err != nil {
-		return err
+		return errors.Join(err, run.Discard())
 	}
-	if err := a.trainQuickstart(ctx, run, source, images); err != nil {
+	if err := a.trainQuickstart(ctx, run, engine, source, images); err != nil {
+		return errors.Join(err, run.Discard())
+	}
+	if err := eval.Append(run.ScoresPath(), pixels); err != nil {
 		return err
 	}
 	before, after, err := a.beforeAndAfter(ctx, run, source)
 	if err != nil {
 		return err
 	}
-	engine, err := backend.Open(a.backend)
-	if err != nil {
-		return err
-	}
-	defer engine.Finalize()
 	if err := a.writeReport(ctx, run, source, engine); err != nil {
 		return err
 	}
@@ -144,14 +148,14 @@ README shows. This machine goes on to the end with: alike resume %s
 }
 
 // baselines are what an embedding has to beat.
-func (a *app) baselines(ctx context.Context, run *train.Run, source *dataset.Source) (chance float64, pixels eval.Score, err error) {
+func (a *app) baselines(ctx context.Context, size int, source *dataset.Source) (chance float64, pixels eval.Score, err error) {
 	bank, queries, err := bankAndQueries(source, "")
 	if err != nil {
 		return 0, pixels, err
 	}
 	var f [2]*eval.Features
 	for i, d := range []hashed{bank, queries} {
-		if f[i], err = eval.Pixels(ctx, d, run.Config.Size); err != nil {
+		if f[i], err = eval.Pixels(ctx, d, size); err != nil {
 			return 0, pixels, err
 		}
 		d.sign(&f[i].Set)
@@ -163,23 +167,17 @@ func (a *app) baselines(ctx context.Context, run *train.Run, source *dataset.Sou
 		return 0, pixels, err
 	}
 	pixels.Subject.Name = "raw pixels"
-	return chance, pixels, eval.Append(run.ScoresPath(), pixels)
+	return chance, pixels, nil
 }
 
-func (a *app) trainQuickstart(ctx context.Context, run *train.Run, source *dataset.Source, images dataset.Dataset) error {
-	engine, err := backend.Open(a.backend)
-	if err != nil {
-		return usageError{err}
-	}
-	defer engine.Finalize()
-	plan, err := run.Plan(engine)
+func (a *app) trainQuickstart(ctx context.Context, run *train.Run, engine compute.Backend, source *dataset.Source, images dataset.Dataset) error {
+	plan, err := a.plan(run, engine, images)
 	if err != nil {
 		return err
 	}
 	if err := writeViews(run, images); err != nil {
 		return err
 	}
-	a.say("training on %s: %s", engine.Description(), plan)
 	bar := a.progress("training", plan.Steps)
 	defer bar.done()
 	return run.Train(ctx, engine, images, train.Options{

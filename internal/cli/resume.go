@@ -57,12 +57,16 @@ func (a *app) resume() *cobra.Command {
 		if err := state.CheckImages(images); err != nil { // before anything is written
 			return err
 		}
+		plan, err := a.plan(run, engine, images)
+		if err != nil {
+			return err
+		}
 		if step >= 0 {
 			if err := run.DropAfter(step); err != nil {
 				return err
 			}
 		}
-		return a.runTraining(c.Context(), run, engine, source, images, data, sitting)
+		return a.runTraining(c.Context(), run, plan, engine, source, images, data, sitting)
 	}
 	return c
 }

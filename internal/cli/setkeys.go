@@ -21,7 +21,7 @@ var owned = map[string]string{
 }
 
 // setKeys overlays keys like "loss.temperature=0.1" on the configuration, names
-// of parts before their parameters.
+// of parts before their parameters, and then looks whether they go together.
 func setKeys(cfg *train.Config, settings []string) error {
 	named := func(s string) int {
 		if key, _, _ := strings.Cut(s, "="); !strings.Contains(key, ".") || strings.HasSuffix(key, ".name") {
@@ -33,6 +33,13 @@ func setKeys(cfg *train.Config, settings []string) error {
 		if err := setKey(cfg, s); err != nil {
 			return misuse("--set %s: %w", s, err)
 		}
+	}
+	err := cfg.Validate()
+	if err != nil && len(settings) == 1 {
+		return misuse("--set %s: %w", settings[0], err)
+	}
+	if err != nil {
+		return usageError{err}
 	}
 	return nil
 }
@@ -68,5 +75,5 @@ func setKey(cfg *train.Config, setting string) error {
 		}
 		return errors.New(text)
 	}
-	return cfg.Validate()
+	return nil
 }

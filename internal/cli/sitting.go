@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -36,9 +35,9 @@ func (f *sittingFlags) add(c *cobra.Command) {
 // validate refuses numbers that mean nothing, before anything is read or written.
 func (f *sittingFlags) validate() error {
 	switch {
-	case f.steps < 0:
+	case f.steps < 0 || f.steps == 0 && f.flags.Changed("steps"):
 		return misuse("--steps %d: must be at least 1", f.steps)
-	case !(f.minutes >= 0):
+	case !(f.minutes >= 0) || f.minutes == 0 && f.flags.Changed("max-minutes"):
 		return misuse("--max-minutes %g: must be > 0", f.minutes)
 	case f.CheckpointEvery < 0:
 		return misuse("--checkpoint-every %d: must be at least 1", f.CheckpointEvery)
@@ -57,16 +56,20 @@ func (f *sittingFlags) overlay(s *train.Sittings) {
 	given(f.flags, "monitor-every", f.flags.GetInt, &s.MonitorEvery)
 }
 
-// runTraining trains a run to its end, or to that of the sitting.
-func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Backend, source *dataset.Source, images dataset.Dataset, d dataFlags, f sittingFlags) error {
+// plan says what a run will need; one that does not fit is refused.
+func (a *app) plan(run *train.Run, engine compute.Backend, images dataset.Dataset) (train.Plan, error) {
 	if err := run.Config.Resolve(images.Len(), len(images.Classes())); err != nil {
-		return err
+		return train.Plan{}, err
 	}
 	plan, err := run.Plan(engine)
-	if err != nil {
-		return errors.Join(err, run.Discard())
+	if err == nil {
+		a.say("%s: %s", engine.Description(), plan)
 	}
-	a.say("%s: %s", engine.Description(), plan)
+	return plan, err
+}
+
+// runTraining trains a run to its end, or to that of the sitting.
+func (a *app) runTraining(ctx context.Context, run *train.Run, plan train.Plan, engine compute.Backend, source *dataset.Source, images dataset.Dataset, d dataFlags, f sittingFlags) error {
 	if err := run.WriteBadFiles(source.Skipped); err != nil {
 		return err
 	}
@@ -74,7 +77,7 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, engine compute.Ba
 		return err
 	}
 	bar := a.progress("training", plan.Steps)
-	err = run.Train(ctx, engine, images, train.Options{
+	err := run.Train(ctx, engine, images, train.Options{
 		Steps:       f.steps,
 		MaxDuration: time.Duration(f.minutes * float64(time.Minute)),
 		MaxBad:      d.tolerance(),

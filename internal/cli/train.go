@@ -2,8 +2,10 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,7 +102,7 @@ configuration is saved in the run directory, --verbose prints it.
 			data.spec = "features:" + *features
 		}
 		if *config != "" {
-			saved, err := train.Load(*config, largestSize)
+			saved, err := train.Load(*config, name, largestSize)
 			if err != nil {
 				return err
 			}
@@ -127,19 +129,17 @@ configuration is saved in the run directory, --verbose prints it.
 			return err
 		}
 		cfg.Data, cfg.Split, cfg.Classes = data.spec, split, data.classes
-		if *features != "" {
-			f, _ := dataset.FeaturesOf(images, 0)
-			if cfg.Base, err = baseOf(*features, f.Dim()); err != nil {
+		cfg.Base = nil
+		if f, _ := dataset.FeaturesOf(images, 0); f != nil {
+			if cfg.Base, err = baseOf(strings.TrimPrefix(data.spec, "features:"), f.Dim()); err != nil {
 				return err
 			}
 		}
 		sitting.overlay(&cfg.Sittings)
-		if err := cfg.Validate(); err != nil {
-			return usageError{err}
-		}
 		if err := setKeys(&cfg, *set); err != nil {
 			return err
 		}
+		a.warmUp(&cfg.Schedule, *config != "" || flags.Changed("warmup-epochs") || slices.ContainsFunc(*set, func(s string) bool { return strings.Contains(s, "warmup_epochs") }))
 		if err := cfg.Resolve(images.Len(), len(images.Classes())); err != nil {
 			return err
 		}
@@ -167,7 +167,11 @@ configuration is saved in the run directory, --verbose prints it.
 			if err != nil {
 				return err
 			}
-			if err := a.runTraining(c.Context(), run, engine, source, images, data, sitting); err != nil {
+			plan, err := a.plan(run, engine, images)
+			if err != nil {
+				return errors.Join(err, run.Discard())
+			}
+			if err := a.runTraining(c.Context(), run, plan, engine, source, images, data, sitting); err != nil {
 				return err
 			}
 			dirs = append(dirs, run.Dir)

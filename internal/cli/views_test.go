@@ -24,7 +24,7 @@ func TestViewsOfARun(t *testing.T) {
 	args := []string{"--data", sprites, "--encoder", "resnet8", "--batch", "32", "--epochs", "0", "-q"}
 	must(t, append([]string{"train", "simclr"}, append(args, "--out", dir, "--views", "crop(0.2, 1) jitter(0.5) solarise flip", "--set", "views.solarise.p=0.3")...)...)
 	saved := filepath.Join(dir, "config.yaml")
-	cfg, err := train.Load(saved, 0)
+	cfg, err := train.Load(saved, "", 0)
 	if err != nil || cmp.Diff(want, cfg.Views) != "" {
 		t.Errorf("%v\n%s", err, cmp.Diff(want, cfg.Views))
 	}
@@ -56,7 +56,7 @@ views:
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := train.Load(file, 0)
+	cfg, err := train.Load(file, "", 0)
 	if err != nil || cmp.Diff(want, cfg.Views) != "" {
 		t.Errorf("%v\n%s", err, cmp.Diff(want, cfg.Views))
 	}
