@@ -78,5 +78,8 @@ func (b *buffer) Data() (any, error) {
 }
 
 func (b *buffer) CopyToDevice(compute.DeviceNum) (compute.Buffer, error) {
+	if b.flat == nil {
+		return nil, errFinalized
+	}
 	return b.backend.BufferFromFlatData(0, b.flat, b.shape)
 }

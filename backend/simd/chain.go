@@ -122,7 +122,7 @@ func (c *compiler) usersOf(v *value) (users []*node) {
 }
 
 // reluOf finds Where(z ≤ 0, 0, z), if nothing else reads z, and everything else
-// that reads its condition comes later and is part of a loop.
+// that reads its condition comes later and is part of a loop, which a reshape need not be.
 func (c *compiler) reluOf(z *value) (condition, where *node) {
 	users := c.usersOf(z)
 	if len(users) != 2 || slices.Contains(c.f.outputs, z) {
@@ -134,7 +134,7 @@ func (c *compiler) reluOf(z *value) (condition, where *node) {
 		return nil, nil
 	}
 	for _, u := range c.users[condition.id] {
-		if u != where && (u.id < where.id || !fusible(u) || u.shapes[0].Size() != z.shape().Size()) {
+		if u != where && (u.id < where.id || !fusible(u) || u.op == compute.OpTypeReshape || u.shapes[0].Size() != z.shape().Size()) {
 			return nil, nil
 		}
 	}

@@ -111,7 +111,7 @@ func (c *compiler) operands(n *node) []*value {
 	if k := matchConv(n); k != nil {
 		return []*value{k.a, k.b}
 	}
-	if c.halves[n] != nil {
+	if c.halves[n] != nil && n.op != compute.OpTypeDotGeneral {
 		return unconverted(n)
 	}
 	return n.inputs

@@ -111,3 +111,51 @@ func TestFolds(t *testing.T) {
 		})
 	}
 }
+
+// TestASumOverWhatTheConvolutionReads is of the gradient of x + conv(x), where the tensor that is added is the one
+// that the convolution reads: it cannot be written over.
+func TestASumOverWhatTheConvolutionReads(t *testing.T) {
+	twin, engines := portable(t), map[string]compute.Backend{"3 workers": engine(t, "workers=3"), "1 worker": engine(t, "workers=1")}
+	for _, tc := range []struct{ side, channels, kernel int }{{4, 512, 1}, {40, 32, 3}} {
+		r := rand.New(rand.NewPCG(8, 9))
+		x, slope := normals(r, 1, tc.side, tc.side, tc.channels), normals(r, 1, tc.side, tc.side, tc.channels)
+		w := normals(r, tc.kernel, tc.kernel, tc.channels, tc.channels)
+		graph := func(in []*Node) []*Node {
+			y := Tanh(in[0])
+			pads := [][2]int{{tc.kernel / 2, tc.kernel / 2}, {tc.kernel / 2, tc.kernel / 2}}
+			loss := ReduceAllSum(Mul(Add(y, ConvGeneral(y, in[1], channelsLast(2), nil, pads, nil, nil, 1, 1)), in[2]))
+			return Gradient(loss, in[0])
+		}
+		want := run(t, twin, dtypes.Float64, graph, x, w, slope)
+		for name, b := range engines {
+			near(t, fmt.Sprintf("%dx%d, %s", tc.kernel, tc.kernel, name), numbers(run(t, b, dtypes.Float32, graph, x, w, slope)[0]), numbers(want[0]), 2e-4)
+		}
+	}
+}
+
+// TestARectifiersConditionInAnotherShape is of one that leaves the program, or is counted.
+func TestARectifiersConditionInAnotherShape(t *testing.T) {
+	n := newNormCase(5, []int{2, 4, 4, 3})
+	graph := func(in []*Node) []*Node {
+		p := normalized(in[0], in[1], in[2])
+		negative := LessOrEqual(p, number(p, 0))
+		return []*Node{Where(negative, number(p, 0), p), ConvertDType(Reshape(negative, -1), p.DType()), ReduceSum(ConvertDType(Slice(Reshape(negative, -1), AxisRange(0, 7)), p.DType()), 0)}
+	}
+	want := run(t, portable(t), dtypes.Float64, graph, n[0], n[2], n[3])
+	got := run(t, engine(t, ""), dtypes.Float32, graph, n[0], n[2], n[3])
+	for k := range want {
+		near(t, fmt.Sprint("output ", k), numbers(got[k]), numbers(want[k]), 2e-4)
+	}
+}
+
+// TestAGramMatrixOfHalves is a product that sums over the first axis of both, widened at once.
+func TestAGramMatrixOfHalves(t *testing.T) {
+	r := rand.New(rand.NewPCG(10, 11))
+	x, y := normals(r, 40, 6), normals(r, 40, 9)
+	graph := func(in []*Node) []*Node {
+		return []*Node{ConvertDType(EinsumAxes(in[0], in[1], [][2]int{{0, 0}}, nil), dtypes.Float32)}
+	}
+	want := run(t, portable(t), dtypes.BFloat16, graph, x, y)
+	got := run(t, engine(t, ""), dtypes.BFloat16, graph, x, y)
+	near(t, "the product", numbers(got[0]), numbers(want[0]), 2e-2)
+}

@@ -202,9 +202,13 @@ func (c *compiler) lowerSum(add *node) {
 			conv.InputGradHalf(b.pool, b.unit, b.level, k.shape, m.halves(a), m.halves(w), m.halves(plus), m.halves(y))
 		})
 	} else {
+		var over []int
+		if plus != a && plus != w { // which the convolution reads while it writes
+			over = []int{plus}
+		}
 		c.emit(name, []int{a, w, plus}, []int{y}, func(m *memory) {
 			conv.InputGrad(b.pool, b.level, k.shape, m.floats(a), m.floats(w), m.floats(plus), m.floats(y))
-		}, plus)
+		}, over...)
 	}
 	c.describeConv(k.shape)
 }

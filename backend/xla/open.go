@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -29,7 +30,7 @@ func Open(options string) (compute.Backend, error) {
 		if err := findCUDA(p.Path); err != nil {
 			return nil, err
 		}
-		if !strings.Contains(rest, "tf32") {
+		if options := strings.Split(rest, ","); !slices.Contains(options, "tf32") && !slices.Contains(options, "tf32=true") {
 			rest = strings.TrimSuffix("notf32,"+rest, ",")
 			if err := os.Setenv(cudaTF32, "0"); err != nil {
 				return nil, err

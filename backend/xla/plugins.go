@@ -168,7 +168,8 @@ func Advice(device string) string {
 func Present(device string) bool {
 	switch device {
 	case "cuda":
-		return exists("/dev/nvidia0") || exists("/dev/dxg")
+		cards, _ := filepath.Glob("/dev/nvidia[0-9]*")
+		return len(cards) > 0 || exists("/dev/dxg")
 	case "rocm":
 		return exists("/dev/kfd")
 	case "tpu":

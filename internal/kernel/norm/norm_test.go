@@ -89,7 +89,7 @@ func identical(t *testing.T, name string, got, want []float32) {
 // shapes calls f for every number of columns that training meets, odd ones, and
 // rows around the ends of blocks and tasks.
 func shapes(f func(rows, cols int)) {
-	for _, cols := range []int{1, 2, 3, 10, 16, 17, 32, 48, 63, 64, 65, 128, 256, 512} {
+	for _, cols := range []int{1, 2, 3, 10, 16, 17, 32, 48, 63, 64, 65, 128, 256, 512, 1001} {
 		for _, rows := range []int{1, 2, 5, 63, 64, 65, 200} {
 			f(rows, cols)
 		}

@@ -44,7 +44,7 @@ func (s *Scratch) tile(t table, n int) [][]float32 {
 
 // taskRows is how many rows a task takes: whole blocks.
 func (t table) taskRows() int {
-	rows := max(taskSize/t.width, t.rows/maxTasks)
+	rows := max(1, taskSize/t.width, t.rows/maxTasks)
 	return (rows + blockRows - 1) / blockRows * blockRows
 }
 

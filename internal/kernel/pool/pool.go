@@ -48,8 +48,14 @@ func New(workers int) *Pool {
 // Workers is the number of tasks that run at the same time.
 func (p *Pool) Workers() int { return p.workers }
 
-// Close ends the workers. A Run after Close does all of its tasks in the caller.
-func (p *Pool) Close() { p.close.Do(func() { close(p.closed) }) }
+// Close ends the workers, and forgets the memory that it lends. A Run after Close does all of its
+// tasks in the caller.
+func (p *Pool) Close() {
+	p.close.Do(func() { close(p.closed) })
+	p.lending.Lock()
+	defer p.lending.Unlock()
+	p.free = nil
+}
 
 // Run calls f(0) to f(n-1), each once, in no certain order, and returns when
 // all have returned. The caller does its share. A Run inside a task, or beside
@@ -74,6 +80,7 @@ func (p *Pool) Run(n int, f func(task int)) {
 	}
 	j.help()
 	j.wait()
+	j.f = nil // it holds what it works on, and the workers hold the job until the next
 	if j.panicked.Load() {
 		panic(j.reason)
 	}
