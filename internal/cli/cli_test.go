@@ -160,6 +160,7 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"data info " + sprites + " --views -1", exitMisuse, "--views -1: must be at least 0"},
 		{"data info " + sprites + " --views crop,flip", exitMisuse, `unknown augmentation "crop,flip"`},
 		{"bench augment --steps gray", exitMisuse, "gray comes first"},
+		{"resume nothing --step -7", exitMisuse, "--step -7: must be at least 0"},
 		{"resume nothing --steps -4", exitMisuse, "--steps -4: must be at least 1"},
 		{"list nets", exitMisuse, `no "nets" to list; have augmentations`},
 		{"compare a", exitMisuse, "at least two runs; see"},

@@ -45,6 +45,11 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 		cfg.Size = size
 	}
 	if features != nil {
+		for _, name := range []string{"size", "views"} {
+			if flags.Changed(name) {
+				return cfg, misuse("--%s is for images; features are taken as they are", name)
+			}
+		}
 		if err := cfg.FromFeatures(features.Dim()); err != nil {
 			return cfg, err
 		}

@@ -56,6 +56,7 @@ func TestTrainFromFeatures(t *testing.T) {
 		args []string
 	}{
 		{"give one of them", []string{"train", "ice", "--from-features", file, "--data", sprites}},
+		{"--size is for images", []string{"train", "ice", "--from-features", file, "--size", "64"}},
 		{"--from-features FILE sets it", []string{"train", "ice", "--data", sprites, "--encoder", "features"}},
 		{"holds features, of which no views", []string{"embed", head, "--views", "1", "--out", filepath.Join(dir, "z.npy")}},
 		{"--lr-scale \"layer1\"", []string{"train", "ice", "--data", sprites, "--lr-scale", "layer1"}},

@@ -31,9 +31,12 @@ func (f *modelFlags) addOfRun(c *cobra.Command) {
 	stepFlag(c, &f.step, "checkpoint to use, by its step (default: the last; 0: the untrained network)")
 }
 
-// stepFlag adds --step; without it the step is -1, the last.
+// lastStep is the step of a command without --step: the last.
+const lastStep = -1
+
+// stepFlag adds --step.
 func stepFlag(c *cobra.Command, step *int, usage string) {
-	c.Flags().IntVar(step, "step", -1, usage)
+	c.Flags().IntVar(step, "step", lastStep, usage)
 	c.Flags().Lookup("step").DefValue = "0" // the usage says what the default is
 }
 
@@ -43,6 +46,9 @@ func (f modelFlags) options(backend string) alike.Options {
 }
 
 func (a *app) model(dir string, f modelFlags) (*alike.Model, error) {
+	if f.step < lastStep {
+		return nil, misuse("--step %d: must be at least 0", f.step)
+	}
 	return alike.Open(dir, f.options(a.backend))
 }
 

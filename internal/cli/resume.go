@@ -28,6 +28,9 @@ func (a *app) resume() *cobra.Command {
 		if err := sitting.validate(); err != nil {
 			return err
 		}
+		if step < lastStep {
+			return misuse("--step %d: must be at least 0", step)
+		}
 		run, err := train.Open(args[0])
 		if err != nil {
 			return err
