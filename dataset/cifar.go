@@ -44,8 +44,7 @@ func cifarFile(name string) (split string, labels int, ok bool) {
 
 func isCIFAR(name string) bool {
 	if isFolder(name) {
-		files, err := cifarFolder(name)
-		return err == nil && len(files) > 0
+		return len(cifarFolder(name)) > 0
 	}
 	if _, _, ok := cifarFile(filepath.ToSlash(name)); ok {
 		return true
@@ -61,23 +60,19 @@ func isCIFAR(name string) bool {
 
 // cifarFolder lists the data files of a folder, or of the one that the
 // archive unpacks to.
-func cifarFolder(root string) ([]string, error) {
+func cifarFolder(root string) []string {
 	for _, pattern := range []string{"*", "cifar-10*/*", "cifar-100*/*"} {
-		names, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			return nil, err
-		}
 		var files []string
-		for _, n := range names {
+		for _, n := range glob(root, pattern) {
 			if _, _, ok := cifarFile(filepath.ToSlash(n)); ok {
 				files = append(files, n)
 			}
 		}
 		if len(files) > 0 {
-			return files, nil
+			return files
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 func openCIFAR(ctx context.Context, root string, o Options) (*Source, error) {
@@ -111,16 +106,16 @@ func openCIFAR(ctx context.Context, root string, o Options) (*Source, error) {
 }
 
 func readCIFARFolder(ctx context.Context, root string, files map[string][]byte, o Options) error {
-	names, err := cifarFolder(root)
-	if err != nil || len(names) == 0 {
-		return errors.Join(err, fmt.Errorf("no data_batch_N.bin, test_batch.bin, train.bin or test.bin in it"))
+	names := cifarFolder(root)
+	if len(names) == 0 {
+		return errors.New("no data_batch_N.bin, test_batch.bin, train.bin or test.bin in it")
 	}
 	return readCIFARFiles(ctx, names, files, o)
 }
 
 // readCIFARFiles reads data files and the texts beside them.
 func readCIFARFiles(ctx context.Context, names []string, files map[string][]byte, o Options) error {
-	texts, _ := filepath.Glob(filepath.Join(filepath.Dir(names[0]), "*.txt"))
+	texts := glob(filepath.Dir(names[0]), "*.txt")
 	var read int64
 	for _, n := range append(names, texts...) {
 		if ctx.Err() != nil {

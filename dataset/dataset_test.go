@@ -287,6 +287,34 @@ func TestIDXSplitsShareTheirClasses(t *testing.T) {
 	}
 }
 
+func TestSplitsOfIDX(t *testing.T) {
+	image := []byte{0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7}
+	for _, tc := range []struct {
+		name  string
+		files []string
+		want  string // the splits, or what is wrong
+	}{
+		{"MNIST", []string{"train-images-idx3-ubyte", "t10k-images-idx3-ubyte"}, "test train"},
+		{"EMNIST", []string{"emnist-letters-train-images-idx3-ubyte.gz", "emnist-letters-test-images-idx3-ubyte.gz"}, "test train"},
+		{"val in place of test", []string{"train-images.idx3-ubyte", "val-images.idx3-ubyte"}, "test train"},
+		{"no split", []string{"images-idx3-ubyte"}, "all"},
+		{"a file and its copy", []string{"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"}, "train-images-idx3-ubyte and train-images-idx3-ubyte.gz are both of the split train; want one"},
+	} {
+		files := map[string][]byte{}
+		for _, name := range tc.files {
+			files[name] = image
+		}
+		s, err := Open(t.Context(), tree(t, files), Options{})
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = strings.Join(sortedKeys(s.Splits), " ")
+		}
+		if got != tc.want && (err == nil || !strings.Contains(got, tc.want)) {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+}
+
 func TestIDX(t *testing.T) {
 	images := []byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 10, 20, 30, 40}
 	labels := []byte{0, 0, 8, 1, 0, 0, 0, 2, 1, 0}

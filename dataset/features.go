@@ -17,7 +17,7 @@ import (
 func init() {
 	Formats.Add("features", Format{
 		Summary: "features in place of images: FILE.npy, with FILE.labels.txt and FILE.ids.txt beside it, or a folder of train.npy and test.npy",
-		Detect:  func(path string) bool { return len(featureFiles(path)) > 0 },
+		Detect:  func(path string) bool { return meant(path, featureFiles(path)) },
 		Open:    openFeatures,
 	})
 }
@@ -65,8 +65,7 @@ func featureFiles(path string) []string {
 	if filepath.Ext(path) == ".npy" {
 		return []string{path}
 	}
-	names, _ := filepath.Glob(filepath.Join(path, "*.npy"))
-	return names
+	return glob(path, "*.npy")
 }
 
 func openFeatures(_ context.Context, path string, o Options) (*Source, error) {
@@ -112,6 +111,7 @@ func openFeatures(_ context.Context, path string, o Options) (*Source, error) {
 			f.Labels = append(f.Labels, number[c])
 		}
 	}
+	valForTest(s.Splits)
 	return s, nil
 }
 

@@ -72,6 +72,20 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
+func TestFeaturesToValidateWith(t *testing.T) {
+	dir := t.TempDir()
+	for _, split := range []string{"train", "val"} {
+		arrayFile(t, dir, split, []int{1, 2}, map[string]string{".labels.txt": "dog\n"}, 1, 2)
+	}
+	s, err := dataset.Open(t.Context(), dir, dataset.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.Split(dataset.Test); err != nil || len(s.Splits) != 2 || d.Label(0) != 0 {
+		t.Errorf("val does not stand in for test: %v, %v", s.Splits, err)
+	}
+}
+
 func TestFeaturesThatCannotBe(t *testing.T) {
 	nan := float32(0)
 	nan /= nan

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,6 +20,34 @@ var errEscapes = errors.New("its name leads out of the archive; pack it again wi
 
 // errIsLink is the fault of an image that an archive only points to.
 var errIsLink = errors.New("it is a link; pack the archive again with the files that links lead to")
+
+// glob are the files and folders in a folder whose names match, in their order. The
+// folder's own name may hold what filepath.Glob takes for a pattern: "photos [2024]".
+func glob(folder, pattern string) []string {
+	names, _ := fs.Glob(os.DirFS(folder), pattern) // the only error is a bad pattern
+	for i, n := range names {
+		names[i] = filepath.Join(folder, filepath.FromSlash(n))
+	}
+	return names
+}
+
+// meant says whether a folder is to be read for these files in it: not for those
+// that have strayed among images, unless their names say splits.
+func meant(folder string, files []string) bool {
+	saysSplit := func(file string) bool { return splitOfFile(strings.TrimPrefix(file, filepath.Clean(folder))) != All }
+	return slices.ContainsFunc(files, saysSplit) || len(files) > 0 && !holdsImages(folder)
+}
+
+// holdsImages says whether there is an image in a folder or in those below.
+func holdsImages(folder string) (found bool) {
+	fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {
+		if found = err == nil && !d.IsDir() && isImageName(path); found {
+			return fs.SkipAll
+		}
+		return nil // what cannot be read holds none
+	})
+	return found
+}
 
 // readFile reads an image's file, if it is a regular one of at most limit bytes.
 func readFile(name string, limit int64) ([]byte, error) {

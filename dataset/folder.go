@@ -39,7 +39,7 @@ func openFolder(ctx context.Context, root string, o Options) (*Source, error) {
 }
 
 // walker lists the files of a folder. A link to a folder is followed, once, if
-// that folder is not below the root; so no loop of links can hold it.
+// that folder is neither below the root nor above it; so no loop of links can hold it.
 type walker struct {
 	ctx      context.Context
 	o        Options
@@ -84,11 +84,16 @@ func (w *walker) walk(dir, name string) error {
 // follow walks the folder that a link leads to.
 func (w *walker) follow(link, name string) error {
 	real, err := filepath.EvalSymlinks(link)
-	inside := real == w.root || strings.HasPrefix(real, strings.TrimSuffix(w.root, string(filepath.Separator))+string(filepath.Separator))
-	if err != nil || inside || w.followed[real] {
+	if err != nil || lies(real, w.root) || lies(w.root, real) || w.followed[real] {
 		w.entries = append(w.entries, entry{name: printable(name), fault: errLoop})
 		return nil
 	}
 	w.followed[real] = true
 	return w.walk(real, name)
+}
+
+// lies says whether a folder is root or lies below it, both without links.
+func lies(folder, root string) bool {
+	const end = string(filepath.Separator)
+	return strings.HasPrefix(folder+end, strings.TrimSuffix(root, end)+end)
 }

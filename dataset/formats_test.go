@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"image/png"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
+
+	"alike/internal/npy"
 )
 
 // member is a file of an archive.
@@ -329,12 +332,14 @@ func TestCoarseLabels(t *testing.T) {
 
 func TestList(t *testing.T) {
 	p := pngFile(t, 4, 9)
-	root := tree(t, map[string][]byte{"b/2.png": p, "a/1.png": p, "a/odd\n.png": p})
+	root := tree(t, map[string][]byte{"b/2.png": p, "a/1.png": p, "a/odd\n.png": p, "in/train/b/2.png": p, "in/train/a/1.png": p, "in/test/a/1.png": p})
 	path := func(name string) string { return filepath.Join(root, name) }
 	for name, tc := range map[string]struct{ text, want string }{
-		"lines, in their order": {path("b/2.png") + "\r\n\n" + path("a/1.png") + "\n", "all: " + path("b/2.png") + "=b " + path("a/1.png") + "=a"},
-		"zero bytes":            {path("a/odd\n.png") + "\x00" + path("b/2.png") + "\x00", "all: " + path(`a/odd\n.png`) + "=a " + path("b/2.png") + "=b"},
-		"one is gone":           {path("a/1.png") + "\n" + path("a/9.png"), "all: " + path("a/1.png") + "=-\nskipped " + path("a/9.png") + ": it is gone, or a link to nothing"},
+		"lines, in their order":  {path("b/2.png") + "\r\n\n" + path("a/1.png") + "\n", "all: " + path("b/2.png") + "=b " + path("a/1.png") + "=a"},
+		"zero bytes":             {path("a/odd\n.png") + "\x00" + path("b/2.png") + "\x00", "all: " + path(`a/odd\n.png`) + "=a " + path("b/2.png") + "=b"},
+		"one split says nothing": {path("in/train/b/2.png") + "\n" + path("in/train/a/1.png"), "all: " + path("in/train/b/2.png") + "=b " + path("in/train/a/1.png") + "=a"},
+		"two splits":             {path("in/train/a/1.png") + "\n" + path("in/test/a/1.png"), "test: " + path("in/test/a/1.png") + "=a\ntrain: " + path("in/train/a/1.png") + "=a"},
+		"one is gone":            {path("a/1.png") + "\n" + path("a/9.png"), "all: " + path("a/1.png") + "=-\nskipped " + path("a/9.png") + ": it is gone, or a link to nothing"},
 	} {
 		s, err := Open(t.Context(), "-", Options{Stdin: strings.NewReader(tc.text)})
 		if err != nil {
@@ -359,6 +364,9 @@ func TestManifests(t *testing.T) {
 	for _, tc := range []struct{ name, file, text, want string }{
 		{"CSV with classes and splits", "m.csv", "\ufeffPath,label,split,colour\nb.png,10,training,x\na.png,9,val,\n", "test: a.png=9\ntrain: b.png=10"},
 		{"TSV", "m.tsv", "file_name\tlabel\na.png\tcat\n", "all: a.png=cat"},
+		{"TSV with quotes, in which nothing is lost", "m.tsv", "path\tlabel\r\na.png\t\"12 inches\r\nb.png\t5\" disc\n", "all: a.png=\"12 inches b.png=5\" disc"},
+		{"TSV all in quotes, as R writes it", "m.tsv", "\"path\"\t\"label\"\n\n\"a.png\"\t\"a \"\"cat\"\"\"\n\"b.png\"\n", "all: a.png=a \"cat\"\nskipped line 4: it is no line of this table: wrong number of fields"},
+		{"CSV with a text of two lines", "m.csv", "path,text,label\na.png,\"one\ntwo\",cat\nb.png,,dog\n", "all: a.png=cat b.png=dog"},
 		{"query and gallery as splits", "m.csv", "path,label,split\na.png,x,query\nb.png,x,gallery\n", "gallery: b.png=x\nquery: a.png=x"},
 		{"query and gallery as columns", "m.csv", "path,query,gallery\na.png,1,true\nb.png,0,yes\n", "gallery: a.png=- b.png=-\nquery: a.png=-"},
 		{"boxes", "m.csv", "path,label,box\na.png,x,1 2 3 4\na.png,y,\"0,0,2.5,1\"\n", "all: a.png#1,2,3,4=x a.png#0,0,3,1=y"},
@@ -384,6 +392,15 @@ func TestManifests(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+	for name, text := range map[string]string{
+		"to the end":              "path,label\na.png,\"cat\nb.png,dog\nb.png,emu\n",
+		"to the next":             "path,label\na.png,\"cat\nb.png,\"dog\"\nb.png,emu\n",
+		"to one that ends a line": "path,label,size\na.png,cat,\"5\nb.png,cat,5\"\nb.png,emu,3\na.png,\"x\n\"\n",
+	} {
+		if s, err := open(t, "m.csv", []byte(text), Options{MaxBad: 1}); err == nil || !strings.Contains(err.Error(), "is not closed there") {
+			t.Errorf("a quote that goes %s: %v, %v", name, s, err)
+		}
 	}
 	if _, err := open(t, "m.csv", []byte("name,label\nx,y\n"), Options{}); err == nil || !strings.Contains(err.Error(), `its columns are ["name" "label"], want one of them to be path or`) {
 		t.Errorf("no path: %v", err)
@@ -438,6 +455,13 @@ func TestParquet(t *testing.T) {
 	})
 	if s, err := Open(t.Context(), root, Options{}); err != nil || listing(s) != "test: validation-0/000000=dog\ntrain: train-0/000000=cat" {
 		t.Errorf("a folder: %v", err)
+	}
+	if s, err := Open(t.Context(), tree(t, map[string][]byte{
+		"train-data/train-0.parquet": parquetOf(t, classes, &parquet.Snappy, rowOf(pngFile(t, 4, 9), 1)),
+		"train-data/test-0.parquet":  parquetOf(t, classes, &parquet.Snappy, rowOf(pngFile(t, 4, 9), 0)),
+		"train-data/0.parquet":       parquetOf(t, classes, &parquet.Snappy, rowOf(pngFile(t, 4, 9), 0)),
+	})+"/train-data/", Options{}); err != nil || listing(s) != "test: test-0/000000=dog\ntrain: 0/000000=dog train-0/000000=cat" {
+		t.Errorf("a folder whose name says a split: %v, %v", s, err)
 	}
 	if _, err := open(t, "x.parquet", parquetOf(t, classes, &parquet.Lz4Raw, rows...), Options{}); err == nil || !strings.Contains(err.Error(), "the compression LZ4_RAW is not read") {
 		t.Errorf("LZ4: %v", err)
@@ -548,5 +572,117 @@ func TestFormatsAgree(t *testing.T) {
 	}
 	if len(sums) != 1 {
 		t.Errorf("the formats differ: %v", sums)
+	}
+}
+
+// labelledAs is a table of images whose labels have that type.
+func labelledAs[T any](t *testing.T, labels ...T) []byte {
+	t.Helper()
+	type row struct {
+		Image struct {
+			Bytes []byte `parquet:"bytes,plain"`
+		} `parquet:"image"`
+		Label T `parquet:"label,plain"`
+	}
+	rows := make([]row, len(labels))
+	for i, l := range labels {
+		rows[i].Image.Bytes, rows[i].Label = pngFile(t, 4, 9), l
+	}
+	return encoded(t, func(b *bytes.Buffer) error { return parquet.Write(b, rows) })
+}
+
+func TestTypesOfParquetLabels(t *testing.T) {
+	none := math.NaN()
+	for _, tc := range []struct {
+		name       string
+		table      []byte
+		want, fail string
+	}{
+		{"DOUBLE, as pandas writes whole numbers with gaps", labelledAs(t, 10, none, 9.0), "all: x/000000=10 x/000001=- x/000002=9", ""},
+		{"FLOAT", labelledAs(t, float32(1), float32(-1)), "all: x/000000=1 x/000001=-", ""},
+		{"INT32", labelledAs(t, int32(1), int32(2)), "all: x/000000=1 x/000001=2", ""},
+		{"text", labelledAs(t, "cat", "dog"), "all: x/000000=cat x/000001=dog", ""},
+		{"fractions", labelledAs(t, 0.5), "", "column label: it holds 0.5; want whole numbers"},
+		{"infinity", labelledAs(t, math.Inf(1)), "", "column label: it holds +Inf; want whole numbers"},
+		{"BOOLEAN", labelledAs(t, true), "", "its column label is of type BOOLEAN; want whole numbers or text"},
+	} {
+		s, err := open(t, "x.parquet", tc.table, Options{})
+		switch {
+		case tc.fail != "" && (err == nil || !strings.Contains(err.Error(), tc.fail)):
+			t.Errorf("%s: %v, want %q", tc.name, err, tc.fail)
+		case tc.fail == "" && (err != nil || listing(s) != tc.want):
+			t.Errorf("%s: %v, %v, want %s", tc.name, s, err, tc.want)
+		}
+	}
+}
+
+func TestShortest(t *testing.T) {
+	for _, tc := range []struct{ files, want []string }{
+		{[]string{"/train.parquet"}, []string{"train"}},
+		{[]string{"/train.parquet", "/x/test.parquet"}, []string{"train", "x/test"}},
+		{[]string{"/a/b/0.tar", "/a/c/1.tar.gz"}, []string{"b/0", "c/1"}},
+		{[]string{"a/x/0.tar", "a/xy/0.tar"}, []string{"x/0", "xy/0"}},
+		{[]string{"0.tar", "a/1.tar"}, []string{"0", "a/1"}},
+		{[]string{"../a/0.tar", "../b/0.tar"}, []string{"a/0", "b/0"}},
+	} {
+		if got := shortest(tc.files); !slices.Equal(got, tc.want) {
+			t.Errorf("%q are called %q, want %q", tc.files, got, tc.want)
+		}
+	}
+}
+
+func TestPathsOfManifests(t *testing.T) {
+	root := tree(t, map[string][]byte{"in/a.png": pngFile(t, 8, 9), "m.csv": []byte("path,box\nin/a.png,\nin/a.png,0 0 2 2\n")})
+	s, err := Open(t.Context(), filepath.Join(root, "m.csv"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := s.Splits[All]
+	if whole, part := Path(d, 0), Path(d, 1); whole != filepath.Join(root, "in", "a.png") || part != "" {
+		t.Errorf("the image is in %q, its part in %q", whole, part)
+	}
+}
+
+// A folder's name may hold what is a pattern elsewhere.
+func TestFoldersWithBrackets(t *testing.T) {
+	p := pngFile(t, 4, 9)
+	shard := tarOf(t, member{"0.png", p}, member{"0.cls", []byte("cat")})
+	var array bytes.Buffer
+	if err := npy.Write(&array, []int{1, 2}, []float32{1, 2}); err != nil {
+		t.Fatal(err)
+	}
+	for want, files := range map[string]map[string][]byte{
+		"cifar":      {"cifar-10-batches-bin/test_batch.bin": make([]byte, 3073), "cifar-10-batches-bin/batches.meta.txt": []byte("cat")},
+		"features":   {"train.npy": array.Bytes()},
+		"folder":     {"a/1.png": p},
+		"idx":        {"train-images-idx3-ubyte": {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7}},
+		"parquet":    {"data/train-0.parquet": parquetOf(t, []string{"a"}, &parquet.Snappy, rowOf(p, 0))},
+		"stl10":      {"stl10_binary/train_X.bin": make([]byte, stlRecord)},
+		"webdataset": {"0.tar": shard},
+	} {
+		root := filepath.Join(t.TempDir(), "photos [2024]")
+		if err := os.CopyFS(root, os.DirFS(tree(t, files))); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), root, Options{})
+		if err != nil || s.Format != want || s.Len() != 1 {
+			t.Errorf("%s: %+v, %v", want, s, err)
+		}
+	}
+}
+
+func TestStraysAmongImages(t *testing.T) {
+	p := pngFile(t, 4, 9)
+	for _, tc := range []struct{ file, want string }{
+		{"embeddings.npy", "folder"},
+		{"metadata.parquet", "folder"},
+		{"train.npy", "features"},
+		{"data/train-00000-of-00001.parquet", "parquet"},
+	} {
+		root := filepath.Join(t.TempDir(), "link")
+		link(t, tree(t, map[string][]byte{"cat/x/1.png": p, "dog/x/1.png": p, tc.file: nil}), root)
+		if format, _, err := recognise(root); err != nil || format != tc.want {
+			t.Errorf("images and %s are taken for %s, %v, want %s", tc.file, format, err, tc.want)
+		}
 	}
 }

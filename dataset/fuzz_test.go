@@ -164,7 +164,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"path": "a", "label": [1, 2], "box": [1, 2, 3, 4]}` + "\n{}\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		bounded(t, b, func() {
-			table, err := parseCSV(b, ',')
+			table, err := parseCSV(b)
 			if err != nil && len(table) > 0 {
 				t.Errorf("%d records and %v", len(table), err)
 			}
@@ -172,7 +172,11 @@ func FuzzManifest(f *testing.F) {
 			if err != nil {
 				t.Error(err)
 			}
-			for _, records := range [][]record{table, lines} {
+			tabs, err := parseTSV(b)
+			if err != nil && len(tabs) > 0 {
+				t.Errorf("%d records and %v", len(tabs), err)
+			}
+			for _, records := range [][]record{table, lines, tabs} {
 				entries, places := manifestEntries("x", records, small)
 				if len(entries) < len(records) || len(entries) != len(places) {
 					t.Errorf("%d records give %d entries in %d places", len(records), len(entries), len(places))

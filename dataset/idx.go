@@ -16,7 +16,7 @@ import (
 func init() {
 	Formats.Add("idx", Format{
 		Summary: "IDX, MNIST's format: folder or file of images with the labels beside it, gzip or not",
-		Detect:  func(path string) bool { return len(idxPairs(path)) > 0 },
+		Detect:  func(path string) bool { return len(idxFiles(path)) > 0 },
 		Open:    openIDX,
 	})
 }
@@ -27,43 +27,53 @@ const (
 	idxLabels = 0x0801
 )
 
-// idxPairs finds image files and returns them with their splits.
-func idxPairs(path string) map[string]string {
-	names := []string{path}
+// idxFiles finds the files of images.
+func idxFiles(path string) []string {
 	if isFolder(path) {
-		names, _ = filepath.Glob(filepath.Join(path, "*idx3-ubyte*"))
+		return glob(path, "*idx3-ubyte*")
 	}
-	pairs := map[string]string{}
-	for _, n := range names {
-		base := filepath.Base(n)
-		if !strings.Contains(base, "idx3-ubyte") {
-			continue
-		}
-		switch {
-		case strings.HasPrefix(base, "train"):
-			pairs[n] = Train
-		case strings.HasPrefix(base, "t10k"), strings.HasPrefix(base, "test"):
-			pairs[n] = Test
-		default:
-			pairs[n] = All
-		}
+	if strings.Contains(filepath.Base(path), "idx3-ubyte") {
+		return []string{path}
 	}
-	return pairs
+	return nil
+}
+
+// idxSplits are the files by their splits, each of which has one; MNIST's test
+// images are t10k-images-idx3-ubyte.
+func idxSplits(files []string) (map[string]string, error) {
+	splits := map[string]string{}
+	for _, file := range files {
+		base := filepath.Base(file)
+		split := splitOfFile(base)
+		if strings.HasPrefix(base, "t10k") {
+			split = Test
+		}
+		if other, ok := splits[split]; ok {
+			return nil, fmt.Errorf("%s and %s are both of the split %s; want one: open the file that is meant, or move the other", filepath.Base(other), base, split)
+		}
+		splits[split] = file
+	}
+	valForTest(splits)
+	return splits, nil
 }
 
 func openIDX(_ context.Context, path string, o Options) (*Source, error) {
-	pairs := idxPairs(path)
-	if len(pairs) == 0 {
+	files := idxFiles(path)
+	if len(files) == 0 {
 		return nil, errors.New("no file whose name holds idx3-ubyte")
+	}
+	splits, err := idxSplits(files)
+	if err != nil {
+		return nil, err
 	}
 	s := &Source{Splits: map[string]Dataset{}}
 	var classes []string
-	for _, images := range slices.Sorted(maps.Keys(pairs)) {
+	for _, split := range sortedKeys(splits) {
+		images := splits[split]
 		m, err := readIDX(images, labelsOf(images), o)
 		if err != nil {
 			return nil, err
 		}
-		split := pairs[images]
 		m.Title = fmt.Sprintf("%s (%s)", filepath.Base(images), split)
 		s.Splits[split] = m
 		if len(m.Names) > len(classes) {

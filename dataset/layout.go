@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,9 @@ var splitFolders = map[string]string{
 	"val":  Val, "valid": Val, "validation": Val,
 	"unlabeled": Unlabeled, "query": Query, "gallery": Gallery,
 }
+
+// SplitNamed is the split that a folder of that name is, or "".
+func SplitNamed(folder string) string { return splitFolders[strings.ToLower(folder)] }
 
 // place is where an image belongs. The class is "" if it has none, the split is
 // "" if the image lies outside all splits.
@@ -42,7 +46,7 @@ func layout(names []string) []place {
 	for i, n := range names {
 		folder, rest, inside := strings.Cut(n, "/")
 		if inside {
-			places[i] = place{splitFolders[strings.ToLower(folder)], folderOf(rest)}
+			places[i] = place{SplitNamed(folder), folderOf(rest)}
 		}
 	}
 	testFromVal(places)
@@ -61,13 +65,25 @@ func testFromVal(places []place) {
 	}
 }
 
-// splitOfFile is the split that a word of a file's name says, or All:
-// "data/train-00000-of-00002.parquet" belongs to Train.
+// valForTest is testFromVal for what is there already, by split.
+func valForTest[V any](splits map[string]V) {
+	val, ok := splits[Val]
+	if _, tested := splits[Test]; ok && !tested {
+		splits[Test] = val
+		delete(splits, Val)
+	}
+}
+
+// splitOfFile is the split that a word of a file's name says, or one of the
+// folders above it, the next one first; or All: "data/train-00000-of-00002.parquet"
+// belongs to Train.
 func splitOfFile(name string) string {
 	notLetter := func(r rune) bool { return !unicode.IsLetter(r) }
-	for _, word := range strings.FieldsFunc(strings.ToLower(name), notLetter) {
-		if split := splitFolders[word]; split != "" {
-			return split
+	for _, part := range slices.Backward(strings.Split(filepath.ToSlash(name), "/")) {
+		for word := range strings.FieldsFuncSeq(part, notLetter) {
+			if split := SplitNamed(word); split != "" {
+				return split
+			}
 		}
 	}
 	return All
@@ -78,7 +94,7 @@ func cutShared(names []string) []string {
 	for len(names) > 0 {
 		first := folderOf(names[0])
 		outside := func(n string) bool { return folderOf(n) != first }
-		if first == "" || splitFolders[strings.ToLower(first)] != "" || slices.ContainsFunc(names, outside) {
+		if first == "" || SplitNamed(first) != "" || slices.ContainsFunc(names, outside) {
 			return names
 		}
 		for i := range names {
@@ -93,7 +109,7 @@ func areSplits(names []string) bool {
 	found := false
 	for _, n := range names {
 		if folder := folderOf(n); folder != "" {
-			if splitFolders[strings.ToLower(folder)] == "" {
+			if SplitNamed(folder) == "" {
 				return false
 			}
 			found = true

@@ -40,14 +40,15 @@ func openList(ctx context.Context, name string, o Options) (*Source, error) {
 }
 
 // listEntries takes every path for an image. Folders say splits and classes as
-// they do in a folder of images.
+// they do in a folder of images; those that all paths lie in say nothing, whatever
+// they are called: the list may have been made in a folder "train".
 func listEntries(text []byte, o Options) ([]entry, []place, error) {
 	end := "\n"
 	if bytes.IndexByte(text, 0) >= 0 { // find -print0
 		end = "\x00"
 	}
 	var entries []entry
-	var names []string
+	var paths []string
 	for path := range strings.SplitSeq(string(text), end) {
 		if path = strings.TrimSuffix(path, "\r"); path == "" {
 			continue
@@ -56,9 +57,16 @@ func listEntries(text []byte, o Options) ([]entry, []place, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		names = append(names, strings.TrimPrefix(printable(filepath.ToSlash(full)), "/"))
+		paths = append(paths, full)
 		id := printable(filepath.ToSlash(filepath.Clean(path)))
 		entries = append(entries, entry{name: id, path: path, read: func() ([]byte, error) { return readFile(path, o.MaxFileBytes) }})
+	}
+	if len(paths) == 0 {
+		return nil, nil, nil
+	}
+	names := shortest(paths)
+	for i, n := range names {
+		names[i] = printable(n)
 	}
 	return entries, layout(names), nil
 }

@@ -97,16 +97,17 @@ func (r record) entry(folder string, splitColumn bool, o Options) (e entry, spli
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(folder, filepath.FromSlash(file))
 	}
-	e.read = func() ([]byte, error) { return readFile(file, o.MaxFileBytes) }
+	e.path, e.read = file, func() ([]byte, error) { return readFile(file, o.MaxFileBytes) }
 	if box := r.get("box"); box != "" {
 		if e.box, err = parseBox(box); err != nil {
 			return e, nil, err
 		}
 		b := e.box
+		e.path = "" // the file shows more
 		e.name = fmt.Sprintf("%s#%d,%d,%d,%d", e.name, b.Min.X, b.Min.Y, b.Dx(), b.Dy())
 	}
 	if split := r.get("split"); split != "" {
-		splits = append(splits, printable(cmp.Or(splitFolders[strings.ToLower(split)], split)))
+		splits = append(splits, printable(cmp.Or(SplitNamed(split), split)))
 	}
 	for _, side := range []string{Query, Gallery} {
 		switch yes, err := isYes(r.get(side)); {

@@ -291,7 +291,7 @@ func (p *packer) write(ctx context.Context, w io.Writer) error {
 // finish writes the index, and when it is on the disk the header that points to it.
 func (p *packer) finish(f *os.File) error {
 	splits := slices.DeleteFunc(slices.Clone(p.splits), func(s string) bool { return len(p.sets[s]) == 0 })
-	index := appendIndex(nil, p.source.Splits[splits[0]].Classes(), splits, p.sets)
+	index := appendIndex(nil, p.source.classes(), splits, p.sets)
 	if _, err := f.WriteAt(index, p.at); err != nil {
 		return err
 	}

@@ -409,3 +409,19 @@ func FuzzPackedFile(f *testing.F) {
 		})
 	})
 }
+
+func TestPackWithASplitWithoutClasses(t *testing.T) {
+	images := []Image{{1, 1, []uint8{1, 2, 3}}}
+	s := &Source{Spec: "x", Splits: map[string]Dataset{
+		Gallery: &Memory{Images: images},
+		Train:   &Memory{Images: images, Labels: []int{1}, Names: []string{"cat", "dog"}},
+	}}
+	name := filepath.Join(t.TempDir(), "x.pack")
+	if _, err := Pack(t.Context(), s, name, Packing{}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Open(t.Context(), name, Options{})
+	if err != nil || listing(got) != "gallery: 0=-\ntrain: 0=dog" {
+		t.Errorf("%v, %v", got, err)
+	}
+}

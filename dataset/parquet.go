@@ -12,12 +12,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/parquet-go/parquet-go/format"
 )
 
 func init() {
 	Formats.Add("parquet", Format{
 		Summary: "Parquet with images in a column of structs {bytes, path}, as Hugging Face stores them: file or folder of them",
-		Detect:  func(name string) bool { return len(parquetFiles(name)) > 0 },
+		Detect:  func(name string) bool { return meant(name, parquetFiles(name)) },
 		Open:    openParquet,
 	})
 }
@@ -31,14 +33,14 @@ func parquetFiles(name string) []string {
 	}
 	var files []string
 	for _, pattern := range []string{"*", "*/*"} {
-		names, _ := filepath.Glob(filepath.Join(name, pattern))
-		files = append(files, slices.DeleteFunc(names, func(n string) bool { return !isParquet(n) || isFolder(n) })...)
+		files = append(files, slices.DeleteFunc(glob(name, pattern), func(n string) bool { return !isParquet(n) || isFolder(n) })...)
 	}
 	slices.Sort(files)
 	return files
 }
 
 func openParquet(ctx context.Context, name string, o Options) (*Source, error) {
+	name = filepath.Clean(name)
 	files := parquetFiles(name)
 	if len(files) == 0 {
 		return nil, errors.New("no .parquet file in it")
@@ -59,7 +61,7 @@ func openParquet(ctx context.Context, name string, o Options) (*Source, error) {
 			return nil, fmt.Errorf("%s names other classes than %s: they are parts of different data sets; open them one by one", ids[i], ids[0])
 		}
 		classes = t.classes
-		split := splitOfFile(filepath.ToSlash(strings.TrimPrefix(file, filepath.Dir(name))))
+		split := splitOfFile(strings.TrimPrefix(file, filepath.Dir(name)))
 		for row, e := range t.entries {
 			e.name = fmt.Sprintf("%s/%06d", printable(ids[i]), row)
 			entries, places = append(entries, e), append(places, place{split, t.labels[row]})
@@ -69,7 +71,7 @@ func openParquet(ctx context.Context, name string, o Options) (*Source, error) {
 	if classes == nil {
 		classes = numbered(classesOf(places))
 	}
-	return assemble(ctx, filepath.Base(filepath.Clean(name)), entries, places, classes, o)
+	return assemble(ctx, filepath.Base(name), entries, places, classes, o)
 }
 
 // imageTable is what a Parquet file holds of images.
@@ -103,7 +105,10 @@ func readImageTable(ctx context.Context, r io.ReaderAt, size int64, used *int64,
 	if err != nil {
 		return nil, err
 	}
-	label, labelled := p.labelColumn(names)
+	label, labelled, err := p.labelColumn(names)
+	if err != nil {
+		return nil, err
+	}
 	t := &imageTable{classes: names[label.name()]}
 	for g := range p.meta.RowGroups {
 		if ctx.Err() != nil {
@@ -197,7 +202,7 @@ func (p *parquetFile) classLabels() map[string][]string {
 func (p *parquetFile) imageColumn() (leaf, error) {
 	var found []leaf
 	for _, l := range p.leaves {
-		if len(l.path) == 2 && l.path[1] == "bytes" && l.kind == kindBytes && !l.repeated {
+		if len(l.path) == 2 && l.path[1] == "bytes" && l.kind == format.ByteArray && !l.repeated {
 			found = append(found, l)
 		}
 	}
@@ -212,16 +217,23 @@ func (p *parquetFile) imageColumn() (leaf, error) {
 }
 
 // labelColumn is the column called label or fine_label, or else the first one
-// that has class names.
-func (p *parquetFile) labelColumn(names map[string][]string) (best leaf, ok bool) {
+// that has class names. That there is none but of another type is an error.
+func (p *parquetFile) labelColumn(names map[string][]string) (best leaf, ok bool, err error) {
+	var other leaf
 	rank := func(l leaf) int { return preference(l, "label", "fine_label", "labels", "class") }
 	for _, l := range p.leaves {
-		usable := len(l.path) == 1 && !l.repeated && (l.kind == kindInt || l.kind == kindBytes)
-		if usable && (rank(l) < noPreference || names[l.name()] != nil) && (!ok || rank(l) < rank(best)) {
+		switch {
+		case len(l.path) != 1 || l.repeated || rank(l) == noPreference && names[l.name()] == nil:
+		case l.width == 0 && l.kind != format.ByteArray:
+			other = l
+		case !ok || rank(l) < rank(best):
 			best, ok = l, true
 		}
 	}
-	return best, ok
+	if !ok && other.path != nil {
+		err = fmt.Errorf("its column %s is of type %v; want whole numbers or text in it, or another name for it", other.name(), other.kind)
+	}
+	return best, ok, err
 }
 
 const noPreference = 100

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -34,21 +35,12 @@ const plainDictionary format.Encoding = 2
 // perValue is the memory of a value besides its bytes.
 const perValue = 64
 
-// kind is the type of a leaf's values.
-type kind int
-
-const (
-	kindOther kind = iota
-	kindInt
-	kindBytes
-)
-
 // leaf is a column that holds values.
 type leaf struct {
 	path     []string
 	index    int // among the leaves
-	kind     kind
-	width    int // bytes of a number
+	kind     format.Type
+	width    int // bytes of a number, 0 for what is none
 	levels   int // how many of the path's parts may be missing
 	repeated bool
 }
@@ -139,7 +131,7 @@ func (p *parquetFile) findLeaves() error {
 		}
 		if e.Type.Valid {
 			n.index = len(p.leaves)
-			n.kind, n.width = kindOf(e.Type.V)
+			n.kind, n.width = e.Type.V, widthOf(e.Type.V)
 			p.leaves = append(p.leaves, n.leaf)
 		} else {
 			above = append(above, n)
@@ -154,16 +146,14 @@ func (p *parquetFile) findLeaves() error {
 	return nil
 }
 
-func kindOf(t format.Type) (kind, int) {
+func widthOf(t format.Type) int {
 	switch t {
-	case format.Int32:
-		return kindInt, 4
-	case format.Int64:
-		return kindInt, 8
-	case format.ByteArray:
-		return kindBytes, 0
+	case format.Int32, format.Float:
+		return 4
+	case format.Int64, format.Double:
+		return 8
 	}
-	return kindOther, 0
+	return 0
 }
 
 // chunkReader reads the values of a column in a row group.
@@ -380,19 +370,39 @@ func (c *chunkReader) plain(data []byte, n int) ([]value, error) {
 	}
 	values := make([]value, n)
 	for i := range values {
+		var err error
 		switch {
-		case c.width == 4:
+		case c.kind == format.Int32:
 			values[i].number = int64(int32(binary.LittleEndian.Uint32(data[4*i:])))
-		case c.width == 8:
+		case c.kind == format.Int64:
 			values[i].number = int64(binary.LittleEndian.Uint64(data[8*i:]))
+		case c.kind == format.Float:
+			values[i], err = whole(float64(math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))))
+		case c.kind == format.Double:
+			values[i], err = whole(math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])))
 		case len(data) < 4 || uint64(binary.LittleEndian.Uint32(data)) > uint64(len(data)-4):
 			return nil, fmt.Errorf("value %d of %d ends beyond its page: %w", i, n, errParquet)
 		default:
 			end := 4 + int(binary.LittleEndian.Uint32(data))
 			values[i], data = value{isText: true, bytes: data[4:end]}, data[end:]
 		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return values, nil
+}
+
+// whole is the whole number that pandas wrote as a float because others of its
+// column are missing, which are NaN.
+func whole(f float64) (value, error) {
+	switch {
+	case math.IsNaN(f):
+		return value{null: true}, nil
+	case f != math.Trunc(f) || math.Abs(f) > 1<<53:
+		return value{}, fmt.Errorf("it holds %g; want whole numbers, or NaN for none", f)
+	}
+	return value{number: int64(f)}, nil
 }
 
 // inflate decompresses a page of size bytes. A page that lies about its size

@@ -210,3 +210,19 @@ func TestTarIsReadInPlace(t *testing.T) {
 		t.Error("the archive is cut short, and its last image is read")
 	}
 }
+
+// A link to a folder above the root leads to the root again.
+func TestLinksAboveTheRoot(t *testing.T) {
+	p := pngFile(t, 4, 9)
+	above := tree(t, map[string][]byte{"photos/a/1.png": p, "photos/b/1.png": p, "photos2/c/1.png": p})
+	root := filepath.Join(above, "photos")
+	link(t, above, filepath.Join(root, "up"))
+	link(t, above+"/photos2", filepath.Join(root, "c"))
+	s, err := Open(t.Context(), root, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff("all: a/1.png=a b/1.png=b c/c/1.png=c\nskipped up: "+errLoop.Error(), listing(s)); d != "" {
+		t.Error(d)
+	}
+}

@@ -49,10 +49,9 @@ func isSTL10(name string) bool {
 // stlFolder lists the files in a folder or in the one that the archive unpacks to.
 func stlFolder(root string) []string {
 	for _, pattern := range []string{"*_X.bin", "stl10*/*_X.bin"} {
-		names, _ := filepath.Glob(filepath.Join(root, pattern))
+		names := glob(root, pattern)
 		if len(names) > 0 && isSTL10File(filepath.Base(names[0])) {
-			all, _ := filepath.Glob(filepath.Join(filepath.Dir(names[0]), "*"))
-			return all
+			return glob(filepath.Dir(names[0]), "*")
 		}
 	}
 	return nil

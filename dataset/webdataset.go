@@ -63,8 +63,7 @@ func isWebDataset(spec string) bool {
 // shardsOf lists the shards that a SPEC names, in order.
 func shardsOf(spec string) ([]string, error) {
 	if isFolder(spec) {
-		names, err := filepath.Glob(filepath.Join(spec, "*"))
-		return slices.DeleteFunc(names, func(n string) bool { return !isArchive(n) }), err
+		return slices.DeleteFunc(glob(spec, "*"), func(n string) bool { return !isArchive(n) }), nil
 	}
 	if _, err := os.Stat(spec); err == nil || !isPattern(spec) {
 		if !isArchive(spec) {
@@ -170,12 +169,13 @@ func shortest(files []string) []string {
 		}
 		names = append(names, filepath.ToSlash(filepath.Clean(f)))
 	}
-	shared := path.Dir(names[0]) + "/"
+	shared := path.Dir(names[0])
 	for _, n := range names {
-		for !strings.HasPrefix(n, shared) && shared != "./" && shared != "/" {
-			shared = path.Dir(strings.TrimSuffix(shared, "/")) + "/"
+		for !strings.HasPrefix(n, shared+"/") && shared != "." && shared != "/" {
+			shared = path.Dir(shared)
 		}
 	}
+	shared = strings.TrimSuffix(shared, "/") + "/"
 	for i, n := range names {
 		names[i] = strings.TrimPrefix(n, shared)
 	}

@@ -337,6 +337,8 @@ func TestSmallClasses(t *testing.T) {
 		}
 		return m
 	}
+	broken := of(0, 0, 1, 1)
+	broken.broken = map[int]bool{3: true}
 	for _, tc := range []struct {
 		name   string
 		splits map[string]*memory
@@ -346,14 +348,30 @@ func TestSmallClasses(t *testing.T) {
 		{"one dog", map[string]*memory{dataset.All: of(0, 0, 0, 1)}, []SmallClass{{dataset.All, "dog", 1, 3}}},
 		{"no dog to train on", map[string]*memory{dataset.Train: of(0, 0), dataset.Test: of(0, 1)}, []SmallClass{{dataset.Train, "dog", 0, 2}}},
 		{"other classes to test on", map[string]*memory{dataset.Train: of(0, 0), dataset.Test: of(1, 1)}, nil},
+		{"two dogs, one unreadable", map[string]*memory{dataset.All: broken}, []SmallClass{{dataset.All, "dog", 1, 2}}},
 		{"no labels", map[string]*memory{dataset.All: of(-1, -1)}, nil},
 		{"a tenth of the median", map[string]*memory{dataset.All: of(append(slices.Repeat([]int{0}, 30), 1, 1)...)}, []SmallClass{{dataset.All, "dog", 2, 30}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := smallClasses(source(tc.splits)); !slices.Equal(got, tc.want) {
+			if got := check(t, source(tc.splits)).SmallClasses; !slices.Equal(got, tc.want) {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestProgressIsToldOneByOne writes what it is told without a lock.
+func TestProgressIsToldOneByOne(t *testing.T) {
+	m := &memory{}
+	for i := range uint64(40) {
+		m.add(string(rune('A'+i)), 0, scene(i, 8, 8))
+	}
+	var told []int
+	if _, err := Check(t.Context(), source(map[string]*memory{dataset.All: m}), func(done int) { told = append(told, done) }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSorted(told) || len(told) != 40 || told[39] != 40 {
+		t.Errorf("told %v", told)
 	}
 }
 
@@ -365,8 +383,8 @@ func TestBadFiles(t *testing.T) {
 	s.Skipped = []dataset.Skipped{{Name: "text.jpg", Err: errors.New("not an image")}}
 	s.Missing = []dataset.Skipped{{Name: "batch_2.bin", Err: errors.New("it is missing")}}
 	want := []Bad{{"text.jpg", "not an image"}, {"batch_2.bin", "it is missing"}, {"bad", "its sector is gone"}}
-	if f := check(t, s); !slices.Equal(f.BadFiles, want) {
-		t.Errorf("got %+v, want %+v", f.BadFiles, want)
+	if f := check(t, s); !slices.Equal(f.BadFiles, want) || f.Images[dataset.All] != 1 {
+		t.Errorf("got %+v of %v images, want %+v", f.BadFiles, f.Images, want)
 	}
 	m.broken[0] = true
 	if _, err := Check(t.Context(), s, func(int) {}); err == nil || !strings.Contains(err.Error(), "planted: none of its 2 images can be read") {

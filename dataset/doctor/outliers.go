@@ -121,22 +121,20 @@ type SmallClass struct {
 // smallClasses are those with fewer than two images, or with fewer than a tenth of
 // the median class, in splits that are learned from; the smallest first. A class
 // without any is one of them unless the other splits share no class with the split.
-func smallClasses(s *dataset.Source) []SmallClass {
+func smallClasses(s *dataset.Source, images []*picture) []SmallClass {
 	list := []SmallClass{}
 	for _, split := range splits(s) {
 		if !Training(split) {
 			continue
 		}
 		own, others := map[string]int{}, map[string]int{}
-		for name, d := range s.Splits {
+		for _, m := range images {
 			counts := others
-			if name == split {
+			if m.Split == split {
 				counts = own
 			}
-			for i := range d.Len() {
-				if l := d.Label(i); l >= 0 {
-					counts[d.Classes()[l]]++
-				}
+			if m.label >= 0 {
+				counts[m.Class]++
 			}
 		}
 		if len(own) == 0 {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 
 	"alike/dataset"
@@ -44,58 +45,63 @@ type writer interface {
 func Formats() []string { return slices.Sorted(maps.Keys(writers)) }
 
 // Write writes all images of a source as PNG, without loss, in a format of Formats. out, a
-// file for tar and zip and a folder for the others, must not exist. The order is the same in all formats:
-// splits by name, in a split the classes by name, in a class as in the source; so the same
-// training on any of them gives the same weights. progress, if set, is told of each image.
-func Write(ctx context.Context, s *dataset.Source, format, out string, progress func(done int)) (err error) {
+// file for tar and zip and a folder for the others, must not exist. The order is the same in
+// all formats: splits by name, in a split by SPLIT/CLASS/NUMBER.png, the number being the
+// image's place in the source; so the same training on any of them gives the same weights,
+// if their labels are the same: folder, tar and zip number the class 10 before 2.
+// A source that the format would give back as another one is an error, before anything is
+// written. progress, if set, is told of each image.
+func Write(ctx context.Context, s *dataset.Source, format, out string, progress func(done int)) error {
 	create, ok := writers[format]
 	if !ok {
 		return fmt.Errorf("unknown format %q; have %v", format, Formats())
 	}
-	if _, err := os.Lstat(out); err == nil {
-		return fmt.Errorf("%s exists; name a path that does not", out)
+	if err := fits(s, format); err != nil {
+		return fmt.Errorf("%s: %w", s.Spec, err)
 	}
+	out = filepath.Clean(out) // without a slash at its end
 	partial := out + ".partial"
-	if err := os.RemoveAll(partial); err != nil {
-		return err
+	for _, path := range []string{out, partial} {
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s exists; remove it, or name a path that does not", path)
+		}
 	}
-	e, err := create(partial)
+	w, err := create(partial)
+	if err == nil {
+		err = errors.Join(writeAll(ctx, s, w, progress), w.close())
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, os.RemoveAll(partial))
 	}
+	return os.Rename(partial, out)
+}
+
+func writeAll(ctx context.Context, s *dataset.Source, w writer, progress func(done int)) error {
 	done := 0
 	for _, split := range slices.Sorted(maps.Keys(s.Splits)) {
 		d := s.Splits[split]
-		for _, i := range byClass(d) {
+		names, order := make([]string, d.Len()), make([]int, d.Len())
+		for i := range order {
+			names[i], order[i] = nameOf(d, split, i), i
+		}
+		slices.SortFunc(order, func(i, j int) int { return cmp.Compare(names[i], names[j]) })
+		for _, i := range order {
 			if ctx.Err() != nil {
-				return errors.Join(context.Cause(ctx), e.close(), os.RemoveAll(partial))
+				return context.Cause(ctx)
 			}
 			x, err := entryOf(d, split, i)
 			if err == nil {
-				err = e.add(x)
+				err = w.add(x)
 			}
 			if err != nil {
-				return errors.Join(fmt.Errorf("image %s: %w", d.ID(i), err), e.close(), os.RemoveAll(partial))
+				return fmt.Errorf("image %s: %w", d.ID(i), err)
 			}
 			if done++; progress != nil {
 				progress(done)
 			}
 		}
 	}
-	if err := e.close(); err != nil {
-		return err
-	}
-	return os.Rename(partial, out)
-}
-
-// byClass are the indices of all images, by the names of their classes.
-func byClass(d dataset.Dataset) []int {
-	order := make([]int, d.Len())
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(classOf(d, i), classOf(d, j)) })
-	return order
+	return nil
 }
 
 // classOf is the name of an image's class, "" if it has none.
@@ -115,9 +121,18 @@ func entryOf(d dataset.Dataset, split string, i int) (entry, error) {
 	if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, img.RGBA()); err != nil {
 		return entry{}, err
 	}
+	x := entry{class: classOf(d, i), name: nameOf(d, split, i), png: b.Bytes()}
+	if split != dataset.All {
+		x.split = split
+	}
+	return x, nil
+}
+
+// nameOf is the name that an image is written by. Folders, tars and zips are read in the
+// order of these.
+func nameOf(d dataset.Dataset, split string, i int) string {
 	if split == dataset.All {
 		split = ""
 	}
-	class := classOf(d, i)
-	return entry{split, class, path.Join(split, class, fmt.Sprintf("%08d.png", i)), b.Bytes()}, nil
+	return path.Join(split, classOf(d, i), fmt.Sprintf("%08d.png", i))
 }

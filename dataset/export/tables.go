@@ -20,7 +20,8 @@ type tables struct {
 type table struct {
 	file *os.File
 	rows *parquet.GenericWriter[row]
-	n    int
+	n    int // rows of the group
+	size int // bytes of their images
 }
 
 type row struct {
@@ -31,8 +32,11 @@ type row struct {
 	Label *string `parquet:"label,optional,plain"`
 }
 
-// perGroup is the number of rows of a row group: what a reader holds at once.
-const perGroup = 1000
+// A row group, which writers and readers hold at once, ends when it has one of these.
+const (
+	perGroup  = 1000     // rows
+	groupSize = 64 << 20 // bytes of images
+)
 
 func newTables(out string) (writer, error) {
 	return &tables{out, map[string]*table{}}, os.Mkdir(out, 0o755)
@@ -57,10 +61,12 @@ func (t *tables) add(x entry) error {
 	if _, err := one.rows.Write([]row{r}); err != nil {
 		return err
 	}
-	if one.n++; one.n%perGroup == 0 {
-		return one.rows.Flush()
+	one.n, one.size = one.n+1, one.size+len(x.png)
+	if one.n < perGroup && one.size < groupSize {
+		return nil
 	}
-	return nil
+	one.n, one.size = 0, 0
+	return one.rows.Flush()
 }
 
 func (t *tables) close() error {

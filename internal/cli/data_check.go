@@ -48,7 +48,7 @@ Findings are no failure: the exit status is 0 unless nothing can be read.`,
 			return misuse("--pictures %d: must be at least 1", *pictures)
 		}
 		data.spec = args[0]
-		s, err := dataset.Open(c.Context(), data.spec, dataset.Options{MaxBad: data.maxBad, Stdin: a.stdin})
+		s, err := dataset.Open(c.Context(), data.spec, dataset.Options{MaxBad: data.maxBad, Stdin: a.stdin, Unchecked: true})
 		if err == nil && data.classes != "" {
 			s, err = s.OfClasses(data.classes)
 		}

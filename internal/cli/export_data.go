@@ -14,8 +14,8 @@ func (a *app) dataExport() *cobra.Command {
 		Use:   "export SPEC",
 		Short: "Write the images of a SPEC in a format that others read",
 		Long: `Write all images of a SPEC as PNG, without loss, in another format: ` + strings.Join(export.Formats(), ", ") + `.
-The order is the same in all of them: splits, classes by name, then as in the SPEC; training on
-any of them gives the same weights.`,
+The order is the same in all of them, by SPLIT/CLASS/NUMBER; training on any of them gives the
+same weights (docs/data.md has the one exception). What a format cannot hold is refused.`,
 		Example: `  alike data export cifar-10-binary.tar.gz --format folder --out cifar10/
   alike data export photos.pack --format webdataset --out shards/`,
 		Args: exactly("a SPEC"),

@@ -27,6 +27,7 @@ type Decoder struct {
 	high  int // its height
 
 	quant      [4][64]int32 // in the order of the file (zigzag)
+	quantSet   [4]bool      // which of them are this file's
 	dc, ac     [2]table
 	components []component
 	interval   int // MCUs between restart markers, 0 for none
@@ -52,7 +53,7 @@ type component struct {
 // go unnoticed.
 func (d *Decoder) Decode(dst, file []byte, region func(width, height int) image.Rectangle) (pix []byte, width, height int, err error) {
 	d.file, d.at = file, 2
-	d.interval, d.jfif = 0, false
+	d.interval, d.jfif, d.quantSet = 0, false, [4]bool{}
 	d.components = d.components[:0]
 	for i := range d.dc {
 		d.dc[i].set, d.ac[i].set = false, false
@@ -78,7 +79,6 @@ func (d *Decoder) Decode(dst, file []byte, region func(width, height int) image.
 
 // headers reads everything before the scan.
 func (d *Decoder) headers() bool {
-	seen := false // the quantisation tables that a scan uses must be in this file
 	for {
 		if d.at+4 > len(d.file) || d.file[d.at] != 0xff {
 			return false
@@ -101,14 +101,14 @@ func (d *Decoder) headers() bool {
 		case marker == 0xc4:
 			ok = d.huffman(body)
 		case marker == 0xdb:
-			seen, ok = true, d.quantisation(body)
+			ok = d.quantisation(body)
 		case marker == 0xdd:
 			ok = len(body) == 2
 			if ok {
 				d.interval = int(binary.BigEndian.Uint16(body))
 			}
 		case marker == 0xda:
-			return seen && d.start(body)
+			return d.start(body)
 		case marker == 0xe0:
 			d.jfif = d.jfif || len(body) >= 5 && string(body[:5]) == "JFIF\x00"
 		case marker == 0xee: // Adobe's, which may say that the colours are others
@@ -166,6 +166,7 @@ func (d *Decoder) quantisation(b []byte) bool {
 				d.quant[id][i] = int32(b[1+i])
 			}
 		}
+		d.quantSet[id] = true
 		b = b[1+n:]
 	}
 	return true
@@ -191,7 +192,8 @@ func (d *Decoder) huffman(b []byte) bool {
 	return true
 }
 
-// start reads the head of the scan, which has to have all components in order.
+// start reads the head of the scan, which has to have all components in order; the
+// tables that they use must be in this file.
 func (d *Decoder) start(b []byte) bool {
 	n := len(d.components)
 	if n == 0 || len(b) != 4+2*n || int(b[0]) != n {
@@ -201,7 +203,7 @@ func (d *Decoder) start(b []byte) bool {
 	for i := range d.components {
 		c, b := &d.components[i], b[1+2*i:]
 		c.dc, c.ac = b[1]>>4, b[1]&15
-		if b[0] != c.id || c.dc > 1 || c.ac > 1 || !d.dc[c.dc].set || !d.ac[c.ac].set {
+		if b[0] != c.id || c.dc > 1 || c.ac > 1 || !d.quantSet[c.quant] || !d.dc[c.dc].set || !d.ac[c.ac].set {
 			return false
 		}
 		isRGB = isRGB && c.id == "RGB"[i]

@@ -166,6 +166,22 @@ func TestCutFilesAreLeftToOthers(t *testing.T) {
 	}
 }
 
+// A file may name a table that only the file before it had.
+func TestTablesOfOtherFilesAreNotUsed(t *testing.T) {
+	var d Decoder
+	file := encode(t, sample(16, 16, 30), 90)
+	for range 2 {
+		if _, _, _, err := d.Decode(nil, file, nil); err != nil {
+			t.Fatal(err)
+		}
+		lacking := bytes.Clone(file)
+		lacking[bytes.Index(lacking, []byte{0xff, 0xdb})+4+65] = 3 // the second table is table 3
+		if _, _, _, err := d.Decode(nil, lacking, nil); !errors.Is(err, ErrOther) {
+			t.Errorf("without a table that it uses: %v", err)
+		}
+	}
+}
+
 func TestDecodeAllocatesNothing(t *testing.T) {
 	var d Decoder
 	file := encode(t, sample(61, 47, 30), 90)
