@@ -5,6 +5,7 @@ package embed
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -58,11 +59,14 @@ type Result struct {
 // holds to what it is to hold; what a job for it has embedded is kept in the working
 // directory.
 func (j Job) Run(ctx context.Context) (Result, error) {
-	r := &work{Job: j, known: map[hash]place{}}
 	out, err := OutputOf(j.Out)
 	if err != nil {
-		return r.Result, err
+		return Result{}, err
 	}
+	if !out.Remote {
+		j.Out = filepath.Clean(j.Out) // "x/" is "x", also where ".partial" is added
+	}
+	r := &work{Job: j, known: map[hash]place{}}
 	old, err := out.read(ctx, j)
 	switch {
 	case err != nil && out.Remote:

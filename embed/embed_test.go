@@ -284,6 +284,20 @@ func TestTooManyBadImages(t *testing.T) {
 	}
 }
 
+// TestASlashAtTheEnd names an index as a shell completes it, before it is there and after.
+func TestASlashAtTheEnd(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "x.index")
+	for n := range 2 {
+		j := Job{Data: images(3), About: about("w", true), Each: (&fake{}).each, Out: out + "/"}
+		if r, err := j.Run(t.Context()); err != nil || r.Images != 3 || r.Former != (n == 1) {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(out, "*partial*")); err != nil || len(left) > 0 {
+			t.Errorf("in the index lies %v, %v", left, err)
+		}
+	}
+}
+
 // TestADamagedOutputIsMadeAnew checks that no vector of it is used.
 func TestADamagedOutputIsMadeAnew(t *testing.T) {
 	for ext, damaged := range map[string]string{".index": "x.index/vectors-1.f32", ".npy": "x.npy", ".parquet": "x.parquet"} {

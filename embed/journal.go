@@ -12,6 +12,8 @@ import (
 	"io"
 	"math"
 	"os"
+
+	"alike/internal/atomicfile"
 )
 
 // hash is an image's content hash.
@@ -66,7 +68,7 @@ func openJournal(path string, id hash, width int, each func(h hash, at int64)) (
 	if err != nil {
 		return nil, err
 	}
-	if err := lock(f); err != nil {
+	if err := atomicfile.Lock(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: another process is writing to it (%w)", path, err)
 	}

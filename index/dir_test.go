@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,20 @@ func open(t testing.TB, dir string) *index.Index {
 		}
 	})
 	return x
+}
+
+// files are those of a directory but the one that is locked.
+func files(t testing.TB, dir string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden, err := filepath.Glob(filepath.Join(dir, ".*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(append(list, hidden...), func(name string) bool { return filepath.Base(name) == ".lock" })
 }
 
 func TestAnOpenedIndexIsTheOneInMemory(t *testing.T) {
@@ -161,8 +176,8 @@ func TestReplacing(t *testing.T) {
 	if hits, err := before.Search(t.Context(), f.Select([]int{9}), 1); err != nil || hits[0][0].Index != 9 {
 		t.Errorf("the former index finds %v, %v", hits, err)
 	}
-	if list, err := os.ReadDir(dir); err != nil || len(list) != 3 {
-		t.Errorf("the directory holds %v, %v", list, err)
+	if list := files(t, dir); len(list) != 3 {
+		t.Errorf("the directory holds %v", list)
 	}
 	if before.About.Data.SHA256 == after.About.Data.SHA256 {
 		t.Error("other data have the same hash")
@@ -174,7 +189,8 @@ func TestWhatAKilledWriterLeftIsNoIndex(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "x")
 	entries, f := drawn(50, 8, 4)
 	write(t, dir, entries, f)
-	for _, name := range []string{"vectors-2.f32", "ids-2.jsonl", ".ids-2.jsonl.123"} {
+	const mine = "vectors-umap.npy" // a file of the user
+	for _, name := range []string{"vectors-2.f32", "ids-2.jsonl", ".ids-2.jsonl.123", ".index.json.5", "graph-1-0123abcd.hnsw", mine} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -183,8 +199,8 @@ func TestWhatAKilledWriterLeftIsNoIndex(t *testing.T) {
 		t.Errorf("%d entries", x.Len())
 	}
 	write(t, dir, entries, f)
-	if list, err := os.ReadDir(dir); err != nil || len(list) != 3 {
-		t.Errorf("the directory holds %v, %v", list, err)
+	if list := files(t, dir); len(list) != 4 || !slices.Contains(list, filepath.Join(dir, mine)) {
+		t.Errorf("the directory holds %v", list)
 	}
 }
 
@@ -263,16 +279,21 @@ func TestWriteRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("got %v, want %q", err, tc.want)
 		}
-		if list, err := os.ReadDir(dir); err != nil || len(list) > 0 {
-			t.Errorf("%s: left %v, %v", tc.want, list, err)
+		if list := files(t, dir); len(list) > 0 {
+			t.Errorf("%s: left %v", tc.want, list)
 		}
 	}
-	other := t.TempDir()
-	if err := os.WriteFile(filepath.Join(other, "cat.jpg"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := index.Write(other, about(4), rowsOf(entries, f)); err == nil || !strings.Contains(err.Error(), "something else") {
-		t.Errorf("got %v", err)
+	for _, name := range []string{"cat.jpg", "vectors-umap.npy", "ids-cats.jsonl", "graph-1.hnsw"} {
+		other := t.TempDir()
+		if err := os.WriteFile(filepath.Join(other, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := index.Write(other, about(4), rowsOf(entries, f)); err == nil || !strings.Contains(err.Error(), "something else") {
+			t.Errorf("beside %s: %v", name, err)
+		}
+		if list, err := os.ReadDir(other); err != nil || len(list) != 1 {
+			t.Errorf("beside %s: left %v, %v", name, list, err)
+		}
 	}
 }
 

@@ -199,6 +199,9 @@ type Quantized struct {
 // Quantize writes the index in dir to another directory, with its vectors in another form,
 // and measures what is lost.
 func Quantize(ctx context.Context, dir, encoding, to string) (*Quantized, error) {
+	if same(dir, to) {
+		return nil, fmt.Errorf("%s is the index %s itself, whose vectors could not be got back; name another directory", to, dir)
+	}
 	x, err := Open(dir)
 	if err != nil {
 		return nil, err

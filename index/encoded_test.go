@@ -127,6 +127,9 @@ func TestEncodedVectors(t *testing.T) {
 		if hits, err := s.Search(t.Context(), f.Select([]int{3}), 1); err != nil || hits[0][0].ID != "new" && hits[0][0].ID != entries[3].ID {
 			t.Errorf("%s: a store finds %v, %v", encoding, hits, err)
 		}
+		if err := s.Snapshot().Write(filepath.Join(dir, "y")); err == nil || !strings.Contains(err.Error(), "cannot be got back") {
+			t.Errorf("%s: written as float32: %v", encoding, err)
+		}
 		if _, err := index.BuildGraph(t.Context(), filepath.Join(dir, encoding), hnsw.Defaults(), nil); err == nil || !strings.Contains(err.Error(), "built over float32") {
 			t.Errorf("got %v", err)
 		}

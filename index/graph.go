@@ -64,7 +64,8 @@ type approximate struct {
 	searchers chan *hnsw.Searcher
 }
 
-// BuildGraph builds a graph over the index in dir, measures it, and writes it there.
+// BuildGraph builds a graph over the index in dir, measures it, and writes it there, unless other
+// vectors have been written there meanwhile.
 func BuildGraph(ctx context.Context, dir string, params hnsw.Params, progress func(done int)) (*Graph, error) {
 	x, err := Open(dir)
 	if err != nil {
@@ -89,10 +90,18 @@ func BuildGraph(ctx context.Context, dir string, params hnsw.Params, progress fu
 	sum := sha256.Sum256(file)
 	about.File = File{Bytes: int64(len(file)), SHA256: hex.EncodeToString(sum[:])}
 	about.File.Name = fmt.Sprintf("graph-%d-%.8s.hnsw", x.About.Generation, about.File.SHA256)
+	lock, err := take(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	a, err := x.current()
+	if err != nil {
+		return nil, err
+	}
 	if err := atomicfile.Write(filepath.Join(dir, about.File.Name), file); err != nil {
 		return nil, err
 	}
-	a := x.About
 	a.Graph = about
 	if err := writeAbout(dir, a); err != nil {
 		return nil, err

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Merge writes the entries of several indexes, one after another, as one. They must come
-// from the same model and layer, and no ID may be in two of them.
+// Merge writes the entries of several indexes, one after another, as one, which may be in
+// the place of one of them. They must come from the same model and layer, and no ID may be
+// in two of them.
 func Merge(to string, dirs ...string) (About, error) {
 	var parts []*Index
 	defer func() {
@@ -30,15 +31,15 @@ func Merge(to string, dirs ...string) (About, error) {
 	if len(parts) == 0 {
 		return About{}, errors.New("no index to merge")
 	}
-	err := Write(to, parts[0].About, func(visit func(Entry, []float32) error) error {
+	rows := func(visit func(Entry, []float32) error) error {
 		for _, x := range parts {
 			if err := x.Rows(visit); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
-	if err != nil {
+	}
+	if err := write(to, parts[0].About, rows, nil, parts...); err != nil {
 		return About{}, err
 	}
 	return ReadAbout(to)

@@ -21,6 +21,22 @@ func Open(dir string) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openAs(dir, a)
+}
+
+// openAs opens the index that was said to be in dir, or the one that has replaced it since.
+func openAs(dir string, a About) (*Index, error) {
+	x, err := read(dir, a)
+	if err != nil {
+		if now, again := ReadAbout(dir); again == nil && now.Files != a.Files {
+			return read(dir, now)
+		}
+	}
+	return x, err
+}
+
+// read reads the files of an index.
+func read(dir string, a About) (*Index, error) {
 	lines, _, err := readFile(dir, a.Files.Entries, false)
 	if err != nil {
 		return nil, err

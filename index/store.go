@@ -225,10 +225,14 @@ func (s *Snapshot) Rows(visit func(Entry, []float32) error) error {
 }
 
 // Write writes the snapshot as an index, in whose About only the count, the
-// generation and the hash of the data are new. dir may be the base's own: see Write.
+// generation and the hash of the data are new. dir may be the base's own, unless others
+// have written to it since it was opened: see Write. The base's vectors must be float32.
 func (s *Snapshot) Write(dir string) error {
-	if s.base.About.Layer == "" {
+	switch a := s.base.About; {
+	case a.Layer == "":
 		return errors.New("index: nothing is known of the vectors; open the base from a directory, or say what they are in its About")
+	case a.Encoding != "":
+		return fmt.Errorf("index: the vectors are %s, from which float32 cannot be got back; change the index that they came from, and quantize it again", a.Encoding)
 	}
-	return Write(dir, s.base.About, s.Rows)
+	return write(dir, s.base.About, s.Rows, nil, s.base)
 }

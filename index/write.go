@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unsafe"
@@ -34,21 +35,37 @@ func Write(dir string, a About, rows Rows) error {
 	return write(dir, a, rows, nil)
 }
 
-// write is Write with the vectors in another form, if e is not nil.
-func write(dir string, a About, rows Rows, e encoded) error {
+// write is Write with the vectors in another form, if e is not nil. Where the rows are those of indexes,
+// from, the one in dir must still be what was opened.
+func write(dir string, a About, rows Rows, e encoded, from ...*Index) error {
 	a.Version, a.Generation, a.Normalized, a.Graph = version, 1, true, nil
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	if !Is(dir) && !allOurs(list) {
+		return fmt.Errorf("%s is a folder of something else; choose another name for the index", dir)
+	}
+	lock, err := take(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	old, err := ReadAbout(dir)
 	switch {
 	case err == nil:
 		a.Generation = old.Generation + 1
 	case Is(dir):
 		return err // damaged: its owner decides
-	default:
-		if list, err := os.ReadDir(dir); err != nil || len(list) > 0 && !allOurs(list) {
-			return fmt.Errorf("%s is a folder of something else; choose another name for the index", dir)
+	}
+	for _, x := range from {
+		if same(dir, x.dir) {
+			if _, err := x.current(); err != nil {
+				return err
+			}
 		}
 	}
 	w := writer{dir: dir, rows: rows, about: &a}
@@ -78,19 +95,14 @@ func writeAbout(dir string, a About) error {
 	return atomicfile.Write(filepath.Join(dir, metaFile), append(b, '\n'))
 }
 
-// patterns are the names of the files beside index.json, of any generation, whole or
-// being written.
-var patterns = []string{"vectors-*.*", "ids-*.jsonl", "graph-*.hnsw", ".vectors-*", ".ids-*.jsonl.*", ".graph-*.hnsw.*", "." + metaFile + ".*"}
+// generated are the names of the files beside index.json, of any generation; ours are these, and
+// those of files that are being written.
+const generated = `(vectors-\d+\.(f32|i8|bits)|ids-\d+\.jsonl|graph-\d+-[0-9a-f]{8}\.hnsw)`
 
-func ours(name string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		match, _ := filepath.Match(p, name)
-		return match
-	})
-}
+var ours = regexp.MustCompile(`^(` + generated + `|\.(` + generated + `|index\.json)\.\d+)$`)
 
 func allOurs(list []os.DirEntry) bool {
-	return !slices.ContainsFunc(list, func(e os.DirEntry) bool { return !ours(e.Name()) })
+	return !slices.ContainsFunc(list, func(e os.DirEntry) bool { return e.Name() != lockFile && !ours.MatchString(e.Name()) })
 }
 
 // sweep removes the files that index.json does not name: of older generations, and
@@ -102,7 +114,7 @@ func sweep(dir string, a About) error {
 	}
 	for _, e := range list {
 		named := slices.ContainsFunc(a.list(), func(f File) bool { return f.Name == e.Name() })
-		if ours(e.Name()) && !named {
+		if ours.MatchString(e.Name()) && !named {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}

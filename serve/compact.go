@@ -63,7 +63,7 @@ func (j *journal) rewrite(all changes) error {
 		return errors.Join(err, os.Remove(next))
 	}
 	if err := atomicfile.Rename(next, j.path+".compact"); err != nil {
-		return err
+		return j.fail(err) // it may have that name all the same, and would undo what is acknowledged from now on
 	}
 	return j.takeOver()
 }
@@ -103,6 +103,11 @@ func (j *journal) forgetNew() error {
 // takeOver is steps 2 and 3, if there is something to take over. After an error the file's state is
 // unknown: nothing more is taken until the next start, which takes over again.
 func (j *journal) takeOver() (err error) {
+	defer func() {
+		if err != nil {
+			j.fail(err)
+		}
+	}()
 	aside := j.path + ".compact"
 	from, err := os.Open(aside)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -111,11 +116,6 @@ func (j *journal) takeOver() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			j.fail(err)
-		}
-	}()
 	if _, err = j.file.Seek(0, io.SeekStart); err == nil {
 		err = j.file.Truncate(0)
 	}

@@ -122,7 +122,7 @@ func TestAJournalIsAsLongAsWhatItSays(t *testing.T) {
 		case n%13 == 0:
 			c.id = "green"
 		}
-		if _, err := v.commit(t.Context(), []change{c}); err != nil {
+		if _, err := v.commit(t.Context(), []edit{{change: c}}); err != nil {
 			t.Fatal(err)
 		}
 		longest = max(longest, v.journal.bytes.Load())
@@ -155,6 +155,116 @@ func TestAJournalIsAsLongAsWhatItSays(t *testing.T) {
 	}
 	if _, there := want["red"]; there || r.Changes > 60 {
 		t.Errorf("red is there: %v; %d changes were replayed", there, r.Changes)
+	}
+}
+
+// TestADeleteOutlivesCompaction deletes what the gallery holds at the next start, though not in the base of this one.
+func TestADeleteOutlivesCompaction(t *testing.T) {
+	dir := t.TempDir()
+	folded := filepath.Join(dir, "folded")
+	rows := func(visit func(index.Entry, []float32) error) error {
+		return visit(index.Entry{ID: "green"}, vectorOf(0, 255, 0))
+	}
+	if err := index.Write(folded, index.About{Dim: 6, Layer: "h"}, rows); err != nil {
+		t.Fatal(err)
+	}
+	onDisk := func() *index.Index {
+		x, err := index.Open(folded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { x.Close() })
+		return x
+	}
+	inMemory := func(ids ...string) func() *index.Index {
+		return func() *index.Index {
+			f := &eval.Features{N: len(ids), D: 6, IDs: ids}
+			for i := range ids {
+				f.Data = append(f.Data, vectorOf(255, uint8(i), 0)...)
+			}
+			x, err := index.New(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return x
+		}
+	}
+	put, gone := change{"x", "", vectorOf(1, 2, 3)}, change{id: "x"}
+	type start struct {
+		gallery func() *index.Index
+		write   change
+	}
+	for name, tc := range map[string]struct {
+		starts []start
+		fold   func(*index.Snapshot) error
+	}{
+		"what was folded into the index":       {[]start{{onDisk, put}, {onDisk, gone}, {onDisk, change{id: "none"}}}, func(s *index.Snapshot) error { return s.Write(folded) }},
+		"what only other data have":            {[]start{{inMemory("x"), gone}, {inMemory("z"), change{id: "none"}}, {inMemory("x"), change{id: "none"}}}, nil},
+		"what is in the place of other data's": {[]start{{inMemory("x"), put}, {inMemory("z"), gone}, {inMemory("x"), change{id: "none"}}}, nil},
+	} {
+		path := filepath.Join(dir, name)
+		for n, start := range tc.starts {
+			s, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			store := index.NewStore(start.gallery())
+			if _, err := s.Open(t.Context(), about, &colours{}, store, Journal{Path: path, Fold: tc.fold, Slack: 300}); err != nil {
+				t.Fatal(err)
+			}
+			v := s.service.Load()
+			if _, _, there := store.Get("x"); n == 2 && there {
+				t.Errorf("%s: it was deleted, and is there", name)
+			}
+			written := 0
+			for i := range 20 { // enough for the journal to be written anew
+				c := start.write
+				if i > 0 {
+					c = change{"y", "", vectorOf(1, 2, uint8(i))}
+				}
+				written += len(frameOf([]change{c}))
+				if _, err := v.commit(t.Context(), []edit{{change: c}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if v.journal.bytes.Load() >= int64(written) {
+				t.Errorf("%s: the journal was not written anew", name)
+			}
+			if err := v.close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestAJournalThatFailsToBeRewrittenTakesNothingMore fails after step 1 may have been done: at the next start
+// what is in PATH.compact replaces the journal.
+func TestAJournalThatFailsToBeRewrittenTakesNothingMore(t *testing.T) {
+	for name, fail := range map[string]func(j *journal) error{
+		"the new journal cannot be renamed": func(j *journal) error {
+			if err := os.Mkdir(j.path+".compact", 0o700); err != nil {
+				return err
+			}
+			return j.rewrite(visits(short))
+		},
+		"the renamed one cannot be opened": func(j *journal) error {
+			if err := os.Symlink(j.path+".compact", j.path+".compact"); err != nil {
+				t.Skip(err)
+			}
+			return j.takeOver()
+		},
+	} {
+		j, _, err := openJournal(filepath.Join(t.TempDir(), "j"), 2, key, func(change) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.close()
+		if err := fail(j); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if err := j.append(batches[0]); err == nil || !strings.Contains(err.Error(), "writes are refused") {
+			t.Errorf("%s: a write then: %v", name, err)
+		}
 	}
 }
 

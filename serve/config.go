@@ -25,7 +25,7 @@ type Config struct {
 	MaxConcurrent int           // requests at a time
 	Rate          float64       // requests a second of a client; 0 for any number
 	ReadTimeout   time.Duration // for a client to send its request
-	Timeout       time.Duration // for the server to answer
+	Timeout       time.Duration // for the server to answer, beside ReadTimeout: both begin with the request
 	Drain         time.Duration // for requests to end when the server stops
 }
 

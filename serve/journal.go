@@ -72,7 +72,7 @@ func recoverJournal(path string, dim int, model [32]byte, apply func(change) err
 			f.Close()
 		}
 	}()
-	if err := lock(f); err != nil {
+	if err := atomicfile.Lock(f); err != nil {
 		return nil, found, fmt.Errorf("another server writes to it (%w); stop that one or name another file", err)
 	}
 	want := headerOf(dim, model)
@@ -165,8 +165,8 @@ func checkHeader(got, want []byte) error {
 // last one and cut short, or an error if it is damaged otherwise. A frame is
 // synced before the next is begun, so only the last can be cut short.
 func frame(b []byte) ([]byte, error) {
-	if len(b) < frameHeader || zero(b[:frameHeader]) && zero(b) {
-		return nil, nil
+	if len(b) < frameHeader || zero(b[:frameHeader]) && !followed(b) {
+		return nil, nil // a page of the file may be on the disk without the one before it, which then is zeros
 	}
 	n := int(binary.LittleEndian.Uint32(b))
 	if crc32.Checksum(b[:4], castagnoli) != binary.LittleEndian.Uint32(b[4:]) || n > maxFrame {
@@ -183,6 +183,18 @@ func frame(b []byte) ([]byte, error) {
 		return nil, errors.New("a frame is damaged")
 	}
 	return payload, nil
+}
+
+// followed says whether a whole frame comes after the first byte of b.
+func followed(b []byte) bool {
+	for b = b[1:]; len(b) >= frameHeader; b = b[1:] {
+		if n := int(binary.LittleEndian.Uint32(b)); n > 0 && n <= len(b)-frameHeader &&
+			crc32.Checksum(b[:4], castagnoli) == binary.LittleEndian.Uint32(b[4:]) &&
+			crc32.Checksum(b[frameHeader:frameHeader+n], castagnoli) == binary.LittleEndian.Uint32(b[8:]) {
+			return true
+		}
+	}
+	return false
 }
 
 func zero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
@@ -237,7 +249,7 @@ func Idle(path string) error {
 		return err
 	}
 	defer f.Close() // which frees the lock
-	if err := lock(f); err != nil {
+	if err := atomicfile.Lock(f); err != nil {
 		return fmt.Errorf("a server has %s open (%w); stop it first", path, err)
 	}
 	return nil

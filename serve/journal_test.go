@@ -119,6 +119,30 @@ func TestJournalOfFlippedBits(t *testing.T) {
 	}
 }
 
+// The pages of the last write may reach the disk in any order: of some there are zeros. If a whole write
+// follows, that one was acknowledged, and so was the one before it.
+func TestJournalWithAHole(t *testing.T) {
+	file, ends := filled(t)
+	path := filepath.Join(t.TempDir(), "j")
+	for i, start := range ends[:len(ends)-1] {
+		for hole := frameHeader; start+hole <= ends[i+1]; hole++ {
+			holed := bytes.Clone(file)
+			clear(holed[start : start+hole])
+			if err := os.WriteFile(path, holed, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, r, err := opens(path)
+			if last := i == len(batches)-1; !last {
+				if err == nil || !strings.Contains(err.Error(), "what follows was acknowledged") {
+					t.Fatalf("%d zeros in frame %d: %d changes, %v", hole, i, len(got), err)
+				}
+			} else if err != nil || r.Torn != int64(len(file)-start) || !cmp.Equal(got, upTo(start, ends), same) {
+				t.Fatalf("%d zeros in the last frame: %d changes, %+v, %v", hole, len(got), r, err)
+			}
+		}
+	}
+}
+
 func TestJournalOfOthers(t *testing.T) {
 	file, _ := filled(t)
 	path := filepath.Join(t.TempDir(), "j")

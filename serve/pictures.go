@@ -18,7 +18,7 @@ import (
 
 // Pictures is a folder of small pictures, one of each image that was added to a gallery, which keeps
 // nothing but vectors. They are for people: a picture is written before its image is
-// acknowledged, but a power cut may lose it, as it cannot lose the vector.
+// acknowledged, but a full disk or a power cut may lose it, as they cannot lose the vector.
 type Pictures string
 
 // pictureSide is the longest side of a picture, in pixels.
@@ -40,16 +40,23 @@ func (p Pictures) Open(id string) (image.Image, error) {
 	return m, err
 }
 
-// save keeps the picture of an image, in the place of an earlier one; without a picture there is none
-// from then on.
-func (p Pictures) save(id string, picture []byte) error {
+// save keeps the picture of an image, in the place of an earlier one; without a picture, and after an
+// error, there is none from then on.
+func (p Pictures) save(id string, picture []byte) (err error) {
 	path := p.path(id)
-	if picture == nil {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
+	if picture != nil {
+		if err = writePicture(path, picture); err == nil {
+			return nil
 		}
-		return nil
 	}
+	if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
+}
+
+// writePicture writes a picture beside its place and renames it.
+func writePicture(path string, picture []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -65,6 +66,48 @@ func TestPicturesOfWhatWasAdded(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(string(keep), "*", "*")); err != nil || len(left) != 1 {
 		t.Errorf("left are %v", left)
+	}
+	const id = "no-folder-for-it"
+	if err := os.WriteFile(filepath.Dir(keep.path(id)), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if w := ask(t, s, "PUT", "/v1/images?id="+id, "image/png", plain(t, 1, 2, 3, 5)); w.Code != http.StatusCreated {
+		t.Errorf("an image whose picture cannot be kept: %d %s", w.Code, w.Body)
+	}
+	s.service.Load().journal.fail(errors.New("the disk is full"))
+	for _, method := range []string{"PUT", "DELETE"} { // what is refused changes nothing
+		if w := ask(t, s, method, "/v1/images?id=a/%C3%BC%20new.png", "image/png", plain(t, 1, 2, 3, 5)); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d %s", method, w.Code, w.Body)
+		}
+		if m, err := keep.Open("a/ü new.png"); err != nil || m.Bounds().Dx() != 7 {
+			t.Errorf("%s that was refused changes the picture (%v)", method, err)
+		}
+	}
+}
+
+// TestThePictureIsOfTheLastWrite writes the same image in one batch, whose order is that of the journal.
+func TestThePictureIsOfTheLastWrite(t *testing.T) {
+	s, _ := testServer(t, nil)
+	v := s.service.Load()
+	v.keep = Pictures(t.TempDir())
+	put := func(side int) edit { return edit{change{"x", "", vectorOf(1, 2, 3)}, plain(t, 1, 2, 3, side)} }
+	gone := edit{change: change{id: "x"}}
+	for name, tc := range map[string]struct {
+		edits []edit
+		side  int // 0 for no picture
+	}{
+		"replaced":          {[]edit{put(2), put(3)}, 3},
+		"deleted":           {[]edit{put(2), gone}, 0},
+		"deleted and added": {[]edit{put(2), gone, put(4)}, 4},
+		"by a vector":       {[]edit{put(2), {change: change{"x", "", vectorOf(1, 2, 3)}}}, 0},
+	} {
+		if _, err := v.commit(t.Context(), tc.edits); err != nil {
+			t.Fatal(err)
+		}
+		m, err := v.keep.Open("x")
+		if tc.side == 0 && !errors.Is(err, fs.ErrNotExist) || tc.side > 0 && (err != nil || m.Bounds().Dx() != tc.side) {
+			t.Errorf("%s: another picture, or none (%v); want one of %d pixels", name, err, tc.side)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package serve
 
 import (
 	_ "embed"
-	"fmt"
 	"math"
 	"net/http"
 
@@ -230,12 +229,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	if v.keep != "" {
-		if err := v.keep.save(c.id, looks); err != nil {
-			return fmt.Errorf("picture of %q: %w", c.id, err)
-		}
-	}
-	replaced, err := v.write.do(r.Context(), c)
+	replaced, err := v.write.do(r.Context(), edit{c, looks})
 	if err != nil {
 		return err
 	}
@@ -263,17 +257,12 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) error {
 	if _, _, ok := v.store.Get(id); !ok {
 		return missing
 	}
-	existed, err := v.write.do(r.Context(), change{id: id})
+	existed, err := v.write.do(r.Context(), edit{change: change{id: id}})
 	if err != nil {
 		return err
 	}
 	if !existed[0] {
 		return missing
-	}
-	if v.keep != "" {
-		if err := v.keep.save(id, nil); err != nil {
-			s.log.Warn("a picture is left over", "error", err)
-		}
 	}
 	return Answer(w, http.StatusOK, map[string]any{"id": id, "deleted": true})
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
@@ -80,7 +81,16 @@ type service struct {
 	keep    Pictures   // "" to keep none
 	embed   *batcher[[]float32, []float32]
 	search  *batcher[query, []hit]
-	write   *batcher[change, bool]
+	write   *batcher[edit, bool]
+	// replayed are the ids that the journal had changed at the start. The gallery that it is replayed over next
+	// may hold them though the store's base does not: they were folded into it, or it is another.
+	replayed map[string]bool
+}
+
+// edit is a change, with what is kept of the image's looks, if anything is.
+type edit struct {
+	change
+	picture []byte
 }
 
 // New returns a server that is not ready yet.
@@ -118,7 +128,7 @@ type Journal struct {
 // Open makes the server ready: it replays the journal, if one is named, over the
 // store, and lets the engine compile what requests will need.
 func (s *Server) Open(ctx context.Context, about About, model Model, store *index.Store, writes Journal) (Recovery, error) {
-	v := &service{about: about, model: model, log: s.log, store: store, most: engineBatch}
+	v := &service{about: about, model: model, log: s.log, store: store, most: engineBatch, replayed: map[string]bool{}}
 	view := len(model.Prepare(black))
 	for v.most > 1 && v.most*view > engineValues {
 		v.most /= 4
@@ -129,6 +139,7 @@ func (s *Server) Open(ctx context.Context, about About, model Model, store *inde
 	}
 	if writes.Path != "" {
 		j, r, err := openJournal(writes.Path, model.Dim(), about.key(), func(c change) error {
+			v.replayed[c.id] = true
 			_, err := v.apply(c)
 			return err
 		})
@@ -199,17 +210,26 @@ func (v *service) embedViews(ctx context.Context, views [][]float32) ([][]float3
 	return all, nil
 }
 
-// commit writes changes to the journal, then to the store. No other goroutine
+// commit writes changes to the journal, then to the store and the pictures. No other goroutine
 // writes.
-func (v *service) commit(_ context.Context, changes []change) ([]bool, error) {
+func (v *service) commit(_ context.Context, edits []edit) ([]bool, error) {
+	changes := make([]change, len(edits))
+	for i, e := range edits {
+		changes[i] = e.change
+	}
 	if err := v.journal.append(changes); err != nil {
 		return nil, &failure{http.StatusServiceUnavailable, err.Error()}
 	}
-	existed := make([]bool, len(changes))
-	for i, c := range changes {
+	existed := make([]bool, len(edits))
+	for i, e := range edits {
 		var err error
-		if existed[i], err = v.apply(c); err != nil {
+		if existed[i], err = v.apply(e.change); err != nil {
 			return nil, err
+		}
+		if v.keep != "" {
+			if err := v.keep.save(e.id, e.picture); err != nil {
+				v.log.Warn("an image is without its picture", "error", err.Error())
+			}
 		}
 	}
 	v.shorten()
@@ -218,12 +238,21 @@ func (v *service) commit(_ context.Context, changes []change) ([]bool, error) {
 
 // shorten makes the journal shorter if it is long for what it says. If that fails, it stays long.
 func (v *service) shorten() {
-	err := v.journal.compact(func(visit func(change) error) error {
-		return v.store.Changes(func(id, class string, vector []float32) error { return visit(change{id, class, vector}) })
-	})
-	if err != nil {
+	if err := v.journal.compact(v.changes); err != nil {
 		v.log.Warn("the journal stays as long as it is", "error", err.Error())
 	}
+}
+
+// changes are what the journal amounts to.
+func (v *service) changes(visit func(change) error) error {
+	for _, id := range slices.Sorted(maps.Keys(v.replayed)) {
+		if _, _, there := v.store.Get(id); !there {
+			if err := visit(change{id: id}); err != nil {
+				return err
+			}
+		}
+	}
+	return v.store.Changes(func(id, class string, vector []float32) error { return visit(change{id, class, vector}) })
 }
 
 // apply makes a change to the store, and says whether the image was there before.

@@ -14,8 +14,12 @@ import (
 	"alike/internal/kernel/pool"
 )
 
-// mostPairs bounds the pairs that are held in memory, at 8 bytes each.
-const mostPairs = 1 << 28
+// mostPairs bounds the pairs that are held in memory, at 16 bytes each. A test changes it.
+var mostPairs = 1 << 28
+
+// rounding is by how much the similarity of a vector and its copy may fall short of 1: lengths within 1e-6 of 1
+// count as 1, and the product is a sum in float32.
+const rounding = 3e-6
 
 // Near is another row with its similarity.
 type Near struct {
@@ -38,7 +42,7 @@ func nearestRows(ctx context.Context, f *eval.Features, k int) ([][]Near, error)
 
 // others are those found that are not the row itself.
 func others(row int, found []nearest.Neighbour) []Near {
-	var list []Near
+	list := make([]Near, 0, len(found))
 	for _, n := range found {
 		if n.Index != row {
 			list = append(list, Near{n.Index, n.Similarity})
@@ -47,14 +51,14 @@ func others(row int, found []nearest.Neighbour) []Near {
 	return list
 }
 
-// within returns the other rows that are at least so similar to each, the most similar first. How
-// similar that is may depend on how similar each is to the one most like it, 0 for a single row, which it returns, too.
+// within returns the other rows that are at least so similar to each, but for rounding, the most similar
+// first. How similar that is may depend on how similar each is to the one most like it, 0 for a single row, which it returns, too.
 func within(ctx context.Context, f *eval.Features, choose func(closest []float32) float32) (near [][]Near, closest []float32, err error) {
 	p := pool.New(0)
 	defer p.Close()
 	bank := nearest.Unit(p, nearest.Rows{N: f.N, D: f.D, Data: f.Data})
 	near, closest = make([][]Near, f.N), make([]float32, f.N)
-	var similarity float32
+	var similarity, least float32
 	open := make([]int, f.N) // rows that may have more than were asked for
 	for i := range open {
 		open[i] = i
@@ -81,18 +85,19 @@ func within(ctx context.Context, f *eval.Features, choose func(closest []float32
 				}
 			}
 			similarity = choose(closest)
+			least = similarity - rounding
 		}
 		var more []int
 		for _, row := range open {
-			if n := near[row]; k < f.N && len(n) > 0 && n[len(n)-1].Similarity >= similarity {
+			if n := near[row]; k < f.N && len(n) > 0 && n[len(n)-1].Similarity >= least {
 				more = append(more, row)
 				continue
 			}
-			near[row] = slices.Clone(near[row][:count(near[row], similarity)])
+			near[row] = slices.Clone(near[row][:count(near[row], least)])
 			pairs += len(near[row])
 		}
-		if pairs+k*len(more) > mostPairs {
-			return nil, nil, fmt.Errorf("more than %d pairs of images have a similarity of at least %g: ask for a higher one", mostPairs, similarity)
+		if pairs+min(8*k, f.N)*len(more) > mostPairs { // after the next round
+			return nil, nil, fmt.Errorf("more pairs of images may have a similarity of at least %g than there is room for: ask for a higher one", similarity)
 		}
 		open = more
 	}

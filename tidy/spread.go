@@ -125,9 +125,11 @@ func (s Spread) graph(ctx context.Context, f *eval.Features) ([][]edge, error) {
 	}
 	for i, list := range near {
 		for _, n := range list {
-			// 1 for the same direction, to keep the largest numbers small
-			w := math.Exp((float64(n.Similarity) - 1) / s.Temperature)
-			weights[i][n.Row], weights[n.Row][i] = w, w
+			// 1 for the same direction, to keep the largest numbers small. An image that is far from all may have
+			// no weight above 0, and so no neighbours.
+			if w := math.Exp((float64(n.Similarity) - 1) / s.Temperature); w > 0 {
+				weights[i][n.Row], weights[n.Row][i] = w, w
+			}
 		}
 	}
 	edges, sums := make([][]edge, f.N), make([]float64, f.N)
@@ -142,7 +144,7 @@ func (s Spread) graph(ctx context.Context, f *eval.Features) ([][]edge, error) {
 	}
 	for i := range edges {
 		for k, e := range edges[i] {
-			edges[i][k].weight = e.weight / math.Sqrt(sums[i]*sums[e.to])
+			edges[i][k].weight = e.weight / math.Sqrt(sums[i]) / math.Sqrt(sums[e.to]) // the product of the sums may be 0
 		}
 	}
 	return edges, nil

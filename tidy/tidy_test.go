@@ -1,9 +1,11 @@
 package tidy
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,6 +69,49 @@ func TestWithinAgreesWithItsTwin(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestCopiesAreOfSimilarity1 asks for nothing but copies, whose similarity is 1 but for rounding.
+func TestCopiesAreOfSimilarity1(t *testing.T) {
+	f := blobs(1, 200, 300, 1, 8)
+	for i := range f.N { // lengths that count as 1
+		sum := 0.0
+		for _, v := range f.Row(i) {
+			sum += float64(v) * float64(v)
+		}
+		for k, v := range f.Row(i) {
+			f.Row(i)[k] = float32(float64(v) / math.Sqrt(sum) * (1 + 9e-7*float64(i%3-1)))
+		}
+	}
+	f.Data = append(f.Data, f.Data...)
+	f.N *= 2
+	groups, _, err := Duplicates(t.Context(), f, always(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		if len(g.Copies) != 1 || g.Copies[0].Row != g.Keep+200 {
+			t.Errorf("row %d has the copies %v", g.Keep, g.Copies)
+		}
+	}
+	if len(groups) != 200 {
+		t.Errorf("%d of 200 copies are found", len(groups))
+	}
+}
+
+// TestTooManyPairsAreASentence ends before the round whose pairs would not fit.
+func TestTooManyPairsAreASentence(t *testing.T) {
+	f := &eval.Features{N: 300, D: 1, Data: slices.Repeat([]float32{1}, 300)}
+	defer func(most int) { mostPairs = most }(mostPairs)
+	mostPairs = 40 * f.N // more than the 32 of each that are asked for first
+	ctx, cancel := context.WithCancel(t.Context())
+	_, _, err := within(ctx, f, func([]float32) float32 {
+		cancel() // which another round would say
+		return 0.5
+	})
+	if err == nil || !strings.Contains(err.Error(), "may have a similarity of at least 0.5 than there is room for") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -331,6 +376,28 @@ func TestUnreachedImagesHaveNoLabel(t *testing.T) {
 	s.Share = 1
 	if _, err := s.Labels(t.Context(), f, []int{0, -1, -1, -1}, 2); err == nil {
 		t.Error("a share of 1 is no error")
+	}
+}
+
+// Images far from all, and from each other, leave the classes of the others as they are.
+func TestSpreadWithOutliers(t *testing.T) {
+	f := &eval.Features{N: 6, D: 4, Data: []float32{1, 0, 0, 0, 1, 0.01, 0, 0, 0, 1, 0, 0, 0.01, 1, 0, 0, 0.05, 0, 1, 0, 0.05, 0, 0, 1}}
+	s := DefaultSpread()
+	for name, tc := range map[string]struct {
+		temperature float64
+		outlier     Labelled
+	}{
+		"the product of their sums is 0": {0.002, Labelled{0, 1}}, // each is about 1e-206
+		"their weights are 0":            {0.001, Labelled{-1, 0}},
+	} {
+		s.Temperature = tc.temperature
+		got, err := s.Labels(t.Context(), f, []int{0, -1, 1, -1, -1, -1}, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff([]Labelled{{0, 1}, {0, 1}, {1, 1}, {1, 1}, tc.outlier, tc.outlier}, got, cmpopts.EquateApprox(0, 1e-3)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package atomicfile writes files and folders that are whole or absent.
+// Package atomicfile writes files and folders that are whole or absent, and locks them.
 package atomicfile
 
 import (

@@ -61,7 +61,12 @@ measures how well clusters and classes agree.)`,
 		f := gallery.index.Features()
 		var of []int
 		if *density {
-			of, err = a.byDensity(c.Context(), f, float32(*similarity), *minPoints)
+			if !c.Flags().Changed("similarity") {
+				if *similarity, err = a.reach(c.Context(), f, *minPoints); err != nil {
+					return err
+				}
+			}
+			of, _, err = tidy.DBSCAN(c.Context(), f, float32(*similarity), *minPoints)
 		} else {
 			of, err = a.byMeans(c.Context(), f, *k, *seed)
 		}
@@ -113,17 +118,13 @@ func (a *app) byMeans(ctx context.Context, f *eval.Features, k int, seed uint64)
 	return all[0].Of, nil
 }
 
-func (a *app) byDensity(ctx context.Context, f *eval.Features, similarity float32, minPoints int) ([]int, error) {
-	if similarity == 0 {
-		reach, err := tidy.Reach(ctx, f, minPoints)
-		if err != nil {
-			return nil, err
-		}
-		similarity = reach
+// reach is the similarity within reach where none is asked for.
+func (a *app) reach(ctx context.Context, f *eval.Features, minPoints int) (float64, error) {
+	similarity, err := tidy.Reach(ctx, f, minPoints)
+	if err == nil {
 		a.say("images of similarity %.3f are within reach (--similarity sets it)", similarity)
 	}
-	of, _, err := tidy.DBSCAN(ctx, f, similarity, minPoints)
-	return of, err
+	return float64(similarity), err
 }
 
 // imageCluster is a cluster by the images' names, the most typical first.

@@ -78,10 +78,8 @@ that others trained (docs/interop.md).`,
 				return misuse("--shard %w", err)
 			}
 		}
-		if index.Is(*out) {
-			if err := serve.Idle(journalOf(*out)); err != nil {
-				return err
-			}
+		if err := idle(*out); err != nil {
+			return err
 		}
 		model, err := a.model(args[0], which)
 		if err != nil {
@@ -123,6 +121,14 @@ that others trained (docs/interop.md).`,
 		return nil
 	}
 	return c
+}
+
+// idle says in an error that a server keeps a journal in an index that is to be replaced.
+func idle(out string) error {
+	if !index.Is(out) {
+		return nil
+	}
+	return serve.Idle(journalOf(out))
 }
 
 // list is a list in JSON even if it is empty.

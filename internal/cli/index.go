@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -98,8 +97,8 @@ bytes beside the share of the 10 nearest by float32 that are still found (recall
 		if !slices.Contains(index.Encodings(), *to) {
 			return misuse("--to %q: must be %s", *to, strings.Join(index.Encodings(), " or "))
 		}
-		if filepath.Clean(*out) == filepath.Clean(args[0]) {
-			return misuse("--out %s: want another directory than the INDEX, whose vectors could not be got back", *out)
+		if err := idle(*out); err != nil {
+			return err
 		}
 		q, err := index.Quantize(c.Context(), args[0], *to, *out)
 		if err != nil {
@@ -140,6 +139,9 @@ index build'.`,
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *out == "" {
 			return misuse("--out is needed: the index to write")
+		}
+		if err := idle(*out); err != nil {
+			return err
 		}
 		about, err := index.Merge(*out, args...)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"alike/index"
 )
 
 // found searches and returns the ids of what was found.
@@ -55,6 +57,17 @@ func TestSearchInAnIndex(t *testing.T) {
 	}
 	if again := found(t, x, "--query", png, "--model", dir); len(again) != 10 {
 		t.Errorf("a file finds %v", again)
+	}
+	about, err := index.ReadAbout(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty.index")
+	if err := index.Write(empty, about, func(func(index.Entry, []float32) error) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if none := must(t, "search", empty, "--query", png, "--json", "-q"); !strings.Contains(none, `"hits": []`) {
+		t.Errorf("nothing found is %s", none)
 	}
 	other := trainedRun(t, "--seed", "5")
 	if code, _, errs := call(t, "search", x, "--query", png, "--model", other); code != exitFailed || !strings.Contains(errs, "their embeddings cannot be compared") {

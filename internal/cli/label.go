@@ -142,8 +142,8 @@ func readExamples(path string, g *gallery) (known []int, classes []string, err e
 			return nil, nil, fmt.Errorf("--examples %s: line %d: %s is %q, before it was %q", path, line, record[0], record[1], before)
 		}
 		switch {
-		case !ok && line == 1:
-			continue // a header
+		case !ok && line == 1 && slices.Equal(record, labelHeader[:len(record)]):
+			continue
 		case !ok:
 			return nil, nil, fmt.Errorf("--examples %s: line %d: there is no image %s", path, line, record[0])
 		case record[1] == "" && listed:
@@ -168,6 +168,9 @@ func readExamples(path string, g *gallery) (known []int, classes []string, err e
 	return known, classes, nil
 }
 
+// labelHeader is the first line of what --out writes; that of examples may lack the confidence.
+var labelHeader = []string{"image", "class", "confidence"}
+
 // labelRow is an image's label by names.
 type labelRow struct {
 	ID         string  `json:"id"`
@@ -188,7 +191,7 @@ func labelRows(g *gallery, labels []tidy.Labelled, classes []string) []labelRow 
 
 func writeLabels(w io.Writer, g *gallery, labels []tidy.Labelled, classes []string) error {
 	to := csv.NewWriter(w)
-	records := [][]string{{"image", "class", "confidence"}}
+	records := [][]string{labelHeader}
 	for _, r := range labelRows(g, labels, classes) {
 		records = append(records, []string{r.ID, r.Class, fmt.Sprintf("%.4f", r.Confidence)})
 	}

@@ -97,7 +97,7 @@ server's own graph, and filtered by --class only.`,
 		if err != nil {
 			return err
 		}
-		hits := found[0]
+		hits := append([]index.Hit{}, found[0]...) // a list in JSON even if it is empty
 		if len(hits) == 0 {
 			a.say("no image has such a class or path: --class takes whole names, --path a pattern of the whole id")
 		}

@@ -49,7 +49,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.config.MaxConcurrent, "max-concurrent", f.config.MaxConcurrent, "most requests at a time; others are told to come again")
 	flags.Float64Var(&f.config.Rate, "rate", 0, "most requests a second of one client (default: any number)")
 	flags.DurationVar(&f.config.ReadTimeout, "read-timeout", f.config.ReadTimeout, "time for a client to send a request")
-	flags.DurationVar(&f.config.Timeout, "timeout", f.config.Timeout, "time to answer a request")
+	flags.DurationVar(&f.config.Timeout, "timeout", f.config.Timeout, "time to answer a request, beside --read-timeout")
 	flags.DurationVar(&f.config.Drain, "drain", f.config.Drain, "time for requests to end when the server stops")
 }
 
@@ -190,7 +190,8 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 	}
 	pictures, store := picturesOf(cmp.Or(f.journal, journalOf(dir))), index.NewStore(g.index)
 	writes := serve.Journal{Path: f.journal, Pictures: pictures}
-	if index.Is(dir) && g.index.About.Graph == nil { // a graph would have to be built anew
+	// A graph would have to be built anew, and what fewer bytes hold of a vector is not the vector.
+	if a := g.index.About; index.Is(dir) && a.Graph == nil && a.Encoding == "" {
 		writes.Fold = func(s *index.Snapshot) error { return s.Write(dir) }
 	}
 	subject := model.Subject()
@@ -221,6 +222,6 @@ func (a *app) openGallery(ctx context.Context, log *slog.Logger, server *serve.S
 	if found.Torn > 0 {
 		log.Warn("the journal's last write was cut short; it was not acknowledged and is dropped", "bytes", found.Torn)
 	}
-	log.Info("ready", "images", g.index.Len(), "replayed", found.Changes, "seconds", time.Since(start).Seconds())
+	log.Info("ready", "images", store.Len(), "replayed", found.Changes, "seconds", time.Since(start).Seconds())
 	return g.close, nil
 }

@@ -31,20 +31,27 @@ func serving(t *testing.T, args ...string) (url string, stop func() int) {
 	}()
 	lines := bufio.NewScanner(r)
 	var said []string
+	images := 0
 	for ready := false; !ready; {
 		if !lines.Scan() {
 			t.Fatalf("alike %s: status %d\n%s", strings.Join(args, " "), <-ended, strings.Join(said, "\n"))
 		}
 		said = append(said, lines.Text())
-		var line struct{ Msg, Address string }
+		var line struct {
+			Msg, Address string
+			Images       int
+		}
 		if json.Unmarshal(lines.Bytes(), &line) == nil {
 			if line.Address != "" {
 				url = "http://" + line.Address
 			}
-			ready = line.Msg == "ready"
+			ready, images = line.Msg == "ready", line.Images
 		}
 	}
 	go io.Copy(io.Discard, r)
+	if info := asked(t, "GET", url+"/v1/info", "", nil); !strings.Contains(info, fmt.Sprintf(`"images":%d,`, images)) {
+		t.Errorf("ready with %d images, of %s", images, info)
+	}
 	return url, func() int {
 		cancel()
 		return <-ended
@@ -152,6 +159,29 @@ func TestServeAnIndex(t *testing.T) {
 	stop()
 	if ids := found(t, x, "--query", "mine/1", "--k", "60"); len(ids) != 60 || strings.Contains(strings.Join(ids, " "), "star/00005") || strings.Contains(strings.Join(ids, " "), "star/00025") {
 		t.Errorf("the index holds %v", ids)
+	}
+}
+
+// What was added to an index in fewer bytes stays in the journal: folding it would make float32 of what is left of the vectors.
+func TestServeAQuantizedIndex(t *testing.T) {
+	dir, x, small := trainedRun(t, "--epochs", "0"), filepath.Join(t.TempDir(), "x.index"), filepath.Join(t.TempDir(), "small.index")
+	must(t, "embed", dir, "--out", x, "-q")
+	must(t, "index", "quantize", x, "--out", small)
+	for start := range 2 {
+		site, stop := serving(t, "serve", small, "--addr", "127.0.0.1:0")
+		if start == 0 {
+			asked(t, "PUT", site+"/v1/images?id=mine", "image/png", asPNG(t, patches(3, 50)))
+		}
+		asked(t, "GET", site+"/v1/neighbours?id=mine", "", nil)
+		for _, replace := range [][]string{{"quantize", x}, {"merge", x, x}} {
+			if code, _, errs := call(t, append([]string{"index"}, append(replace, "--out", small)...)...); code != exitFailed || !strings.Contains(errs, "stop it first") {
+				t.Errorf("%v over an index that is served: status %d, %s", replace, code, errs)
+			}
+		}
+		stop()
+	}
+	if info := must(t, "index", "info", small); !strings.Contains(info, "60 vectors") || !strings.Contains(info, "int8") {
+		t.Errorf("the index is now\n%s", info)
 	}
 }
 

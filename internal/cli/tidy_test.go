@@ -69,6 +69,9 @@ func TestTidy(t *testing.T) {
 			t.Errorf("%v: %d images in clusters or apart", way, n)
 		}
 	}
+	if _, _, errs := call(t, "cluster", at("x.index"), "--density", "--similarity", "0"); strings.Contains(errs, "within reach") {
+		t.Errorf("a similarity of 0 is not taken: %s", errs)
+	}
 	if sheets, _ := filepath.Glob(at("sheets/cluster-*.png")); len(sheets) != 4 {
 		t.Errorf("sheets %q", sheets)
 	}
@@ -109,7 +112,7 @@ func TestTidy(t *testing.T) {
 		t.Errorf("%d examples in a list of 300 labels", labels.Examples)
 	}
 
-	bad := map[string]string{"conflict.csv": "IMG,a\nIMG,b\n", "unknown.csv": "IMG,a\nnowhere,b\n", "one.csv": "IMG,a\n", "wide.csv": "IMG,a,b,c\n"}
+	bad := map[string]string{"conflict.csv": "IMG,a\nIMG,b\n", "unknown.csv": "IMG,a\nnowhere,b\n", "one.csv": "IMG,a\n", "typo.csv": "nowhere,a\nIMG,b\n", "wide.csv": "IMG,a,b,c\n"}
 	for name, text := range bad {
 		if err := os.WriteFile(at(name), []byte(strings.ReplaceAll(text, "IMG", all.Clusters[0].Images[0].ID)), 0o600); err != nil {
 			t.Fatal(err)
@@ -126,6 +129,7 @@ func TestTidy(t *testing.T) {
 		{[]string{"label", at("x.index")}, "--examples is needed"},
 		{[]string{"label", at("x.index"), "--examples", at("conflict.csv")}, `is "b", before it was "a"`},
 		{[]string{"label", at("x.index"), "--examples", at("unknown.csv")}, "line 2: there is no image nowhere"},
+		{[]string{"label", at("x.index"), "--examples", at("typo.csv")}, "line 1: there is no image nowhere"},
 		{[]string{"label", at("x.index"), "--examples", at("one.csv")}, "1 classes, want at least 2"},
 		{[]string{"label", at("x.index"), "--examples", at("wide.csv")}, "line 1 has 4 fields; want \"image,class\""},
 	} {

@@ -1,4 +1,4 @@
-package serve
+package atomicfile
 
 import (
 	"os"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lock takes the file for this process, until it is closed or the process ends.
-func lock(f *os.File) error {
+// Lock takes the file for this process, until it is closed or the process ends.
+func Lock(f *os.File) error {
 	// A byte far behind the end: other processes may still read the file.
 	at := windows.Overlapped{Offset: 1<<32 - 2, OffsetHigh: 1<<31 - 1}
 	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
