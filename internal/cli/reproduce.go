@@ -89,6 +89,9 @@ is written from what is there.
 				a.say("%s is left out: it learns from labels, and --labelled names no images", claim.Name)
 			}
 		}
+		if err := t.Begin(); err != nil {
+			return err
+		}
 		ended, runErr := t.Run(c.Context(), time.Duration(*minutes*float64(time.Minute)), a.say)
 		if runErr != nil && c.Context().Err() != nil {
 			runErr = fmt.Errorf("stopped; the same command goes on: %w", context.Cause(c.Context()))

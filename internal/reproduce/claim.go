@@ -7,8 +7,6 @@ package reproduce
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"math"
 	"slices"
@@ -166,12 +164,6 @@ func (s Scale) batch(b int) []string {
 
 // seeds is how many a variant is trained with.
 func (s Scale) seeds(v Variant) int { return min(s.Seeds, cmp.Or(v.Seeds, s.Seeds)) }
-
-// nameOf names a run by its method and a hash of its arguments, so that claims share runs.
-func nameOf(training []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(training, "\x00")))
-	return training[0] + "-" + hex.EncodeToString(sum[:4])
-}
 
 // With is the scale with another budget, 0 for what it has.
 func (s Scale) With(epochs float64, images, size, seeds int) Scale {

@@ -2,6 +2,8 @@ package reproduce
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,17 +57,17 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 	if err != nil {
 		return nil, err
 	}
-	if r == nil || !slices.Equal(r.Train, training) {
+	if r == nil || !slices.Equal(l.portable(r.Train), l.portable(training)) {
 		if err := os.RemoveAll(l.RunDir(name)); err != nil {
 			return nil, err
 		}
-		r = &Record{Train: training}
+		r = &Record{Train: l.portable(training)}
 		if err := l.save(name, r); err != nil {
 			return nil, err
 		}
 	}
 	if !r.Done && r.Failed == "" {
-		if err := l.timed(name, r, func() error { return l.train(ctx, name, r) }); err != nil {
+		if err := l.timed(name, r, func() error { return l.train(ctx, name, training, r) }); err != nil {
 			return nil, err
 		}
 	}
@@ -92,6 +94,32 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 		}
 	}
 	return r, nil
+}
+
+// portable are arguments in which files of the lab are without its folder, which may be called
+// another way or be moved.
+func (l *Lab) portable(args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if filepath.Dir(arg) == absolute(l.Dir) {
+			args[i] = filepath.Base(arg)
+		}
+	}
+	return args
+}
+
+// absolute is the absolute path of a file.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// nameOf names a run by its method and a hash of its arguments, so that claims share runs.
+func (l *Lab) nameOf(training []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(l.portable(training), "\x00")))
+	return training[0] + "-" + hex.EncodeToString(sum[:4])
 }
 
 // RunDir is the directory of a run.
@@ -136,9 +164,9 @@ func (l *Lab) timed(name string, r *Record, do func() error) error {
 }
 
 // train trains to the end, from the last checkpoint if there is one.
-func (l *Lab) train(ctx context.Context, name string, r *Record) error {
+func (l *Lab) train(ctx context.Context, name string, training []string, r *Record) error {
 	dir := l.RunDir(name)
-	command := slices.Concat([]string{"train"}, r.Train, []string{"--out", dir, "-q", "--report=false"})
+	command := slices.Concat([]string{"train"}, training, []string{"--out", dir, "-q", "--report=false"})
 	if _, err := train.Open(dir); err == nil {
 		command = []string{"resume", dir, "-q", "--report=false"}
 	} else if err := os.RemoveAll(dir); err != nil {

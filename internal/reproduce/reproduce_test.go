@@ -273,12 +273,23 @@ func TestALeadThatIsNoneCannotShrink(t *testing.T) {
 
 func TestARunThatDivergedIsAResult(t *testing.T) {
 	calls := 0
-	trial := &Trial{Scale: Scale{Seeds: 2}, Data: "x", Claims: []*Claim{{Name: "made up", Measures: []Measure{linearH}, Variants: func(Scale) []Variant { return []Variant{{Name: "wild"}} }}}}
+	trial := &Trial{Scale: Scale{Seeds: 3}, Data: "x", Claims: []*Claim{{
+		Name: "made up", Measures: []Measure{linearH}, Variants: func(Scale) []Variant { return []Variant{{Name: "wild"}} },
+		Tests: []Test{{Says: "it beats itself", More: []string{"wild"}, Less: []string{"wild"}}},
+	}}}
 	trial.Lab = Lab{Dir: t.TempDir(), Alike: func(context.Context, ...string) ([]byte, error) {
 		calls++
 		return nil, fmt.Errorf("the run has %w: the loss is NaN", train.ErrDiverged)
 	}}
 	if err := os.WriteFile(trial.spec(trial.Claims[0]), nil, 0o644); err != nil { // the images, which nobody reads
+		t.Fatal(err)
+	}
+	jobs, err := trial.Jobs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := &Record{Train: jobs[2].Train, Done: true, Scores: map[string][]eval.Score{"linear --layer h": {{Metric: "linear_accuracy"}}}}
+	if err := trial.save(jobs[2].Name, last); err != nil { // the third seed did not diverge
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -291,7 +302,7 @@ func TestARunThatDivergedIsAResult(t *testing.T) {
 		t.Errorf("%d trainings, want two seeds and nothing twice", calls)
 	}
 	f, err := trial.Findings(t.Context())
-	if err != nil || len(f[0].Failed) != 1 || !strings.Contains(f[0].Failed[0], "wild, seed 1") {
+	if err != nil || len(f[0].Failed) != 2 || !strings.Contains(f[0].Failed[1], "wild, seed 2") || f[0].Done != 3 || f[0].Outcomes[0].Verdict != NoVerdict {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
@@ -308,8 +319,19 @@ func TestATrialKeepsToItsImages(t *testing.T) {
 		{"builtin:sprites", "", "go", "--backend"},
 	} {
 		t2 := &Trial{Lab: first.Lab, Data: tc.data, Labelled: tc.labelled, Backend: tc.backend}
-		if err := t2.claim(); (err != nil) != (tc.want != "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+		if err := t2.Begin(); (err != nil) != (tc.want != "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: %v", tc, err)
 		}
+	}
+}
+
+func TestALabMayBeMoved(t *testing.T) {
+	here, there := &Lab{Dir: t.TempDir()}, &Lab{Dir: t.TempDir()}
+	args := func(l *Lab) []string { return []string{"simclr", "--data", filepath.Join(l.Dir, "images.pack")} }
+	if a, b := here.nameOf(args(here)), there.nameOf(args(there)); a != b {
+		t.Errorf("the same run is %s here and %s there", a, b)
+	}
+	if a, b := here.nameOf(args(here)), here.nameOf(args(there)); a == b {
+		t.Error("images of another folder have the same name")
 	}
 }

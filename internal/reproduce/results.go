@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"alike/dataset"
 	"alike/eval"
@@ -21,6 +22,7 @@ type Results struct {
 	lab    *Lab
 	runs   map[string][]run // by variant; the seeds from 1 on, as far as they are done
 	failed []failure
+	apart  []*Record // done, but a seed before them is missing or failed
 }
 
 // failure is a run that ended without a result.
@@ -93,6 +95,9 @@ func (r *Results) judge(ctx context.Context, t Test) (Outcome, error) {
 	o := Outcome{Says: t.Says, Verdict: NotRun}
 	seeds := min(r.shared(t.More, by), r.shared(t.Less, lessBy)) // a variant of one seed is not compared with the mean of another's three
 	if seeds == 0 {
+		if slices.ContainsFunc(r.failed, func(f failure) bool { return f.seed == 1 && slices.Contains(slices.Concat(t.More, t.Less), f.variant) }) {
+			o.Verdict = NoVerdict
+		}
 		return o, nil
 	}
 	more, less := r.best(t.More, by, seeds), r.best(t.Less, lessBy, seeds)

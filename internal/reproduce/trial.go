@@ -48,8 +48,7 @@ func (j Job) Title() string {
 }
 
 // spec is the SPEC that a claim's runs are trained on: a packed part of the images,
-// which pack writes, and that no run decodes again. It is a part of the runs' names, so it is the
-// same wherever a command is given.
+// which pack writes, and that no run decodes again.
 func (t *Trial) spec(c *Claim) string {
 	name := fmt.Sprintf("images-%d.pack", t.Scale.Images)
 	if c.Labelled {
@@ -75,7 +74,7 @@ func (t *Trial) Jobs() (jobs []Job, err error) {
 			}
 			for seed := 1; seed <= t.Scale.seeds(v); seed++ {
 				j := Job{Claim: c, Variant: v, Seed: seed, Train: t.Scale.training(c, v, seed, t.spec(c)), units: cmp.Or(v.Length, 1) * cmp.Or(v.Cost, 1)}
-				j.Name = nameOf(j.Train)
+				j.Name = t.nameOf(j.Train)
 				r, err := t.Record(j.Name)
 				if err != nil {
 					return nil, err
@@ -138,9 +137,6 @@ func (t *Trial) Left(jobs []Job) time.Duration {
 // case it says so by ended false. said is told what goes on.
 func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format string, args ...any)) (ended bool, err error) {
 	start := time.Now()
-	if err := t.claim(); err != nil {
-		return false, err
-	}
 	jobs, err := t.Jobs()
 	if err != nil {
 		return false, err
@@ -181,8 +177,8 @@ type origin struct {
 	Backend  string `json:"backend"`
 }
 
-// claim makes the directory that of these images and this engine, and refuses one that is of others.
-func (t *Trial) claim() error {
+// Begin makes the directory that of these images and this engine, and refuses one that is of others.
+func (t *Trial) Begin() error {
 	file := filepath.Join(t.Dir, "trial.json")
 	own := origin{t.Data, t.Labelled, t.Backend}
 	for _, spec := range []*string{&own.Data, &own.Labelled} {
@@ -214,14 +210,6 @@ func (t *Trial) claim() error {
 		return err
 	}
 	return atomicfile.Write(file, text)
-}
-
-// absolute is the absolute path of a file.
-func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
 }
 
 // pack writes the images of a claim to one file, unless that was done.
@@ -278,20 +266,24 @@ func (t *Trial) finding(ctx context.Context, c *Claim) (Finding, error) {
 		return dataset.Open(ctx, t.spec(c), dataset.Options{})
 	}
 	for _, v := range r.Variants {
+		paired := true // all seeds before are there: those of a variant are from 1 on
 		for seed := 1; seed <= t.Scale.seeds(v); seed++ {
-			name := nameOf(t.Scale.training(c, v, seed, t.spec(c)))
+			name := t.nameOf(t.Scale.training(c, v, seed, t.spec(c)))
 			rec, err := t.Record(name)
 			if err != nil {
 				return Finding{}, err
 			}
-			if !complete(rec, c) {
-				break
-			}
-			if rec.Failed != "" { // the seeds of a variant are those before it
+			switch done := complete(rec, c); {
+			case done && rec.Failed != "":
 				r.failed = append(r.failed, failure{v.Name, seed, rec})
-				break
+				paired = false
+			case done && paired:
+				r.runs[v.Name] = append(r.runs[v.Name], run{name, rec})
+			case done:
+				r.apart = append(r.apart, rec)
+			default:
+				paired = false
 			}
-			r.runs[v.Name] = append(r.runs[v.Name], run{name, rec})
 		}
 	}
 	return find(ctx, r)

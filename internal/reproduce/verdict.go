@@ -19,6 +19,7 @@ const (
 	NotShown     Verdict = "did not show at this scale"
 	Contradicted Verdict = "contradicted at this scale"
 	NotRun       Verdict = "not run yet"
+	NoVerdict    Verdict = "no verdict, a variant failed"
 )
 
 // Outcome is what came of one thing that a claim says.
@@ -91,7 +92,7 @@ func overall(outcomes []Outcome) string {
 		return string(outcomes[0].Verdict) + weak
 	}
 	var parts []string
-	for _, v := range []Verdict{Held, NotShown, Contradicted, NotRun} {
+	for _, v := range []Verdict{Held, NotShown, Contradicted, NoVerdict, NotRun} {
 		if n := count[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
@@ -139,6 +140,10 @@ func find(ctx context.Context, r *Results) (f Finding, err error) {
 			f.Done++
 			f.Minutes += run.Seconds / 60
 		}
+	}
+	for _, apart := range r.apart {
+		f.Done++
+		f.Minutes += apart.Seconds / 60
 	}
 	for _, failed := range r.failed {
 		f.Done++
