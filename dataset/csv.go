@@ -49,7 +49,7 @@ func parseCSV(text []byte) ([]record, error) {
 		}
 		if pe := new(csv.ParseError); errors.As(err, &pe) {
 			if pe.Line > pe.StartLine || slices.ContainsFunc(fields, func(f string) bool { return strings.Contains(f, "\n") }) {
-				return nil, fmt.Errorf("a quote in line %d is not closed there, and with the lines behind it it is no record (%w); close it, or write it twice within quotes", pe.StartLine, pe.Err)
+				return nil, fmt.Errorf("the record from line %d to %d is none (%w): close a quote that is left open there, or write it twice within quotes", pe.StartLine, pe.Line, pe.Err)
 			}
 			records = append(records, record{line: pe.StartLine, fault: noRecord(pe.Err)})
 			continue

@@ -298,7 +298,8 @@ func TestSplitsOfIDX(t *testing.T) {
 		{"EMNIST", []string{"emnist-letters-train-images-idx3-ubyte.gz", "emnist-letters-test-images-idx3-ubyte.gz"}, "test train"},
 		{"val in place of test", []string{"train-images.idx3-ubyte", "val-images.idx3-ubyte"}, "test train"},
 		{"no split", []string{"images-idx3-ubyte"}, "all"},
-		{"a file and its copy", []string{"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"}, "train-images-idx3-ubyte and train-images-idx3-ubyte.gz are both of the split train; want one"},
+		{"a file and what it was unpacked from", []string{"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"}, "train"},
+		{"a file and its copy", []string{"train-images-idx3-ubyte", "train-images-copy-idx3-ubyte"}, "train-images-copy-idx3-ubyte and train-images-idx3-ubyte are both of the split train; want one"},
 	} {
 		files := map[string][]byte{}
 		for _, name := range tc.files {

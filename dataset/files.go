@@ -38,13 +38,17 @@ func meant(folder string, files []string) bool {
 	return slices.ContainsFunc(files, saysSplit) || len(files) > 0 && !holdsImages(folder)
 }
 
-// holdsImages says whether there is an image in a folder or in those below.
+// holdsImages says whether there is an image in a folder or in those below, or a link to a folder, which may hold some.
 func holdsImages(folder string) (found bool) {
 	fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {
-		if found = err == nil && !d.IsDir() && isImageName(path); found {
+		if err != nil {
+			return nil // what cannot be read holds none
+		}
+		link := d.Type()&fs.ModeSymlink != 0 && isFolder(filepath.Join(folder, path))
+		if found = link || !d.IsDir() && isImageName(path); found {
 			return fs.SkipAll
 		}
-		return nil // what cannot be read holds none
+		return nil
 	})
 	return found
 }

@@ -398,7 +398,7 @@ func TestManifests(t *testing.T) {
 		"to the next":             "path,label\na.png,\"cat\nb.png,\"dog\"\nb.png,emu\n",
 		"to one that ends a line": "path,label,size\na.png,cat,\"5\nb.png,cat,5\"\nb.png,emu,3\na.png,\"x\n\"\n",
 	} {
-		if s, err := open(t, "m.csv", []byte(text), Options{MaxBad: 1}); err == nil || !strings.Contains(err.Error(), "is not closed there") {
+		if s, err := open(t, "m.csv", []byte(text), Options{MaxBad: 1}); err == nil || !strings.Contains(err.Error(), "is left open there") {
 			t.Errorf("a quote that goes %s: %v, %v", name, s, err)
 		}
 	}

@@ -48,7 +48,9 @@ func idxSplits(files []string) (map[string]string, error) {
 		if strings.HasPrefix(base, "t10k") {
 			split = Test
 		}
-		if other, ok := splits[split]; ok {
+		if other, ok := splits[split]; ok && strings.TrimSuffix(file, ".gz") == other {
+			continue // what it was unpacked from, as torchvision leaves it
+		} else if ok {
 			return nil, fmt.Errorf("%s and %s are both of the split %s; want one: open the file that is meant, or move the other", filepath.Base(other), base, split)
 		}
 		splits[split] = file

@@ -3,6 +3,7 @@ package index
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -15,7 +16,11 @@ const lockFile = ".lock"
 
 // take takes the lock of a directory, which is held until the file is closed.
 func take(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	name := filepath.Join(dir, lockFile)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
+	if errors.Is(err, fs.ErrPermission) { // another user's; files are replaced all the same
+		f, err = os.Open(name)
+	}
 	if err != nil {
 		return nil, err
 	}

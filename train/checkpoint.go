@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -54,7 +55,7 @@ type State struct {
 	// What is trained on, since the order of the images is drawn from their number. Checkpoints of
 	// before there were these have 0 and "".
 	Images       int    `json:"images,omitempty"`
-	ImagesSHA256 string `json:"images_sha256,omitempty"` // of each image's ID and label, in order
+	ImagesSHA256 string `json:"images_sha256,omitempty"` // of each image's name and label, in order
 }
 
 // ErrDamaged marks a file that is not what was written.
@@ -240,12 +241,12 @@ func checkpointPath(dir string, step int) string {
 	return filepath.Join(dir, fmt.Sprintf("%06d", step))
 }
 
-// imagesSHA256 identifies images by their IDs and labels, in order. Nothing is decoded.
+// imagesSHA256 identifies images by their names and labels, in order, wherever they lie. Nothing is decoded.
 func imagesSHA256(data dataset.Dataset) string {
 	h := sha256.New()
 	var line []byte
 	for i := range data.Len() {
-		line = append(line[:0], data.ID(i)...)
+		line = append(line[:0], path.Base(data.ID(i))...)
 		line = append(line, 0)
 		line = strconv.AppendInt(line, int64(data.Label(i)), 10)
 		h.Write(append(line, '\n'))
@@ -253,22 +254,30 @@ func imagesSHA256(data dataset.Dataset) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// knowImages notes the images in a state that knows of none, and refuses others than those that it knows.
-func (s *State) knowImages(data dataset.Dataset) error {
-	sum := imagesSHA256(data)
-	if s.ImagesSHA256 == "" {
-		s.Images, s.ImagesSHA256 = data.Len(), sum
-	}
-	if data.Len() != s.Images || sum != s.ImagesSHA256 {
-		return fmt.Errorf("%s has %d images (hash of their names and labels %.12s), the run was trained on %d (%.12s): bring those back, say where they are with --data, or begin a new run with its weights, 'alike train --init'",
+// knowImages notes the images in a state that knows of none, and refuses others than those that it knows. As many more or
+// less as there are unreadable files may have become so, or no longer be: they are noted, and changed is true.
+func (s *State) knowImages(data dataset.Dataset, unreadable int) (changed bool, err error) {
+	sum, more := imagesSHA256(data), data.Len()-s.Images
+	switch {
+	case sum == s.ImagesSHA256:
+		return false, nil
+	case s.ImagesSHA256 == "":
+	case more != 0 && max(more, -more) <= unreadable:
+		changed = true
+	default:
+		return false, fmt.Errorf("%s has %d images (hash of their names and labels %.12s), the run was trained on %d (%.12s): bring those back, say where they are with --data, or begin a new run with its weights, 'alike train --init'",
 			data.Name(), data.Len(), sum, s.Images, s.ImagesSHA256)
 	}
-	return nil
+	s.Images, s.ImagesSHA256 = data.Len(), sum
+	return changed, nil
 }
 
-// CheckImages refuses other images than those that the checkpoint was trained on, as Train does. One of before they
-// were noted takes any.
-func (s State) CheckImages(data dataset.Dataset) error { return s.knowImages(data) }
+// CheckImages refuses other images than those that the checkpoint was trained on, as Train does with as many Unreadable. One
+// of before they were noted takes any.
+func (s State) CheckImages(data dataset.Dataset, unreadable int) error {
+	_, err := s.knowImages(data, unreadable)
+	return err
+}
 
 // checkpointSteps lists the steps of the checkpoints in dir, in order.
 func checkpointSteps(dir string) ([]int, error) {

@@ -34,6 +34,8 @@ type Run struct {
 func (r *Run) configPath() string  { return filepath.Join(r.Dir, "config.yaml") }
 func (r *Run) metricsPath() string { return filepath.Join(r.Dir, "metrics.jsonl") }
 
+func (r *Run) badFilesPath() string { return filepath.Join(r.Dir, "bad-files.tsv") }
+
 // ScoresPath is the file that scores are appended to.
 func (r *Run) ScoresPath() string { return filepath.Join(r.Dir, "scores.jsonl") }
 
@@ -43,7 +45,7 @@ func (r *Run) ReportPath() string { return filepath.Join(r.Dir, "report.html") }
 // WriteBadFiles lists what was skipped of the data, a name and a reason a line,
 // in the place of an earlier list.
 func (r *Run) WriteBadFiles(skipped []dataset.Skipped) error {
-	path := filepath.Join(r.Dir, "bad-files.tsv")
+	path := r.badFilesPath()
 	if len(skipped) == 0 {
 		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
 			return err
@@ -57,6 +59,15 @@ func (r *Run) WriteBadFiles(skipped []dataset.Skipped) error {
 	return atomicfile.Write(path, b)
 }
 
+// BadFiles is how many files the list has.
+func (r *Run) BadFiles() (int, error) {
+	list, err := os.ReadFile(r.badFilesPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	return max(0, strings.Count(string(list), "\n")-1), err
+}
+
 const badFilesHeader = "name\treason\n"
 
 func badFileLine(s dataset.Skipped) string {
@@ -65,7 +76,7 @@ func badFileLine(s dataset.Skipped) string {
 
 // addBadFile adds a line to the list.
 func (r *Run) addBadFile(s dataset.Skipped) error {
-	path := filepath.Join(r.Dir, "bad-files.tsv")
+	path := r.badFilesPath()
 	list, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		list, err = []byte(badFilesHeader), nil
@@ -192,7 +203,7 @@ func (r *Run) Discard() error {
 	if steps, err := checkpointSteps(r.checkpointsDir()); err != nil || len(steps) > 0 {
 		return err
 	}
-	for _, own := range []string{r.configPath(), r.checkpointsDir(), r.TensorBoardDir(), r.metricsPath()} {
+	for _, own := range []string{r.configPath(), r.checkpointsDir(), r.TensorBoardDir(), r.metricsPath(), r.ScoresPath(), filepath.Join(r.Dir, "outcomes")} {
 		if err := os.RemoveAll(own); err != nil {
 			return err
 		}

@@ -318,7 +318,14 @@ func TestOtherImagesAreNotGoneOnWith(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	trained(t, r, copied(), b, Options{Steps: 2}) // from elsewhere, but the same
+	moved := copied() // the same from elsewhere
+	for i, id := range moved.IDs {
+		moved.IDs[i] = "elsewhere/" + id
+	}
+	trained(t, r, moved, b, Options{Steps: 2})
+	if s := trained(t, r, less, b, Options{Steps: 2, Unreadable: 1}); s.Images != 64 {
+		t.Errorf("nothing is left to train: %+v", s)
+	}
 
 	s, err := r.State(-1) // as it was before images were noted
 	if err != nil {

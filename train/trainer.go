@@ -31,6 +31,9 @@ type Options struct {
 	// MaxBad is the share of images that may become unreadable while the run lasts; others
 	// take their places. 0 stops at the first.
 	MaxBad float64
+	// Unreadable is how many files could not be read, at the beginning of the run or now: so many images more or less
+	// than there were are not other images.
+	Unreadable int
 	// StepTime is about how long a step takes, as Plan measures it: how views are made is chosen
 	// for it. 0 takes all CPUs.
 	StepTime time.Duration
@@ -120,8 +123,14 @@ func (r *Run) newTrainer(b compute.Backend, data dataset.Dataset, opt Options) (
 	if err := t.restore(); err != nil {
 		return nil, err
 	}
-	if err := t.state.knowImages(data); err != nil {
+	before := t.state.Images
+	changed, err := t.state.knowImages(data, opt.Unreadable)
+	if err != nil {
 		return nil, err
+	}
+	if changed {
+		opt.Log.Warn("there are more or fewer images than before, some of which could not be read: from here on they come in another order",
+			slog.Int("images", data.Len()), slog.Int("before", before))
 	}
 	if t.program, err = newProgram(b, t.store, &r.Config); err != nil {
 		return nil, err

@@ -128,11 +128,15 @@ func entryOf(d dataset.Dataset, split string, i int) (entry, error) {
 	return x, nil
 }
 
-// nameOf is the name that an image is written by. Folders, tars and zips are read in the
-// order of these.
+// nameOf is the name that an image is written by: without its class, where that is no name of a folder. Folders,
+// tars and zips, which hold no such class, are read in the order of these.
 func nameOf(d dataset.Dataset, split string, i int) string {
 	if split == dataset.All {
 		split = ""
 	}
-	return path.Join(split, classOf(d, i), fmt.Sprintf("%08d.png", i))
+	class := classOf(d, i)
+	if !isPlain(class) {
+		class = ""
+	}
+	return path.Join(split, class, fmt.Sprintf("%08d.png", i))
 }

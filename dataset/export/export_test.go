@@ -131,10 +131,10 @@ func TestWhatFormatsCannotHold(t *testing.T) {
 		refused string // the formats
 		want    string
 	}{
-		{"a class that leads out", all("cat", "../../x"), everywhere, `the class "../../x" cannot be the name of a folder`},
-		{"a class with a folder", all("cat", "a/b"), everywhere, `the class "a/b"`},
-		{"a class with a Windows folder", all("cat", `a\b`), everywhere, `the class "a\\b"`},
-		{"a class that is hidden", all("cat", ".x"), everywhere, `the class ".x"`},
+		{"a class that leads out", all("cat", "../../x"), folders, `the class "../../x" cannot be the name of a folder`},
+		{"a class with a folder", all("cat", "a/b"), folders, `the class "a/b"`},
+		{"a class with a Windows folder", all("cat", `a\b`), folders, `the class "a\\b"`},
+		{"a class that is hidden", all("cat", ".x"), folders, `the class ".x"`},
 		{"a class with a space behind it", all("cat", "x "), everywhere, `the class "x "`},
 		{"a split that leads out", map[string][]string{"../x": {"cat"}}, everywhere, `the split "../x"`},
 		{"a split without a name", map[string][]string{"": {"cat"}}, everywhere, `the split ""`},

@@ -10,12 +10,13 @@ import (
 // fits says why a format cannot hold a source: a name would lead out of the folder that is
 // written, or what is read back would have other splits or classes.
 func fits(s *dataset.Source, format string) error {
+	folders := format == "folder" || format == "tar" || format == "zip"
 	for split, d := range s.Splits {
 		if !isPlain(split) {
 			return notPlain("split", split)
 		}
-		for _, class := range d.Classes() {
-			if !isPlain(class) {
+		for i := range d.Len() {
+			if class := classOf(d, i); d.Label(i) >= 0 && (folders && !isPlain(class) || strings.TrimSpace(class) != class) {
 				return notPlain("class", class)
 			}
 		}
@@ -28,7 +29,7 @@ func fits(s *dataset.Source, format string) error {
 			return fmt.Errorf("%s has no split %q, only train, test, val, unlabeled, query and gallery; write csv or jsonl", format, split)
 		}
 	}
-	if all, ok := s.Splits[dataset.All]; ok && (format == "folder" || format == "tar" || format == "zip") {
+	if all, ok := s.Splits[dataset.All]; ok && folders {
 		return fitsFolders(len(s.Splits), all, format)
 	}
 	return nil

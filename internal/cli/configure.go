@@ -85,6 +85,9 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	return cfg, nil
 }
 
+// warmUpKey is in whatever chooses a warm-up.
+const warmUpKey = "warmup_epochs"
+
 // warmUp shortens the recipe's warm-up in a run that would hardly reach its learning rate; one that was chosen is
 // only remarked on.
 func (a *app) warmUp(s *optimize.Schedule, chosen bool) {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -79,6 +81,11 @@ func TestAQuickstartThatFailedIsInNobodysWay(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	if code, _, said := call(t, "quickstart", "--backend", "nonsense", "--out", dir); code != exitMisuse {
 		t.Errorf("status %d, %s", code, said)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if code := Run(ctx, []string{"quickstart", "--out", dir}, strings.NewReader(""), io.Discard, io.Discard); code == exitDone {
+		t.Error("a quickstart that was stopped is done")
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("it left %s: %v", dir, err)

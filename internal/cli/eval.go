@@ -69,7 +69,7 @@ type labelling struct {
 // apart refuses images that would be labelled by themselves.
 func (l *labelling) apart() error {
 	if l.queries.Dataset == l.bank.Dataset {
-		return fmt.Errorf("%s has no train and test split: an image would be classified by its own label; 'alike eval knn' leaves each out of its neighbours", l.bank.Name())
+		return fmt.Errorf("the images of %s are those that are learned from and those that are measured: give data with a train and a test split", l.bank.Name())
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ splits cannot be measured: an image would be classified by its own label.
 
 The whole network is trained, as in SimCLR's semi-supervised experiments: crops and
 flips, SGD with Nesterov momentum, the rate 0.05 times batch/256 falling to 0 along a
-cosine, no regularisation. --labels takes a share of them, as many of each class, drawn by --seed. The
+cosine, no regularisation. --labels takes a share of the labels, as many of each class, drawn by --seed. The
 run stays as it is. Stopped or killed, the same command goes on where it was.`, func() (measure, error) {
 			shares, err := parseShares(labels)
 			if err != nil {

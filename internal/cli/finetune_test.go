@@ -150,7 +150,7 @@ func TestWhatIsLearnedFromIsNotMeasured(t *testing.T) {
 		{"eval", "linear", dir, "--split", "train", "--sgd"},
 		{"eval", "transform", dir, "--split", "train", "--of", "rotate"},
 	} {
-		if code, _, said := call(t, args...); code != exitFailed || !strings.Contains(said, "classified by its own label") {
+		if code, _, said := call(t, args...); code != exitFailed || !strings.Contains(said, "those that are learned from and those that are measured") {
 			t.Errorf("%q: exit %d, %s", args, code, said)
 		}
 	}

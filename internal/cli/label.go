@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -142,7 +143,7 @@ func readExamples(path string, g *gallery) (known []int, classes []string, err e
 			return nil, nil, fmt.Errorf("--examples %s: line %d: %s is %q, before it was %q", path, line, record[0], record[1], before)
 		}
 		switch {
-		case !ok && line == 1 && slices.Equal(record, labelHeader[:len(record)]):
+		case !ok && line == 1 && isHeader(record):
 			continue
 		case !ok:
 			return nil, nil, fmt.Errorf("--examples %s: line %d: there is no image %s", path, line, record[0])
@@ -168,8 +169,14 @@ func readExamples(path string, g *gallery) (known []int, classes []string, err e
 	return known, classes, nil
 }
 
-// labelHeader is the first line of what --out writes; that of examples may lack the confidence.
+// labelHeader is the first line of what --out writes.
 var labelHeader = []string{"image", "class", "confidence"}
+
+// isHeader says whether a first line names the columns of examples, as others call them too.
+func isHeader(record []string) bool {
+	word := func(i int) string { return strings.ToLower(strings.TrimSpace(strings.TrimPrefix(record[i], "\ufeff"))) }
+	return slices.Contains([]string{"image", "id", "path", "file", "filename", "file_name"}, word(0)) && slices.Contains([]string{"class", "label"}, word(1))
+}
 
 // labelRow is an image's label by names.
 type labelRow struct {

@@ -98,11 +98,11 @@ func (a *app) runQuickstart(ctx context.Context, dir string) error {
 	if err != nil {
 		return errors.Join(err, run.Discard())
 	}
-	if err := a.trainQuickstart(ctx, run, engine, source, images); err != nil {
+	if err := eval.Append(run.ScoresPath(), pixels); err != nil {
 		return errors.Join(err, run.Discard())
 	}
-	if err := eval.Append(run.ScoresPath(), pixels); err != nil {
-		return err
+	if err := a.trainQuickstart(ctx, run, engine, source, images); err != nil {
+		return errors.Join(err, run.Discard())
 	}
 	before, after, err := a.beforeAndAfter(ctx, run, source)
 	if err != nil {

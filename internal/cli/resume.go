@@ -57,7 +57,12 @@ func (a *app) resume() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := state.CheckImages(images); err != nil { // before anything is written
+		before, err := run.BadFiles()
+		if err != nil {
+			return err
+		}
+		sitting.unreadable = max(before, len(source.Skipped))
+		if err := state.CheckImages(images, sitting.unreadable); err != nil { // before anything is written
 			return err
 		}
 		plan, err := a.plan(run, engine, images)

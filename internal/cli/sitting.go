@@ -19,7 +19,9 @@ type sittingFlags struct {
 	steps   int
 	minutes float64
 	report  bool
-	flags   *pflag.FlagSet
+
+	unreadable int // files, at the beginning of the run or now
+	flags      *pflag.FlagSet
 }
 
 func (f *sittingFlags) add(c *cobra.Command) {
@@ -81,6 +83,7 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, plan train.Plan, 
 		Steps:       f.steps,
 		MaxDuration: time.Duration(f.minutes * float64(time.Minute)),
 		MaxBad:      d.tolerance(),
+		Unreadable:  f.unreadable,
 		StepTime:    plan.Step,
 		Monitor:     a.monitor(source, images),
 		Progress:    bar.step,

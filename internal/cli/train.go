@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -139,7 +141,15 @@ configuration is saved in the run directory, --verbose prints it.
 		if err := setKeys(&cfg, *set); err != nil {
 			return err
 		}
-		a.warmUp(&cfg.Schedule, *config != "" || flags.Changed("warmup-epochs") || slices.ContainsFunc(*set, func(s string) bool { return strings.Contains(s, "warmup_epochs") }))
+		chosen := flags.Changed("warmup-epochs") || slices.ContainsFunc(*set, func(s string) bool { return strings.Contains(s, warmUpKey) })
+		if *config != "" && !chosen {
+			text, err := os.ReadFile(*config)
+			if err != nil {
+				return err
+			}
+			chosen = bytes.Contains(text, []byte(warmUpKey))
+		}
+		a.warmUp(&cfg.Schedule, chosen)
 		if err := cfg.Resolve(images.Len(), len(images.Classes())); err != nil {
 			return err
 		}
