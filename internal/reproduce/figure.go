@@ -105,7 +105,11 @@ func (d dots) figure(name string) Figure {
 	for _, r := range d.Rows {
 		height += rowHeight*float64(max(1, len(r.Values))) + 6
 		for _, v := range r.Values {
-			all = append(all, v...) // a long interval may leave the chart: the seeds never do
+			all = append(all, v...)
+			if len(v) > 2 { // the interval of two seeds is so long that it may leave the chart
+				_, ci := intervalOf(v)
+				all = append(all, ci[:]...)
+			}
 		}
 	}
 	for _, v := range all[:min(1, len(all))] {
