@@ -109,7 +109,7 @@ var small = []string{"--encoder", "resnet8", "--set", "encoder.zero_init=false",
 
 // Scales are those that there are.
 var Scales = []Scale{
-	{Name: "cpu", Summary: "ResNet-8 in bfloat16", Takes: "four to five hours on two cores", Args: small,
+	{Name: "cpu", Summary: "ResNet-8 in bfloat16", Takes: "five to six hours on two cores", Args: small,
 		Images: 20000, Batch: 128, LR: 0.002, Epochs: 10, Seeds: 3, Deeper: "resnet20", Seconds: 115},
 	{Name: "gpu", Summary: "ResNet-18 on all images", Takes: "a day or two on one graphics card (--backend xla:cuda)",
 		Args:  []string{"--encoder", "resnet18", "--pixels", "uint8", "--optimizer", "sgd", "--scaling", "none", "--warmup-epochs", "5", "--set", "schedule={decay: cosine, milestones: []}"},
