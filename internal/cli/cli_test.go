@@ -89,6 +89,7 @@ func TestMisuseIsOneSentence(t *testing.T) {
 		{"eval knm --help", exitMisuse, `unknown command "knm" for "alike eval"; did you mean knn?`},
 		{"train simclr --batch many", exitMisuse, `--batch "many": want a whole number; see`},
 		{"train simclr --batch 0 --data " + sprites, exitMisuse, "batch 0: must be at least 2 images\n"},
+		{"train simclr --batch 0 --set loss.temperature=0.2 --data " + sprites, exitMisuse, "alike: batch 0: must be at least 2 images\n"},
 		{"train simclr --epochs inf --data " + sprites, exitMisuse, "epochs +Inf: must be 0 to 1e9\n"},
 		{"train simclr --set data=x --data " + sprites, exitMisuse, "--set data=x: data is decided by --data"},
 		{"train simclr --set split=x --data " + sprites, exitMisuse, "--set split=x: split is decided by what --data holds"},

@@ -23,6 +23,7 @@ var owned = map[string]string{
 // setKeys overlays keys like "loss.temperature=0.1" on the configuration, names
 // of parts before their parameters, and then looks whether they go together.
 func setKeys(cfg *train.Config, settings []string) error {
+	before := cfg.Validate()
 	named := func(s string) int {
 		if key, _, _ := strings.Cut(s, "="); !strings.Contains(key, ".") || strings.HasSuffix(key, ".name") {
 			return 0
@@ -35,7 +36,7 @@ func setKeys(cfg *train.Config, settings []string) error {
 		}
 	}
 	err := cfg.Validate()
-	if err != nil && len(settings) == 1 {
+	if err != nil && before == nil && len(settings) == 1 {
 		return misuse("--set %s: %w", settings[0], err)
 	}
 	if err != nil {
