@@ -104,7 +104,7 @@ func checkHeader(header []string) error {
 	for i, name := range header {
 		header[i] = strings.ToLower(strings.TrimSpace(name))
 	}
-	if !slices.ContainsFunc(header, func(name string) bool { return slices.Contains(manifestColumns["path"], name) }) {
+	if !slices.ContainsFunc(header, func(name string) bool { return IsColumn("path", name) }) {
 		return fmt.Errorf("its columns are %.200q, want one of them to be %s", header, strings.Join(manifestColumns["path"], " or "))
 	}
 	return nil

@@ -31,6 +31,9 @@ var manifestColumns = map[string][]string{
 	"box":     {"box", "bbox"},
 }
 
+// IsColumn says whether a manifest may call a column, "path" or "label" say, by a name in lower case.
+func IsColumn(column, name string) bool { return slices.Contains(manifestColumns[column], name) }
+
 // record is a line of a manifest: its cells by column, or what is wrong with it.
 type record struct {
 	line  int

@@ -24,8 +24,8 @@ func bin(cosine float32) int {
 type Pairs struct{ same, other [bins]int64 }
 
 // pairBlock are the images whose cosines are formed at once with as many others: 512, fewer where
-// vectors are so long that these would take more than 32 MB.
-func pairBlock(d int) int { return min(512, max(32, 8<<20/d/32*32)) }
+// vectors of d values are long.
+func pairBlock(d int) int { return nearest.Fit(512, d, 4) }
 
 // counters is how many counts are kept at most, of as many workers, before they are added up.
 const counters = 4

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"strconv"
 	"strings"
 
@@ -45,9 +46,9 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 		cfg.Size = size
 	}
 	if features != nil {
-		for _, name := range []string{"size", "views"} {
-			if flags.Changed(name) {
-				return cfg, misuse("--%s is for images; features are taken as they are", name)
+		for _, flag := range []string{"size", "views"} {
+			if flags.Changed(flag) {
+				return cfg, misuse("--%s is for images; features are taken as they are", flag)
 			}
 		}
 		if err := cfg.FromFeatures(features.Dim()); err != nil {
@@ -85,8 +86,16 @@ func (a *app) configure(c *cobra.Command, name, file string, images dataset.Data
 	return cfg, nil
 }
 
-// warmUpKey is in whatever chooses a warm-up.
-const warmUpKey = "warmup_epochs"
+// choosesWarmUp says whether a flag, a setting or a file, if there is one, names a warm-up.
+func choosesWarmUp(flags *pflag.FlagSet, settings []string, file string) (bool, error) {
+	const key = "warmup_epochs"
+	chosen := flags.Changed("warmup-epochs") || strings.Contains(strings.Join(settings, "\n"), key)
+	if chosen || file == "" {
+		return chosen, nil
+	}
+	text, err := os.ReadFile(file)
+	return strings.Contains(string(text), key), err
+}
 
 // warmUp shortens the recipe's warm-up in a run that would hardly reach its learning rate; one that was chosen is
 // only remarked on.

@@ -132,7 +132,7 @@ func idle(out string) error {
 }
 
 // list is a list in JSON even if it is empty.
-func list(names []string) []string { return append([]string{}, names...) }
+func list[T any](items []T) []T { return append([]T{}, items...) }
 
 // sayEmbedded says what an embedding job did, and what has changed since the last.
 func (a *app) sayEmbedded(out string, d dataset.Dataset, r embed.Result) {

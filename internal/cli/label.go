@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alike/dataset"
 	"alike/eval"
 	"alike/internal/atomicfile"
 	"alike/internal/sheet"
@@ -172,10 +173,10 @@ func readExamples(path string, g *gallery) (known []int, classes []string, err e
 // labelHeader is the first line of what --out writes.
 var labelHeader = []string{"image", "class", "confidence"}
 
-// isHeader says whether a first line names the columns of examples, as others call them too.
+// isHeader says whether a first line names the columns of examples, as manifests may too.
 func isHeader(record []string) bool {
 	word := func(i int) string { return strings.ToLower(strings.TrimSpace(strings.TrimPrefix(record[i], "\ufeff"))) }
-	return slices.Contains([]string{"image", "id", "path", "file", "filename", "file_name"}, word(0)) && slices.Contains([]string{"class", "label"}, word(1))
+	return (word(0) == "id" || dataset.IsColumn("path", word(0))) && dataset.IsColumn("label", word(1))
 }
 
 // labelRow is an image's label by names.

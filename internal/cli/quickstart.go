@@ -70,7 +70,7 @@ func quickstartConfig() (train.Config, error) {
 	return cfg, err
 }
 
-func (a *app) runQuickstart(ctx context.Context, dir string) error {
+func (a *app) runQuickstart(ctx context.Context, dir string) (err error) {
 	began := time.Now()
 	cfg, err := quickstartConfig()
 	if err != nil {
@@ -85,24 +85,29 @@ func (a *app) runQuickstart(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, run.Discard()) // unless there is a checkpoint
+		}
+	}()
 	a.say("drawing %s", quickstartData)
 	source, err := a.open(ctx, dataFlags{spec: quickstartData, maxBad: defaultMaxBad})
 	if err != nil {
-		return errors.Join(err, run.Discard())
+		return err
 	}
 	images, _, err := source.Training()
 	if err != nil {
-		return errors.Join(err, run.Discard())
+		return err
 	}
 	chance, pixels, err := a.baselines(ctx, cfg.Size, source)
 	if err != nil {
-		return errors.Join(err, run.Discard())
+		return err
 	}
 	if err := eval.Append(run.ScoresPath(), pixels); err != nil {
-		return errors.Join(err, run.Discard())
+		return err
 	}
 	if err := a.trainQuickstart(ctx, run, engine, source, images); err != nil {
-		return errors.Join(err, run.Discard())
+		return err
 	}
 	before, after, err := a.beforeAndAfter(ctx, run, source)
 	if err != nil {

@@ -57,12 +57,11 @@ func (a *app) resume() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		before, err := run.BadFiles()
+		bad, err := unreadable(run, source)
 		if err != nil {
 			return err
 		}
-		sitting.unreadable = max(before, len(source.Skipped))
-		if err := state.CheckImages(images, sitting.unreadable); err != nil { // before anything is written
+		if err := state.CheckImages(images, bad); err != nil { // before anything is written
 			return err
 		}
 		plan, err := a.plan(run, engine, images)

@@ -97,7 +97,7 @@ server's own graph, and filtered by --class only.`,
 		if err != nil {
 			return err
 		}
-		hits := append([]index.Hit{}, found[0]...) // a list in JSON even if it is empty
+		hits := list(found[0])
 		if len(hits) == 0 {
 			a.say("no image has such a class or path: --class takes whole names, --path a pattern of the whole id")
 		}

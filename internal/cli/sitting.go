@@ -19,9 +19,7 @@ type sittingFlags struct {
 	steps   int
 	minutes float64
 	report  bool
-
-	unreadable int // files, at the beginning of the run or now
-	flags      *pflag.FlagSet
+	flags   *pflag.FlagSet
 }
 
 func (f *sittingFlags) add(c *cobra.Command) {
@@ -70,8 +68,18 @@ func (a *app) plan(run *train.Run, engine compute.Backend, images dataset.Datase
 	return plan, err
 }
 
+// unreadable is how many files of a run could not be read, when it was begun or now.
+func unreadable(run *train.Run, source *dataset.Source) (int, error) {
+	before, err := run.BadFiles()
+	return max(before, len(source.Skipped)), err
+}
+
 // runTraining trains a run to its end, or to that of the sitting.
 func (a *app) runTraining(ctx context.Context, run *train.Run, plan train.Plan, engine compute.Backend, source *dataset.Source, images dataset.Dataset, d dataFlags, f sittingFlags) error {
+	bad, err := unreadable(run, source)
+	if err != nil {
+		return err
+	}
 	if err := run.WriteBadFiles(source.Skipped); err != nil {
 		return err
 	}
@@ -79,11 +87,11 @@ func (a *app) runTraining(ctx context.Context, run *train.Run, plan train.Plan, 
 		return err
 	}
 	bar := a.progress("training", plan.Steps)
-	err := run.Train(ctx, engine, images, train.Options{
+	err = run.Train(ctx, engine, images, train.Options{
 		Steps:       f.steps,
 		MaxDuration: time.Duration(f.minutes * float64(time.Minute)),
 		MaxBad:      d.tolerance(),
-		Unreadable:  f.unreadable,
+		Unreadable:  bad,
 		StepTime:    plan.Step,
 		Monitor:     a.monitor(source, images),
 		Progress:    bar.step,

@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -141,13 +138,9 @@ configuration is saved in the run directory, --verbose prints it.
 		if err := setKeys(&cfg, *set); err != nil {
 			return err
 		}
-		chosen := flags.Changed("warmup-epochs") || slices.ContainsFunc(*set, func(s string) bool { return strings.Contains(s, warmUpKey) })
-		if *config != "" && !chosen {
-			text, err := os.ReadFile(*config)
-			if err != nil {
-				return err
-			}
-			chosen = bytes.Contains(text, []byte(warmUpKey))
+		chosen, err := choosesWarmUp(flags, *set, *config)
+		if err != nil {
+			return err
 		}
 		a.warmUp(&cfg.Schedule, chosen)
 		if err := cfg.Resolve(images.Len(), len(images.Classes())); err != nil {

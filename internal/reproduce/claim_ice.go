@@ -7,10 +7,17 @@ var recallUnseen = Measure{Name: "R@1 on unseen classes", Eval: []string{"retrie
 
 // iceClaim is ICE beside its baselines, and its scale.
 func iceClaim() *Claim {
-	const nPair = "N-pair"
-	baselines := []struct{ name, loss string }{
-		{"margin triplet", "margin_triplet"}, {"SupCon", "supcon"}, {nPair, "npair"}, {"contrastive", "contrastive"},
-		{"multi-similarity", "multi_similarity"}, {"proxy-NCA", "proxy_nca"}, {"cross entropy", "cross_entropy"},
+	baselines := []struct {
+		name string
+		args []string
+	}{
+		{"margin triplet", []string{"--loss", "margin_triplet"}},
+		{"SupCon", []string{"--loss", "supcon"}},
+		{"N-pair", []string{"--loss", "npair", "--set", "head.l2_normalize=false"}},
+		{"contrastive", []string{"--loss", "contrastive"}},
+		{"multi-similarity", []string{"--loss", "multi_similarity"}},
+		{"proxy-NCA", []string{"--loss", "proxy_nca"}},
+		{"cross entropy", []string{"--loss", "cross_entropy"}},
 	}
 	scales := []string{"1", "4", "16", "32", "64", "80"}
 	var names, readings []string
@@ -50,11 +57,7 @@ func iceClaim() *Claim {
 				add(Variant{Name: unit, Method: "ice", Args: divided, Seeds: 1})
 			}
 			for _, b := range baselines {
-				v := Variant{Name: b.name, Method: "metric", Args: []string{"--loss", b.loss}}
-				if b.name == nPair {
-					v.Args = append(v.Args, "--set", "head.l2_normalize=false")
-				}
-				add(v)
+				add(Variant{Name: b.name, Method: "metric", Args: b.args})
 			}
 			return list
 		},

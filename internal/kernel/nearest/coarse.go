@@ -116,7 +116,7 @@ func (c *coarse) search(ctx context.Context, first, m int, kept []best, visit fu
 			failed.Store(true)
 		}
 	})
-	height := fit(coarseBank, width, 2)
+	height := Fit(coarseBank, width, 2)
 	panels := bf16.Borrow(c.Pool, height*width)
 	defer bf16.Return(c.Pool, panels)
 	for from := 0; from < c.bank.N && !failed.Load(); from += height {

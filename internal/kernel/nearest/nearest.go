@@ -56,9 +56,9 @@ const collected = 64 << 20 / 8
 // fewer to a block where they are long.
 const packedBytes = 32 << 20
 
-// fit is how many rows of d values of some bytes are packed at once: at most most, at least and a
+// Fit is how many rows of d values of some bytes are packed at once: at most most, at least and a
 // multiple of a panel of 32.
-func fit(most, d, bytes int) int {
+func Fit(most, d, bytes int) int {
 	return min(most, max(32, packedBytes/(bytes*d)/32*32))
 }
 
@@ -74,8 +74,8 @@ func fit(most, d, bytes int) int {
 // returns early, with the context's cause, when the context ends.
 func Search(ctx context.Context, o Options, queries, bank Rows, visit func(query int, near []Neighbour)) error {
 	o.K = min(o.K, bank.N)
-	height := min(fit(queryBlock, bank.D, 2), max(1, collected/(3*o.K+room(o.K))))
-	return search(ctx, o, queries, bank, height, fit(bankBlock, bank.D, 4), visit)
+	height := min(Fit(queryBlock, bank.D, 2), max(1, collected/(3*o.K+room(o.K))))
+	return search(ctx, o, queries, bank, height, Fit(bankBlock, bank.D, 4), visit)
 }
 
 func search(ctx context.Context, o Options, queries, bank Rows, queryBlock, bankBlock int, visit func(int, []Neighbour)) error {

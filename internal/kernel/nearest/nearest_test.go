@@ -301,7 +301,7 @@ func TestLongRowsAreFewToABlock(t *testing.T) {
 	for _, tc := range []struct{ most, d, bytes, want int }{
 		{queryBlock, 512, 2, queryBlock}, {bankBlock, 2048, 4, bankBlock}, {queryBlock, 150528, 2, 96}, {bankBlock, 150528, 4, 32}, {bankBlock, 1 << 24, 4, 32}, {10, 1, 4, 10},
 	} {
-		if got := fit(tc.most, tc.d, tc.bytes); got != tc.want {
+		if got := Fit(tc.most, tc.d, tc.bytes); got != tc.want {
 			t.Errorf("%d rows of %d values of %d bytes to a block, want %d", got, tc.d, tc.bytes, tc.want)
 		}
 	}
