@@ -3,7 +3,6 @@ package index
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -16,19 +15,11 @@ const lockFile = ".lock"
 
 // take takes the lock of a directory, which is held until the file is closed.
 func take(dir string) (*os.File, error) {
-	name := filepath.Join(dir, lockFile)
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
-	if errors.Is(err, fs.ErrPermission) { // another user's; files are replaced all the same
-		f, err = os.Open(name)
+	f, err := atomicfile.Take(filepath.Join(dir, lockFile))
+	if errors.Is(err, atomicfile.ErrTaken) {
+		return nil, fmt.Errorf("another process writes to the index %s; try again when it is done", dir)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := atomicfile.Lock(f); err != nil && !errors.Is(err, errors.ErrUnsupported) { // some file systems have no locks
-		f.Close()
-		return nil, fmt.Errorf("another process writes to the index %s (%w); try again when it is done", dir, err)
-	}
-	return f, nil
+	return f, err
 }
 
 // current is what the directory of an opened index says of itself now: an error if other vectors have

@@ -9,7 +9,7 @@ func headClaim() *Claim {
 		Name:     "head",
 		Question: "Is a nonlinear projection head better than a linear one, that better than none, and h better than z?",
 		Paper:    "SimCLR, figure 8: nonlinear about 3 points above linear, more than 10 above none; h more than 10 points above z.",
-		Setup:    "h has 64 values in the small network, z has 128: where z says less it is not for want of room.",
+		Setup:    "h has 64 values in the small network (scales gpu and paper: 512), z has 128: in the small one z does not say less for want of room.",
 		Variants: func(Scale) []Variant {
 			return []Variant{{Name: "none", Args: []string{"--head", "none"}}, {Name: "linear", Args: []string{"--head", "linear"}}, {Name: "nonlinear"}}
 		},

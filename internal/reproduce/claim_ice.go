@@ -33,7 +33,7 @@ func iceClaim() *Claim {
 		Name:     "ice",
 		Question: "Is ICE better than the losses it was compared with, and is it the scale s, which weighs examples, that makes it so?",
 		Paper:    "ICE (only its abstract and introduction are certain): better than others on three benchmarks without mining; the scale opens the ratio of weights of hard and easy examples from e² at s = 1 to e^(2s). 64 is remembered as its value, 16 to 80 as its ablation.",
-		Setup:    "Trained from scratch on half of the classes, measured on the other half; one rate for all, twice that of the other claims. N-pair's vectors are not normalised for training, as its paper has it; with unit vectors it would be ICE at s = 1. Where SGD trains (scales gpu, paper) the gradient is divided by s, which would else be a rate; AdamW hardly notices, as a last row shows.",
+		Setup:    "Trained from scratch on half of the classes, measured on the other half; one rate for all, twice that of the other claims. N-pair's vectors are not normalised for training, as its paper has it; with unit vectors it would be ICE at s = 1. Where SGD trains (scale paper) the gradient is divided by s, which would else be a rate; AdamW hardly notices, as a last row shows.",
 		Labelled: true,
 		Variants: func(s Scale) (list []Variant) {
 			add := func(v Variant) {

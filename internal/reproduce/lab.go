@@ -125,6 +125,16 @@ func (l *Lab) nameOf(training []string) string {
 // RunDir is the directory of a run.
 func (l *Lab) RunDir(name string) string { return filepath.Join(l.Dir, name) }
 
+// take takes a run for this process, so that several may share the work: atomicfile.ErrTaken if
+// another has it. It is held until the file is closed.
+func (l *Lab) take(name string) (*os.File, error) {
+	locks := filepath.Join(l.Dir, "locks")
+	if err := os.MkdirAll(locks, 0o755); err != nil {
+		return nil, err
+	}
+	return atomicfile.Take(filepath.Join(locks, name))
+}
+
 // Record is that of a run, nil if it was never begun.
 func (l *Lab) Record(name string) (*Record, error) {
 	file := l.RunDir(name) + ".json"

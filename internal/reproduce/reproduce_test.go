@@ -307,6 +307,54 @@ func TestARunThatDivergedIsAResult(t *testing.T) {
 	}
 }
 
+func TestTwoShareTheRunsOfATrial(t *testing.T) {
+	claim := &Claim{Name: "made up", Variants: func(Scale) []Variant { return []Variant{{Name: "only"}} }}
+	dir, began, gate := t.TempDir(), make(chan struct{}, 2), make(chan struct{})
+	trial := func() *Trial {
+		return &Trial{Scale: Scale{Seeds: 2}, Data: "x", Claims: []*Claim{claim}, Lab: Lab{Dir: dir, Alike: func(context.Context, ...string) ([]byte, error) {
+			began <- struct{}{}
+			<-gate
+			return nil, fmt.Errorf("the run has %w", train.ErrDiverged) // which ends it
+		}}}
+	}
+	if err := os.WriteFile(trial().spec(claim), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	type end struct {
+		ended bool
+		err   error
+	}
+	ends := make(chan end)
+	for range 2 {
+		go func() {
+			ended, err := trial().Run(t.Context(), 0, t.Logf)
+			ends <- end{ended, err}
+		}()
+		<-began // each has a run: the second that which the first has not
+	}
+	if third, err := trial().Run(t.Context(), 0, t.Logf); third || err != nil {
+		t.Errorf("a third, who finds all taken, ended %t, %v", third, err)
+	}
+	close(gate)
+	for range 2 {
+		if e := <-ends; e.err != nil {
+			t.Error(e.err)
+		}
+	}
+	if len(began) != 0 {
+		t.Errorf("%d runs were done twice", len(began))
+	}
+	jobs, err := trial().Jobs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs {
+		if !j.Done {
+			t.Errorf("%s is not done", j.Title())
+		}
+	}
+}
+
 func TestATrialKeepsToItsImages(t *testing.T) {
 	first := &Trial{Lab: Lab{Dir: t.TempDir()}, Data: "builtin:sprites"}
 	for _, tc := range []struct {

@@ -136,14 +136,14 @@ func (t *Trial) Left(jobs []Job) time.Duration {
 // Run does what is not done yet, until ctx ends or the time is over, in which
 // case it says so by ended false. said is told what goes on.
 func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format string, args ...any)) (ended bool, err error) {
-	start := time.Now()
+	start, elsewhere := time.Now(), 0
 	jobs, err := t.Jobs()
 	if err != nil {
 		return false, err
 	}
 	for i := range jobs {
 		j := &jobs[i]
-		r, err := t.Record(j.Name) // a claim before may have done it
+		r, err := t.Record(j.Name) // a claim before may have done it, or another process
 		if err != nil {
 			return false, err
 		}
@@ -154,20 +154,39 @@ func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format s
 			said("the time is over after %d of %d runs", i, len(jobs))
 			return false, nil
 		}
-		said("run %d of %d, about %s left: %s", i+1, len(jobs), t.Left(jobs).Round(time.Second), j.Title())
-		if err := t.pack(ctx, j.Claim); err != nil {
+		lock, err := t.take(j.Name)
+		if errors.Is(err, atomicfile.ErrTaken) {
+			elsewhere++
+			continue
+		}
+		if err != nil {
 			return false, err
 		}
-		var evals [][]string
-		for _, m := range j.Claim.Measures {
-			evals = append(evals, m.Eval)
-		}
-		if r, err = t.Lab.Run(ctx, j.Name, j.Train, evals...); err != nil {
-			return false, fmt.Errorf("%s: %w", j.Title(), err)
+		said("run %d of %d, about %s left: %s", i+1, len(jobs), t.Left(jobs).Round(time.Second), j.Title())
+		if r, err = t.do(ctx, j); err != nil {
+			return false, errors.Join(fmt.Errorf("%s: %w", j.Title(), err), lock.Close())
 		}
 		j.see(r)
+		if err := lock.Close(); err != nil {
+			return false, err
+		}
 	}
-	return true, nil
+	if elsewhere > 0 {
+		said("%d of %d runs are being done by other processes; the page is without them", elsewhere, len(jobs))
+	}
+	return elsewhere == 0, nil
+}
+
+// do trains and measures, what of it is not done yet.
+func (t *Trial) do(ctx context.Context, j *Job) (*Record, error) {
+	if err := t.pack(ctx, j.Claim); err != nil {
+		return nil, err
+	}
+	var evals [][]string
+	for _, m := range j.Claim.Measures {
+		evals = append(evals, m.Eval)
+	}
+	return t.Lab.Run(ctx, j.Name, j.Train, evals...)
 }
 
 // origin is what the runs of a directory have in common and their arguments do not say.
@@ -218,11 +237,23 @@ func (t *Trial) pack(ctx context.Context, c *Claim) error {
 	if c.Labelled {
 		spec = t.Labelled
 	}
-	if _, err := os.Stat(name); err == nil {
-		return nil
-	}
 	if spec == "" {
 		return fmt.Errorf("%s needs images: --data SPEC", c.Name)
+	}
+	lock, err := t.take(filepath.Base(name))
+	for ; errors.Is(err, atomicfile.ErrTaken); lock, err = t.take(filepath.Base(name)) {
+		select { // another process packs them
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(time.Second):
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if _, err := os.Stat(name); err == nil {
+		return nil
 	}
 	source, err := dataset.Open(ctx, spec, dataset.Options{})
 	if err != nil {
