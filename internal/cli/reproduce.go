@@ -30,8 +30,9 @@ with statistics whether the claim held, did not show at this scale, or was
 contradicted. 'alike reproduce list' names the claims.
 
 Every run that is done is kept: a command that was stopped, killed or ended by
---max-minutes goes on where it was when it is given again. The page with the figures
-is written from what is there.
+--max-minutes goes on where it was when it is given again. Given several times at once
+it shares the runs out, as many side by side as the cores or the card have room for.
+The page with the figures is written from what is there.
 
 ` + scaleHelp(),
 		Example: `  alike reproduce list
