@@ -81,6 +81,8 @@ type trainer struct {
 	first   int           // step that this sitting began at
 	saved   int           // step of the last checkpoint
 	savedAt time.Time     // when it was written, or this sitting began
+	pause   time.Duration // between looks that nobody asked for
+	looked  time.Time     // when the last one ended
 	waiting time.Duration // for data, in this step
 }
 
@@ -297,11 +299,25 @@ func (t *trainer) checkpointDue() bool {
 	return t.state.Step%t.every.CheckpointEvery == 0 && (asked || time.Since(t.savedAt) >= checkpointPause)
 }
 
+// lookShare is how many times longer than a look the pause after it is at least, unless looks
+// at certain steps were asked for: on a graphics card a step may be shorter than a look, which copies the weights.
+const lookShare = 50
+
+// lookDue says whether the next step is looked at.
+func (t *trainer) lookDue() bool {
+	every, next := t.every.ProbeEvery, t.state.Step+1
+	if every < 0 || next == 1 || next == t.state.Total {
+		return every > 0
+	}
+	asked := t.run.Config.Sittings.ProbeEvery > 0
+	return next%every == 0 && (asked || time.Since(t.looked) >= t.pause)
+}
+
 // update makes one update, and at some of them looks at it.
 func (t *trainer) update(b batch, m *Metric) (Stats, error) {
 	began := time.Now()
 	done := float64(t.state.Step) / float64(t.state.Total)
-	if next := t.state.Step + 1; t.every.ProbeEvery < 0 || next%t.every.ProbeEvery != 0 && next != 1 && next != t.state.Total {
+	if !t.lookDue() {
 		defer t.spend(partStep, began)
 		return t.program.run(b.inputs, m.LR, done)
 	}
@@ -321,7 +337,8 @@ func (t *trainer) update(b batch, m *Metric) (Stats, error) {
 		PeakMemory:    PeakMemory(),
 	}
 	m.Probe.Layers, err = look.layers(s)
-	t.spend(partProbe, began)
+	t.looked = t.spend(partProbe, began)
+	t.pause = lookShare * t.spent[partProbe]
 	m.Probe.Seconds = t.settle()
 	return s.Stats, err
 }
