@@ -112,7 +112,7 @@ var small = []string{"--encoder", "resnet8", "--set", "encoder.zero_init=false",
 var Scales = []Scale{
 	{Name: "cpu", Summary: "ResNet-8 in bfloat16", Takes: "five to six hours on two cores", Args: small,
 		Images: 20000, Batch: 128, LR: 0.002, Epochs: 10, Seeds: 3, Deeper: "resnet20", Seconds: 115},
-	{Name: "gpu", Summary: "ResNet-18 on all images", Takes: "half a day on one graphics card (--backend xla:cuda)",
+	{Name: "gpu", Summary: "ResNet-18 on all images", Takes: "six to eight hours on one H200 (--backend xla:cuda)",
 		Args: []string{"--encoder", "resnet18", "--dtype", "bf16", "--pixels", "uint8", "--optimizer", "adamw", "--scaling", "none",
 			"--set", "schedule={decay: cosine, milestones: []}"},
 		Batch: 512, LR: 0.001, Epochs: 100, Warmup: 0.05, Seeds: 3, Deeper: "resnet34", Seconds: 150},

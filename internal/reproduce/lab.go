@@ -66,6 +66,13 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 			return nil, err
 		}
 	}
+	measured := func(args []string) bool { _, ok := r.Of(args); return ok }
+	if r.Done && !slices.ContainsFunc(evals, func(args []string) bool { return !measured(args) }) {
+		return r, nil
+	}
+	if r.Done && !l.hasWeights(name) { // someone made room on the disk
+		r.Done, r.Loss, r.Scores = false, nil, nil
+	}
 	if !r.Done && r.Failed == "" {
 		if err := l.timed(name, r, func() error { return l.train(ctx, name, training, r) }); err != nil {
 			return nil, err
@@ -75,7 +82,7 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 		return r, nil
 	}
 	for _, args := range evals {
-		if _, ok := r.Of(args); ok {
+		if measured(args) {
 			continue
 		}
 		err := l.timed(name, r, func() error {
@@ -124,6 +131,12 @@ func (l *Lab) nameOf(training []string) string {
 
 // RunDir is the directory of a run.
 func (l *Lab) RunDir(name string) string { return filepath.Join(l.Dir, name) }
+
+// hasWeights says whether a run has a checkpoint.
+func (l *Lab) hasWeights(name string) bool {
+	_, err := (&train.Run{Dir: l.RunDir(name)}).Steps()
+	return err == nil
+}
 
 // take takes a run for this process, so that several may share the work: atomicfile.ErrTaken if
 // another has it. It is held until the file is closed.
@@ -177,7 +190,7 @@ func (l *Lab) timed(name string, r *Record, do func() error) error {
 func (l *Lab) train(ctx context.Context, name string, training []string, r *Record) error {
 	dir := l.RunDir(name)
 	command := slices.Concat([]string{"train"}, training, []string{"--out", dir, "-q", "--report=false"})
-	if _, err := train.Open(dir); err == nil {
+	if l.hasWeights(name) {
 		command = []string{"resume", dir, "-q", "--report=false"}
 	} else if err := os.RemoveAll(dir); err != nil {
 		return err

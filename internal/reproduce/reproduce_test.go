@@ -175,7 +175,7 @@ func TestTheLabForgetsNothingAndRepeatsNothing(t *testing.T) {
 		t.Fatalf("the record of a stopped run is %+v (%v), want one that is not done", r, err)
 	}
 	r.Done = true
-	if err := l.save("a", r); err != nil {
+	if err := errors.Join(l.save("a", r), os.MkdirAll(filepath.Join(l.RunDir("a"), "checkpoints", "00000001"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	calls = 0
@@ -187,6 +187,15 @@ func TestTheLabForgetsNothingAndRepeatsNothing(t *testing.T) {
 	}
 	if calls != 1 {
 		t.Errorf("%d commands, want one measurement and nothing twice", calls)
+	}
+	if err := os.RemoveAll(filepath.Join(l.RunDir("a"), "checkpoints")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = l.Run(t.Context(), "a", []string{"simclr"}, []string{"knn"}); err != nil || !r.Done {
+		t.Errorf("a run whose weights nobody wants any more: %+v, %v", r, err)
+	}
+	if _, err := l.Run(t.Context(), "a", []string{"simclr"}, []string{"knn"}, []string{"linear"}); !errors.Is(err, stop) {
+		t.Errorf("a new measurement without weights: %v, want a new training", err)
 	}
 	if _, err := l.Run(t.Context(), "a", []string{"simclr", "--epochs", "2"}, []string{"knn"}); !errors.Is(err, stop) {
 		t.Errorf("other arguments under the same name: %v, want a new training", err)
