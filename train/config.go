@@ -62,7 +62,7 @@ type Sittings struct {
 	CheckpointEvery int `yaml:"checkpoint_every"` // steps between checkpoints, 0 for one an epoch, but at most two a minute
 	Keep            int `yaml:"keep"`             // checkpoints that are kept, 0 for three
 	MonitorEvery    int `yaml:"monitor_every"`    // steps between measurements, 0 for one an epoch, -1 for none
-	ProbeEvery      int `yaml:"probe_every"`      // steps between the doctor's looks, 0 for one in 10 to 200, a hundred in a run, but at most a fiftieth of the time, -1 for none
+	ProbeEvery      int `yaml:"probe_every"`      // steps between the doctor's looks, 0 for a hundred in a run, but every 10 to 200 steps and a fiftieth of the time, -1 for none
 }
 
 // defaultKeep is how many checkpoints are kept.

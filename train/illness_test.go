@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -209,7 +210,7 @@ func TestTheDoctorNamesTheIllness(t *testing.T) {
 			illness: doctor.Diverged, text: "the learning rate 1e+30 is too high", try: "--lr 1e+29",
 		},
 		{
-			name: "a starved loader", method: "simclr", data: &patterns{images: healthy.images, labels: healthy.labels, delay: 8 * time.Millisecond},
+			name: "a starved loader", method: "simclr", data: &patterns{images: healthy.images, labels: healthy.labels, delay: time.Duration(runtime.GOMAXPROCS(0)) * 10 * time.Millisecond},
 			set:     func(c *Config) { c.Schedule.Epochs = 2.5 },
 			illness: doctor.Starved, text: "training waits for images", try: "data pack",
 		},

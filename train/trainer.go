@@ -306,8 +306,11 @@ const lookShare = 50
 // lookDue says whether the next step is looked at.
 func (t *trainer) lookDue() bool {
 	every, next := t.every.ProbeEvery, t.state.Step+1
-	if every < 0 || next == 1 || next == t.state.Total {
-		return every > 0
+	if every < 0 {
+		return false
+	}
+	if next == 1 || next == t.state.Total {
+		return true
 	}
 	asked := t.run.Config.Sittings.ProbeEvery > 0
 	return next%every == 0 && (asked || time.Since(t.looked) >= t.pause)

@@ -2,12 +2,13 @@ package atomicfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 )
 
-// ErrTaken is the error of a lock that is held.
-var ErrTaken = errors.New("another process holds it")
+// ErrTaken is the error of a lock that someone else holds.
+var ErrTaken = errors.New("its lock is held")
 
 // Take opens an empty file, which it makes and which stays, for its lock, that is held until the file is closed or
 // the process ends. Where the file system has no locks, everyone gets it.
@@ -21,7 +22,7 @@ func Take(name string) (*os.File, error) {
 	}
 	if err := Lock(f); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		f.Close()
-		return nil, ErrTaken
+		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
 	return f, nil
 }

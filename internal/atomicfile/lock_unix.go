@@ -9,11 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lock takes the file for this process, until it is closed or the process ends. Where the file system has no
-// locks the error is errors.ErrUnsupported.
+// Lock takes the file for this process, until it is closed or the process ends. The error is ErrTaken if
+// another has it, and errors.ErrUnsupported where the file system has no locks.
 func Lock(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.ENOLCK) { // a network's
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return ErrTaken
+	case errors.Is(err, unix.ENOLCK): // a network's
 		return errors.ErrUnsupported
 	}
 	return err

@@ -31,7 +31,7 @@ contradicted. 'alike reproduce list' names the claims.
 
 Every run that is done is kept: a command that was stopped, killed or ended by
 --max-minutes goes on where it was when it is given again. Given several times at once
-it shares the runs out, as many side by side as the cores or the card have room for.
+it shares the runs out, on file systems that have locks.
 The page with the figures is written from what is there.
 
 ` + scaleHelp(),
@@ -90,7 +90,7 @@ The page with the figures is written from what is there.
 				a.say("%s is left out: it learns from labels, and --labelled names no images", claim.Name)
 			}
 		}
-		if err := t.Begin(); err != nil {
+		if err := t.Begin(c.Context()); err != nil {
 			return err
 		}
 		ended, runErr := t.Run(c.Context(), time.Duration(*minutes*float64(time.Minute)), a.say)

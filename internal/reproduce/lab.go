@@ -57,7 +57,16 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 	if err != nil {
 		return nil, err
 	}
-	if r == nil || !slices.Equal(l.portable(r.Train), l.portable(training)) {
+	missing := func(args []string) bool { _, ok := r.Of(args); return !ok }
+	anew := r == nil || !slices.Equal(l.portable(r.Train), l.portable(training))
+	if !anew && r.Done && slices.ContainsFunc(evals, missing) {
+		kept, err := l.hasWeights(name) // someone may have made room on the disk
+		if err != nil {
+			return nil, err
+		}
+		anew = !kept
+	}
+	if anew {
 		if err := os.RemoveAll(l.RunDir(name)); err != nil {
 			return nil, err
 		}
@@ -65,13 +74,6 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 		if err := l.save(name, r); err != nil {
 			return nil, err
 		}
-	}
-	measured := func(args []string) bool { _, ok := r.Of(args); return ok }
-	if r.Done && !slices.ContainsFunc(evals, func(args []string) bool { return !measured(args) }) {
-		return r, nil
-	}
-	if r.Done && !l.hasWeights(name) { // someone made room on the disk
-		r.Done, r.Loss, r.Scores = false, nil, nil
 	}
 	if !r.Done && r.Failed == "" {
 		if err := l.timed(name, r, func() error { return l.train(ctx, name, training, r) }); err != nil {
@@ -82,7 +84,7 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 		return r, nil
 	}
 	for _, args := range evals {
-		if measured(args) {
+		if !missing(args) {
 			continue
 		}
 		err := l.timed(name, r, func() error {
@@ -133,19 +135,37 @@ func (l *Lab) nameOf(training []string) string {
 func (l *Lab) RunDir(name string) string { return filepath.Join(l.Dir, name) }
 
 // hasWeights says whether a run has a checkpoint.
-func (l *Lab) hasWeights(name string) bool {
+func (l *Lab) hasWeights(name string) (bool, error) {
 	_, err := (&train.Run{Dir: l.RunDir(name)}).Steps()
-	return err == nil
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, train.ErrNoCheckpoint) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// take takes a run for this process, so that several may share the work: atomicfile.ErrTaken if
-// another has it. It is held until the file is closed.
+// take takes a run, or a file, for this process, so that several may share the work: atomicfile.ErrTaken if
+// another has it. It is held until the lock is closed.
 func (l *Lab) take(name string) (*os.File, error) {
 	locks := filepath.Join(l.Dir, "locks")
 	if err := os.MkdirAll(locks, 0o755); err != nil {
 		return nil, err
 	}
 	return atomicfile.Take(filepath.Join(locks, name))
+}
+
+// await is take of what another process has for a while only.
+func (l *Lab) await(ctx context.Context, name string) (*os.File, error) {
+	for {
+		lock, err := l.take(name)
+		if !errors.Is(err, atomicfile.ErrTaken) {
+			return lock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // Record is that of a run, nil if it was never begun.
@@ -190,7 +210,9 @@ func (l *Lab) timed(name string, r *Record, do func() error) error {
 func (l *Lab) train(ctx context.Context, name string, training []string, r *Record) error {
 	dir := l.RunDir(name)
 	command := slices.Concat([]string{"train"}, training, []string{"--out", dir, "-q", "--report=false"})
-	if l.hasWeights(name) {
+	if kept, err := l.hasWeights(name); err != nil {
+		return err
+	} else if kept {
 		command = []string{"resume", dir, "-q", "--report=false"}
 	} else if err := os.RemoveAll(dir); err != nil {
 		return err

@@ -160,12 +160,14 @@ func TestJobsAreSeedBySeedAndFewRunsFirst(t *testing.T) {
 func TestTheLabForgetsNothingAndRepeatsNothing(t *testing.T) {
 	calls := 0
 	stop := errors.New("stopped")
-	l := &Lab{Dir: t.TempDir(), Alike: func(_ context.Context, args ...string) ([]byte, error) {
+	var l *Lab
+	checkpoint := func() error { return os.MkdirAll(filepath.Join(l.RunDir("a"), "checkpoints", "00000001"), 0o755) }
+	l = &Lab{Dir: t.TempDir(), Alike: func(_ context.Context, args ...string) ([]byte, error) {
 		calls++
 		if args[0] == "eval" {
 			return []byte(`{"metric": "knn_accuracy", "value": 0.5}`), nil
 		}
-		return nil, stop
+		return nil, errors.Join(stop, checkpoint())
 	}}
 	if _, err := l.Run(t.Context(), "a", []string{"simclr"}); !errors.Is(err, stop) {
 		t.Fatalf("a stop in training: %v", err)
@@ -175,7 +177,7 @@ func TestTheLabForgetsNothingAndRepeatsNothing(t *testing.T) {
 		t.Fatalf("the record of a stopped run is %+v (%v), want one that is not done", r, err)
 	}
 	r.Done = true
-	if err := errors.Join(l.save("a", r), os.MkdirAll(filepath.Join(l.RunDir("a"), "checkpoints", "00000001"), 0o755)); err != nil {
+	if err := errors.Join(l.save("a", r), checkpoint()); err != nil {
 		t.Fatal(err)
 	}
 	calls = 0
@@ -194,8 +196,10 @@ func TestTheLabForgetsNothingAndRepeatsNothing(t *testing.T) {
 	if r, err = l.Run(t.Context(), "a", []string{"simclr"}, []string{"knn"}); err != nil || !r.Done {
 		t.Errorf("a run whose weights nobody wants any more: %+v, %v", r, err)
 	}
-	if _, err := l.Run(t.Context(), "a", []string{"simclr"}, []string{"knn"}, []string{"linear"}); !errors.Is(err, stop) {
-		t.Errorf("a new measurement without weights: %v, want a new training", err)
+	for range 2 { // the second time there is a checkpoint, of a training that was stopped
+		if _, err := l.Run(t.Context(), "a", []string{"simclr"}, []string{"knn"}, []string{"linear"}); !errors.Is(err, stop) {
+			t.Errorf("a new measurement without weights: %v, want a new training", err)
+		}
 	}
 	if _, err := l.Run(t.Context(), "a", []string{"simclr", "--epochs", "2"}, []string{"knn"}); !errors.Is(err, stop) {
 		t.Errorf("other arguments under the same name: %v, want a new training", err)
@@ -319,11 +323,17 @@ func TestARunThatDivergedIsAResult(t *testing.T) {
 func TestTwoShareTheRunsOfATrial(t *testing.T) {
 	claim := &Claim{Name: "made up", Variants: func(Scale) []Variant { return []Variant{{Name: "only"}} }}
 	dir, began, gate := t.TempDir(), make(chan struct{}, 2), make(chan struct{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // which ends what waits for ever
+	defer cancel()
 	trial := func() *Trial {
-		return &Trial{Scale: Scale{Seeds: 2}, Data: "x", Claims: []*Claim{claim}, Lab: Lab{Dir: dir, Alike: func(context.Context, ...string) ([]byte, error) {
+		return &Trial{Scale: Scale{Seeds: 2}, Data: "x", Claims: []*Claim{claim}, Lab: Lab{Dir: dir, Alike: func(ctx context.Context, _ ...string) ([]byte, error) {
 			began <- struct{}{}
-			<-gate
-			return nil, fmt.Errorf("the run has %w", train.ErrDiverged) // which ends it
+			select {
+			case <-gate:
+				return nil, fmt.Errorf("the run has %w", train.ErrDiverged) // which ends it
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
 		}}}
 	}
 	if err := os.WriteFile(trial().spec(claim), nil, 0o644); err != nil {
@@ -333,22 +343,31 @@ func TestTwoShareTheRunsOfATrial(t *testing.T) {
 		ended bool
 		err   error
 	}
-	ends := make(chan end)
+	ends := make(chan end, 2)
 	for range 2 {
 		go func() {
-			ended, err := trial().Run(t.Context(), 0, t.Logf)
+			ended, err := trial().Run(ctx, 0, t.Logf)
 			ends <- end{ended, err}
 		}()
-		<-began // each has a run: the second that which the first has not
+		select {
+		case <-began: // each has a run: the second that which the first has not
+		case e := <-ends:
+			t.Fatal(e)
+		}
 	}
-	if third, err := trial().Run(t.Context(), 0, t.Logf); third || err != nil {
+	if third, err := trial().Run(ctx, 0, t.Logf); third || err != nil {
 		t.Errorf("a third, who finds all taken, ended %t, %v", third, err)
 	}
 	close(gate)
+	all := false
 	for range 2 {
-		if e := <-ends; e.err != nil {
+		e := <-ends
+		if all = all || e.ended; e.err != nil {
 			t.Error(e.err)
 		}
+	}
+	if !all {
+		t.Error("all is done, and neither says so")
 	}
 	if len(began) != 0 {
 		t.Errorf("%d runs were done twice", len(began))
@@ -376,7 +395,7 @@ func TestATrialKeepsToItsImages(t *testing.T) {
 		{"builtin:sprites", "", "go", "--backend"},
 	} {
 		t2 := &Trial{Lab: first.Lab, Data: tc.data, Labelled: tc.labelled, Backend: tc.backend}
-		if err := t2.Begin(); (err != nil) != (tc.want != "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+		if err := t2.Begin(t.Context()); (err != nil) != (tc.want != "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: %v", tc, err)
 		}
 	}

@@ -133,60 +133,66 @@ func (t *Trial) Left(jobs []Job) time.Duration {
 	return time.Duration(each * left * float64(time.Second))
 }
 
-// Run does what is not done yet, until ctx ends or the time is over, in which
-// case it says so by ended false. said is told what goes on.
+// Run does what is not done yet, and what no other process is doing, until ctx ends or the time is over. ended
+// says whether all runs are done. said is told what goes on.
 func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format string, args ...any)) (ended bool, err error) {
-	start, elsewhere := time.Now(), 0
+	start := time.Now()
 	jobs, err := t.Jobs()
 	if err != nil {
 		return false, err
 	}
-	for i := range jobs {
-		j := &jobs[i]
-		r, err := t.Record(j.Name) // a claim before may have done it, or another process
-		if err != nil {
-			return false, err
-		}
-		if j.see(r); j.Done {
-			continue
-		}
-		if limit > 0 && time.Since(start) >= limit {
-			said("the time is over after %d of %d runs", i, len(jobs))
-			return false, nil
-		}
-		lock, err := t.take(j.Name)
-		if errors.Is(err, atomicfile.ErrTaken) {
-			elsewhere++
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		said("run %d of %d, about %s left: %s", i+1, len(jobs), t.Left(jobs).Round(time.Second), j.Title())
-		if r, err = t.do(ctx, j); err != nil {
-			return false, errors.Join(fmt.Errorf("%s: %w", j.Title(), err), lock.Close())
-		}
-		j.see(r)
-		if err := lock.Close(); err != nil {
-			return false, err
+	left := len(jobs)
+	for did := true; did; { // what another process began may have been left, what was done may be wanted again
+		did, left = false, 0
+		for i := range jobs {
+			j := &jobs[i]
+			r, err := t.Record(j.Name) // a claim before may have done it, or another process
+			if err != nil {
+				return false, err
+			}
+			if j.see(r); j.Done {
+				continue
+			}
+			if limit > 0 && time.Since(start) >= limit {
+				said("the time is over at run %d of %d", i+1, len(jobs))
+				return false, nil
+			}
+			lock, err := t.take(j.Name)
+			if errors.Is(err, atomicfile.ErrTaken) {
+				left++
+				continue
+			}
+			if err != nil {
+				return false, err
+			}
+			said("run %d of %d, about %s left: %s", i+1, len(jobs), t.Left(jobs).Round(time.Second), j.Title())
+			if err := t.do(ctx, j, lock); err != nil {
+				return false, fmt.Errorf("%s: %w", j.Title(), err)
+			}
+			did = true
 		}
 	}
-	if elsewhere > 0 {
-		said("%d of %d runs are being done by other processes; the page is without them", elsewhere, len(jobs))
+	if left > 0 {
+		said("%d of %d runs are being done by other processes, and not on the page yet", left, len(jobs))
 	}
-	return elsewhere == 0, nil
+	return left == 0, nil
 }
 
-// do trains and measures, what of it is not done yet.
-func (t *Trial) do(ctx context.Context, j *Job) (*Record, error) {
+// do trains and measures, what of it is not done yet, and gives the lock back.
+func (t *Trial) do(ctx context.Context, j *Job, lock *os.File) error {
+	defer lock.Close()
 	if err := t.pack(ctx, j.Claim); err != nil {
-		return nil, err
+		return err
 	}
 	var evals [][]string
 	for _, m := range j.Claim.Measures {
 		evals = append(evals, m.Eval)
 	}
-	return t.Lab.Run(ctx, j.Name, j.Train, evals...)
+	r, err := t.Lab.Run(ctx, j.Name, j.Train, evals...)
+	if err == nil {
+		j.see(r)
+	}
+	return err
 }
 
 // origin is what the runs of a directory have in common and their arguments do not say.
@@ -197,8 +203,14 @@ type origin struct {
 }
 
 // Begin makes the directory that of these images and this engine, and refuses one that is of others.
-func (t *Trial) Begin() error {
-	file := filepath.Join(t.Dir, "trial.json")
+func (t *Trial) Begin(ctx context.Context) error {
+	const name = "trial.json"
+	lock, err := t.await(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	file := filepath.Join(t.Dir, name)
 	own := origin{t.Data, t.Labelled, t.Backend}
 	for _, spec := range []*string{&own.Data, &own.Labelled} {
 		if _, err := os.Stat(*spec); err == nil {
@@ -225,9 +237,6 @@ func (t *Trial) Begin() error {
 	if text, err = json.MarshalIndent(own, "", " "); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(t.Dir, 0o755); err != nil {
-		return err
-	}
 	return atomicfile.Write(file, text)
 }
 
@@ -237,22 +246,18 @@ func (t *Trial) pack(ctx context.Context, c *Claim) error {
 	if c.Labelled {
 		spec = t.Labelled
 	}
+	if _, err := os.Stat(name); err == nil {
+		return nil
+	}
 	if spec == "" {
 		return fmt.Errorf("%s needs images: --data SPEC", c.Name)
 	}
-	lock, err := t.take(filepath.Base(name))
-	for ; errors.Is(err, atomicfile.ErrTaken); lock, err = t.take(filepath.Base(name)) {
-		select { // another process packs them
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(time.Second):
-		}
-	}
+	lock, err := t.await(ctx, filepath.Base(name))
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if _, err := os.Stat(name); err == nil {
+	if _, err := os.Stat(name); err == nil { // by another process
 		return nil
 	}
 	source, err := dataset.Open(ctx, spec, dataset.Options{})
