@@ -81,8 +81,7 @@ type trainer struct {
 	first   int           // step that this sitting began at
 	saved   int           // step of the last checkpoint
 	savedAt time.Time     // when it was written, or this sitting began
-	pause   time.Duration // between looks that nobody asked for
-	looked  time.Time     // when the last one ended
+	rest    time.Time     // until when there is no look that nobody asked for
 	waiting time.Duration // for data, in this step
 }
 
@@ -313,7 +312,7 @@ func (t *trainer) lookDue() bool {
 		return true
 	}
 	asked := t.run.Config.Sittings.ProbeEvery > 0
-	return next%every == 0 && (asked || time.Since(t.looked) >= t.pause)
+	return next%every == 0 && (asked || time.Now().After(t.rest))
 }
 
 // update makes one update, and at some of them looks at it.
@@ -340,8 +339,8 @@ func (t *trainer) update(b batch, m *Metric) (Stats, error) {
 		PeakMemory:    PeakMemory(),
 	}
 	m.Probe.Layers, err = look.layers(s)
-	t.looked = t.spend(partProbe, began)
-	t.pause = lookShare * t.spent[partProbe]
+	now := t.spend(partProbe, began)
+	t.rest = now.Add(lookShare * t.spent[partProbe])
 	m.Probe.Seconds = t.settle()
 	return s.Stats, err
 }

@@ -48,6 +48,14 @@ type Measure struct {
 	Metric string
 }
 
+// evals are the arguments of all measures.
+func (c *Claim) evals() (list [][]string) {
+	for _, m := range c.Measures {
+		list = append(list, m.Eval)
+	}
+	return list
+}
+
 // Test is one thing that a claim says: the best of some variants scores more than
 // the best of others.
 type Test struct {

@@ -46,6 +46,9 @@ func (r *Record) Of(args []string) ([]eval.Score, bool) {
 	return scores, ok
 }
 
+// misses says whether a measurement has not been made.
+func (r *Record) misses(args []string) bool { _, ok := r.Of(args); return !ok }
+
 func keyOf(args []string) string { return strings.Join(args, " ") }
 
 // Run trains with the arguments of 'alike train' and measures with those of each 'alike
@@ -57,9 +60,9 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 	if err != nil {
 		return nil, err
 	}
-	missing := func(args []string) bool { _, ok := r.Of(args); return !ok }
-	anew := r == nil || !slices.Equal(l.portable(r.Train), l.portable(training))
-	if !anew && r.Done && slices.ContainsFunc(evals, missing) {
+	arguments := l.portable(training)
+	anew := r == nil || !slices.Equal(l.portable(r.Train), arguments)
+	if !anew && r.Done && slices.ContainsFunc(evals, r.misses) {
 		kept, err := l.hasWeights(name) // someone may have made room on the disk
 		if err != nil {
 			return nil, err
@@ -70,7 +73,7 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 		if err := os.RemoveAll(l.RunDir(name)); err != nil {
 			return nil, err
 		}
-		r = &Record{Train: l.portable(training)}
+		r = &Record{Train: arguments}
 		if err := l.save(name, r); err != nil {
 			return nil, err
 		}
@@ -84,7 +87,7 @@ func (l *Lab) Run(ctx context.Context, name string, training []string, evals ...
 		return r, nil
 	}
 	for _, args := range evals {
-		if !missing(args) {
+		if !r.misses(args) {
 			continue
 		}
 		err := l.timed(name, r, func() error {

@@ -103,12 +103,7 @@ func complete(r *Record, c *Claim) bool {
 	if r == nil || !r.Done {
 		return r != nil && r.Failed != ""
 	}
-	for _, m := range c.Measures {
-		if _, ok := r.Of(m.Eval); !ok {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(c.evals(), r.misses)
 }
 
 // Left is an estimate of the time that jobs still take, from those that are done.
@@ -141,7 +136,7 @@ func (t *Trial) Run(ctx context.Context, limit time.Duration, said func(format s
 	if err != nil {
 		return false, err
 	}
-	left := len(jobs)
+	left := 0
 	for did := true; did; { // what another process began may have been left, what was done may be wanted again
 		did, left = false, 0
 		for i := range jobs {
@@ -184,11 +179,7 @@ func (t *Trial) do(ctx context.Context, j *Job, lock *os.File) error {
 	if err := t.pack(ctx, j.Claim); err != nil {
 		return err
 	}
-	var evals [][]string
-	for _, m := range j.Claim.Measures {
-		evals = append(evals, m.Eval)
-	}
-	r, err := t.Lab.Run(ctx, j.Name, j.Train, evals...)
+	r, err := t.Lab.Run(ctx, j.Name, j.Train, j.Claim.evals()...)
 	if err == nil {
 		j.see(r)
 	}
