@@ -25,6 +25,9 @@ const (
 	outcomesHead    = len(outcomesMagic) + 4 + 8
 )
 
+// OutcomesDir is the folder in which the outcomes of a file of scores are kept.
+func OutcomesDir(scores string) string { return filepath.Join(filepath.Dir(scores), "outcomes") }
+
 // outcomesPath is where a score's outcomes are kept, given the file of scores: the
 // name is of the metric, of what its protocol shares with comparable ones, and of the
 // weights. So a score that is measured again replaces its own outcomes only.
@@ -39,7 +42,7 @@ func outcomesPath(scores string, s Score) string {
 	if s.Subject.WeightsSHA256 != "" {
 		subject = fmt.Sprintf("%.12s", s.Subject.WeightsSHA256)
 	}
-	return filepath.Join(filepath.Dir(scores), "outcomes", fmt.Sprintf("%s-%.12x-%s.gz", s.Metric, h.Sum(nil), subject))
+	return filepath.Join(OutcomesDir(scores), fmt.Sprintf("%s-%.12x-%s.gz", s.Metric, h.Sum(nil), subject))
 }
 
 // saveOutcomes keeps a score's outcomes beside the file of scores, if it has any.

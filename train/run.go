@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"alike/dataset"
+	"alike/eval"
 	"alike/internal/atomicfile"
 	"alike/internal/registry"
 )
@@ -203,7 +204,7 @@ func (r *Run) Discard() error {
 	if steps, err := checkpointSteps(r.checkpointsDir()); err != nil || len(steps) > 0 {
 		return err
 	}
-	for _, own := range []string{r.configPath(), r.checkpointsDir(), r.TensorBoardDir(), r.metricsPath(), r.ScoresPath(), filepath.Join(r.Dir, "outcomes")} {
+	for _, own := range []string{r.configPath(), r.checkpointsDir(), r.TensorBoardDir(), r.metricsPath(), r.ScoresPath(), eval.OutcomesDir(r.ScoresPath())} {
 		if err := os.RemoveAll(own); err != nil {
 			return err
 		}
